@@ -18,7 +18,7 @@ use crate::model::findings::{
 use crate::model::host_state::HostState;
 use crate::model::port_use::PortUse;
 use crate::model::session::Session;
-use crate::model::store::{Store, StoreEvent};
+use crate::model::store::{Slot, Store, StoreEvent};
 use crate::output::open_events::{OpenEvents, Taken};
 use crate::output::stdout::{End, print_to_stderr};
 use crate::output::{Limits, Sink, Summary, conclude, follow, write_closed};
@@ -92,6 +92,8 @@ impl Engine<'_> {
                 ports.take(&change);
             }
         });
+        // no lines depend on them
+        self.store.forget_touched(0..Slot::MAX);
         if is_snapshot {
             self.has_snapshot = true;
             let missed = self.store.totals().missed.certain();

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use crossbeam_channel::{Receiver, select};
+use crossbeam_channel::{Receiver, select_biased};
 use jiff::tz::TimeZone;
 use ratatui::layout::Size;
 use rustix::io::Errno;
@@ -142,7 +142,8 @@ fn dashboard(
         let mut effect = None;
         let keys = outside.keys();
         let written = screen.written();
-        select! {
+        // a key comes before batches and chunks, however many there are
+        select_biased! {
             recv(written) -> result => screen.on_written(result)?,
             recv(keys) -> input => match input {
                 Ok(input) => {
@@ -202,8 +203,10 @@ fn dashboard(
             }
             // sessions are filtered one chunk at a time, so that a key does not wait for all of them
             recv(if app.is_working() { &at_once } else { &never } ) -> _ => {
+                let arrived = app.is_arriving();
                 app.work();
-                dirty |= !app.is_working() || drawn.elapsed() >= FRAME;
+                let is_complete = arrived || !app.is_working();
+                dirty |= !app.is_arriving() && (is_complete || drawn.elapsed() >= FRAME);
             }
         }
         // a keyboard that is dropped now must not find another receiver of what it sends

@@ -164,6 +164,8 @@ impl Responses {
 #[derive(Clone, Debug, Default)]
 pub struct Aggregate {
     pub open: u64,
+    /// The same, as far as it has been counted again.
+    recounted: u64,
     /// Sessions in total, open and closed.
     pub sessions: u64,
     /// Total bytes, both directions.
@@ -212,6 +214,7 @@ impl Sums for Aggregate {
 
     fn add(&mut self, other: &Aggregate) {
         self.open += other.open;
+        self.recounted += other.recounted;
         self.sessions += other.sessions;
         self.bytes += other.bytes;
         for (mine, theirs) in self.responses.iter_mut().zip(other.responses) {
@@ -458,25 +461,36 @@ impl Aggregates {
         self.snapshot += 1;
     }
 
-    /// True if keys with open sessions were evicted: [`Aggregates::recount`] then corrects the numbers of open
+    /// True if keys with open sessions were evicted: [`Aggregates::begin_recount`] then corrects the numbers of open
     /// sessions.
     pub fn is_inexact(&self) -> bool {
         self.groups.iter().any(|b| b.sums.other().0.open > 0)
     }
 
-    /// Recounts the open sessions, each given with its other end.
-    pub fn recount<'a>(&mut self, open: impl Iterator<Item = (&'a Session, Option<&'a Session>)>) {
+    /// Begins to count the open sessions again.
+    pub fn begin_recount(&mut self) {
         for group in &mut self.groups {
-            group.sums.sums_mut().for_each(|t| t.open = 0);
+            group.sums.sums_mut().for_each(|t| t.recounted = 0);
         }
+    }
+
+    /// Counts some of the open sessions again, each given with its other end.
+    pub fn recount<'a>(&mut self, open: impl Iterator<Item = (&'a Session, Option<&'a Session>)>) {
         for (session, other) in open {
             let counted = other.filter(|other| other.is_open() && leads(other, session));
             for (by, group) in GroupBy::ALL.into_iter().zip(&mut self.groups) {
                 let key = by.key(session);
                 if counted.is_none_or(|other| by.key(other) != key) {
-                    group.sums.sums_of(key).open += 1;
+                    group.sums.sums_of(key).recounted += 1;
                 }
             }
+        }
+    }
+
+    /// Shows the numbers of open sessions that were counted again.
+    pub fn end_recount(&mut self) {
+        for group in &mut self.groups {
+            group.sums.sums_mut().for_each(|t| t.open = t.recounted);
         }
     }
 
@@ -626,7 +640,9 @@ mod tests {
             });
             self.1.end_snapshot(at_s * S);
             if self.1.is_inexact() {
+                self.1.begin_recount();
                 self.1.recount(self.0.open().map(|(_, s)| (s, None)));
+                self.1.end_recount();
             }
         }
 

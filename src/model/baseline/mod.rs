@@ -22,7 +22,7 @@ use crate::model::aggregate::bounded_map::{BoundedMap, Sums as _};
 use crate::model::aggregate::{Aggregates, GroupBy, GroupKey};
 use crate::model::local_pairs::leads;
 use crate::model::session::{Age, Session, SessionId};
-use crate::model::store::{Backfill, Change, SessionRef, Store};
+use crate::model::store::{Backfill, Change, SessionRef, Slot, Store};
 use crate::text::units::S;
 
 /// Length of the period before the baseline that rates are measured over, s.
@@ -51,22 +51,29 @@ struct OpenSums {
 }
 
 /// Open sessions being counted.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct OpenCount {
-    /// Cookies that are still to be counted.
-    waiting: Vec<u64>,
+    /// Slots from this one on are still to be counted.
+    next: Slot,
     open: OpenSums,
     /// A newer snapshot arrived meanwhile.
     is_stale: bool,
 }
 
-impl OpenCount {
-    fn new(store: &Store) -> Self {
-        OpenCount {
-            waiting: store.open().map(|(_, session)| session.cookie).collect(),
-            open: OpenSums::default(),
-            is_stale: false,
-        }
+/// Progress through the sessions that were open at the baseline. Each is counted as it was then, before any change to it
+/// applies.
+#[derive(Debug, Default)]
+struct OpenBefore {
+    /// Slots from this one on are still to be counted.
+    next: Slot,
+    /// Sessions in these slots that were counted before their turn, or opened after the baseline.
+    done: FxHashSet<SessionId>,
+}
+
+impl OpenBefore {
+    /// True if the session in this slot, as it was before a change, is to be counted now.
+    fn takes(&mut self, slot: Slot, session: &Session) -> bool {
+        slot >= self.next && self.done.insert(session.id())
     }
 }
 
@@ -144,9 +151,8 @@ pub struct Baseline {
     retransmits: HashMap<SessionId, u32>,
     /// Closed sessions from before the baseline that are still to be counted.
     backfill: Backfill,
-    /// Sessions that were open at the baseline and are still to be counted. Each is counted as it was then, before any
-    /// change to it applies.
-    open_before: FxHashSet<SessionId>,
+    /// Sessions that were open at the baseline and are still to be counted.
+    open_before: Option<OpenBefore>,
     now_ns: u64,
     /// Closed sessions that had been evicted by then: they are missing in what was before.
     evicted: u64,
@@ -156,14 +162,7 @@ pub struct Baseline {
 
 impl Baseline {
     /// Sets a baseline now, for data recorded since `first_ns`. Earlier sessions are counted by [`Baseline::work`].
-    /// `counts` selects the sessions that count, the same ones as in the aggregates.
-    pub fn new(
-        first_ns: u64,
-        at_ns: u64,
-        talkers: &Aggregates,
-        store: &Store,
-        counts: impl Fn(&Session) -> bool,
-    ) -> Self {
+    pub fn new(first_ns: u64, at_ns: u64, talkers: &Aggregates, store: &Store) -> Self {
         let kept = store.closed_numbers();
         // sessions older than the oldest kept one are known only in part
         let known_ns = match store.get(SessionRef::Closed(kept.start)) {
@@ -184,7 +183,7 @@ impl Baseline {
             counting: None,
             retransmits: HashMap::new(),
             backfill: Backfill::new(store, CHUNK),
-            open_before: FxHashSet::default(),
+            open_before: Some(OpenBefore::default()),
             now_ns: at_ns,
             evicted: kept.start,
             is_inexact: GROUPS.iter().any(|by| talkers.other(*by).1 > 0),
@@ -204,14 +203,6 @@ impl Baseline {
             }
         }
         baseline.all.bytes = talkers.bytes();
-        for (_, session) in store.open().filter(|(_, s)| counts(s)) {
-            baseline.open_before.insert(session.id());
-            if session.retransmits > 0 {
-                baseline
-                    .retransmits
-                    .insert(session.id(), session.retransmits);
-            }
-        }
         baseline
     }
 
@@ -242,19 +233,17 @@ impl Baseline {
 
     /// True while closed or open sessions are still to be counted.
     pub fn is_working(&self, store: &Store) -> bool {
-        !self.open_before.is_empty() || self.counting.is_some() || !self.backfill.is_done(store)
+        self.open_before.is_some() || self.counting.is_some() || !self.backfill.is_done(store)
     }
 
     /// Counts a chunk. Returns true if there is something new to show.
     pub fn work(&mut self, store: &Store, counts: impl Fn(&Session) -> bool) -> bool {
-        if !self.open_before.is_empty() {
-            self.count_open_before(store);
+        if let Some(before) = self.open_before.take() {
+            self.count_open_before(before, store, counts);
             return false;
         }
         if let Some(counting) = self.counting.take() {
-            let is_last = counting.waiting.len() <= OPEN_CHUNK;
-            self.count_open_since(counting, store, counts);
-            return is_last;
+            return self.count_open_since(counting, store, counts);
         }
         let closed = store.closed_in(self.backfill.take_chunk(store)).rev();
         for (place, session) in closed.filter(|(_, s)| counts(s)) {
@@ -264,31 +253,41 @@ impl Baseline {
         !self.is_working(store)
     }
 
-    fn count_open_before(&mut self, store: &Store) {
-        let some: Vec<SessionId> = self.open_before.iter().copied().take(OPEN_CHUNK).collect();
-        for id in some {
-            self.open_before.remove(&id);
-            let session = store.get(SessionRef::Open(id.cookie));
-            if let Some(session) = session.filter(|s| s.id() == id) {
-                let other = store.other_end(SessionRef::Open(id.cookie), session);
-                let other = other.map(|other| other.session);
-                self.count_before(session, stand_in(session, other));
+    fn count_open_before(
+        &mut self,
+        mut before: OpenBefore,
+        store: &Store,
+        counts: impl Fn(&Session) -> bool,
+    ) {
+        let end = before.next + OPEN_CHUNK as Slot;
+        for (slot, session) in store.open_in(before.next..end).filter(|(_, s)| counts(s)) {
+            if before.takes(slot, session) {
+                let place = SessionRef::Open(session.cookie);
+                let other = store.other_end(place, session).map(|other| other.session);
+                self.count_open(session, other);
             }
         }
+        before.next = end;
+        self.open_before = (end < store.open_slots()).then_some(before);
     }
 
+    /// Counts a session that was open at the baseline, as it was then.
+    fn count_open(&mut self, session: &Session, other: Option<&Session>) {
+        if session.retransmits > 0 {
+            self.retransmits.insert(session.id(), session.retransmits);
+        }
+        self.count_before(session, stand_in(session, other));
+    }
+
+    /// Counts the next open sessions. True if they were the last ones.
     fn count_open_since(
         &mut self,
         mut counting: OpenCount,
         store: &Store,
         counts: impl Fn(&Session) -> bool,
-    ) {
-        let left = counting.waiting.len().saturating_sub(OPEN_CHUNK);
-        for cookie in counting.waiting.drain(left..) {
-            let session = store.get(SessionRef::Open(cookie));
-            let Some(session) = session.filter(|s| counts(s)) else {
-                continue;
-            };
+    ) -> bool {
+        let end = counting.next + OPEN_CHUNK as Slot;
+        for (_, session) in store.open_in(counting.next..end).filter(|(_, s)| counts(s)) {
             let is_lossy = self.is_lossy(session);
             let opened = session.start_ns >= self.at_ns && session.age == Age::Exact;
             let OpenSums {
@@ -299,7 +298,7 @@ impl Baseline {
             let sums = together.entry(Keys::of(session)).or_default();
             sums.count_since(session, opened, is_lossy);
             self.servers.take(session);
-            let place = SessionRef::Open(cookie);
+            let place = SessionRef::Open(session.cookie);
             let other = store.other_end(place, session).map(|other| other.session);
             let stand_in = stand_in(session, other);
             let counted = counted(session, stand_in).into_iter().zip(kinds);
@@ -310,12 +309,14 @@ impl Baseline {
                 side.see(session, opened, is_lossy);
             }
         }
-        self.counting = if !counting.waiting.is_empty() {
-            Some(counting)
-        } else {
-            self.open = counting.open;
-            counting.is_stale.then(|| OpenCount::new(store))
-        };
+        counting.next = end;
+        if end < store.open_slots() {
+            self.counting = Some(counting);
+            return false;
+        }
+        self.open = counting.open;
+        self.counting = counting.is_stale.then(OpenCount::default);
+        true
     }
 
     /// Applies a change of a session after the baseline.
@@ -364,11 +365,12 @@ impl Baseline {
 
     /// Returns the session if it has closed, and how it counts.
     fn closed<'a>(&mut self, change: &Change<'a>) -> Option<(&'a Session, Closed<'a>)> {
-        if let Some(before) = change.before
-            && self.open_before.remove(&before.id())
+        if let (Some(waiting), Some(slot)) = (&mut self.open_before, change.slot)
+            && let Some(session) = change.before.or(change.now)
+            && waiting.takes(slot, session)
+            && change.before.is_some()
         {
-            let other = change.other.map(|other| other.session);
-            self.count_before(before, stand_in(before, other));
+            self.count_open(session, change.other.map(|other| other.session));
         }
         let session = match (change.now, change.before) {
             (Some(now), _) if now.is_open() => return None,
@@ -395,14 +397,12 @@ impl Baseline {
         Some((session, closed))
     }
 
-    /// Notes a snapshot of the open sessions. Pass `open` to have [`Baseline::work`] count them, only while the
-    /// differences are on screen.
-    pub fn take_snapshot(&mut self, now_ns: u64, open: Option<&Store>) {
+    /// Notes a snapshot of the open sessions, which [`Baseline::work`] counts again only while the differences are shown.
+    pub fn take_snapshot(&mut self, now_ns: u64, is_shown: bool) {
         self.now_ns = now_ns;
-        let Some(store) = open else { return };
         match &mut self.counting {
-            Some(counting) => counting.is_stale = true,
-            None => self.counting = Some(OpenCount::new(store)),
+            Some(counting) => counting.is_stale |= is_shown,
+            None => self.counting = is_shown.then(OpenCount::default),
         }
     }
 
@@ -631,13 +631,13 @@ mod tests {
             });
             self.talkers.end_snapshot(at_s * S);
             if let Some(baseline) = &mut self.baseline {
-                baseline.take_snapshot(at_s * S, Some(&self.store));
+                baseline.take_snapshot(at_s * S, true);
                 count(baseline, &self.store);
             }
         }
 
         fn set_baseline(&mut self, at_s: u64) {
-            let mut baseline = Baseline::new(S, at_s * S, &self.talkers, &self.store, |_| true);
+            let mut baseline = Baseline::new(S, at_s * S, &self.talkers, &self.store);
             count(&mut baseline, &self.store);
             self.baseline = Some(baseline);
         }

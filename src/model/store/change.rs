@@ -4,8 +4,8 @@ use std::ops::AddAssign;
 
 use crate::model::local_pairs::leads;
 use crate::model::session::{Age, Session};
-use crate::model::store::SessionRef;
 use crate::model::store::uncounted::Uncounted;
+use crate::model::store::{SessionRef, Slot};
 
 /// Event of one session. Code that counts or follows sessions uses these events, and derives nothing from the
 /// store that an event has already reported.
@@ -75,6 +75,8 @@ impl ConnectionBytes {
 pub struct Change<'a> {
     /// Its reference in the store; `None`: it is gone, or it closed while the display was paused and is not kept.
     pub at: Option<SessionRef>,
+    /// Its slot among the open sessions, or the one that it had.
+    pub slot: Option<Slot>,
     /// Its previous snapshot, while open; `None` if it was not known.
     pub before: Option<&'a Session>,
     /// Its current state; `None` if it is gone and its end was missed.
@@ -186,6 +188,7 @@ pub(super) fn changed<'a>(
     let moved = left.map_or(since_start, |had| had.until(session));
     Change {
         at,
+        slot: None,
         before,
         now: Some(session),
         moved: moved.both(),

@@ -7,13 +7,14 @@ use std::ops::Range;
 
 use rustc_hash::FxHashMap;
 
-use crate::model::batch::{Batch, OpenSnapshot};
 use crate::model::local_pairs::{LocalPairs, are_ends_of_one, key};
-use crate::model::session::{Direction, Session, SessionId};
+use crate::model::session::{Session, SessionId};
 
 mod backfill;
 mod change;
+mod ingest;
 mod kept;
+mod open_sessions;
 #[cfg(test)]
 mod tests;
 mod totals;
@@ -22,7 +23,10 @@ mod uncounted;
 pub use backfill::Backfill;
 pub use change::{Change, PairedEnd, StoreEvent};
 use change::{changed, report_change};
-use kept::{Kept, OpenSession, take_same};
+pub use ingest::{Ingest, PART};
+use kept::Kept;
+use open_sessions::BLOCK;
+pub use open_sessions::Slot;
 use totals::SinceRead;
 pub use totals::{HostFigures, HostRates, Totals};
 use uncounted::Uncounted;
@@ -57,7 +61,7 @@ pub struct Store {
     kept: Kept,
     pairs: LocalPairs,
     /// Number of snapshots so far.
-    snapshot: u64,
+    snapshot: u32,
     /// See [`Change::uncounted`].
     uncounted: Uncounted,
     keep: usize,
@@ -87,75 +91,6 @@ impl Store {
         }
     }
 
-    /// Applies a batch.
-    #[cfg(any(test, feature = "testing"))]
-    pub fn apply(&mut self, batch: Batch) {
-        self.ingest(batch, |_| ());
-    }
-
-    /// Applies a batch, and reports it session by session.
-    pub fn ingest(&mut self, batch: Batch, mut report: impl FnMut(StoreEvent<'_>)) {
-        // none of the counts goes back, but a batch of another source may not know them
-        let known = &mut self.totals.missed;
-        known.ring_full = known.ring_full.max(batch.missed.ring_full);
-        known.not_run = known.not_run.max(batch.missed.not_run);
-        known.no_memory = known.no_memory.max(batch.missed.no_memory);
-        self.counts_vanished = batch.missed.vanished.is_some();
-        let read = batch.open.is_some();
-        if let Some(open) = batch.open {
-            self.apply_snapshot(open, batch.taken_ns, &mut report);
-        }
-        for mut session in batch.closed {
-            let (old, was_open) = self.kept.take_away(session.id());
-            let number = self.kept.end;
-            let at = SessionRef::Closed(number);
-            let get = |place| self.kept.get(place);
-            self.pairs.closed(number, &session, was_open, get);
-            self.changed(&mut session, at, old.as_ref(), &mut report);
-            (session.tx_rate, session.rx_rate) = (0.0, 0.0);
-            self.kept.closed.push_back(session);
-            self.kept.end += 1;
-            self.totals.closed = self.kept.end;
-            if self.kept.closed.len() > self.keep {
-                self.evict_oldest(&mut report);
-            }
-        }
-        self.pairs
-            .prune(self.kept.end, |place| self.kept.get(place));
-        let seconds = batch.taken_ns.saturating_sub(self.read_ns) as f64 / 1e9;
-        // over less than about a second the figures would jump
-        if read && seconds > 0.9 {
-            let since = std::mem::take(&mut self.since);
-            if self.read_ns != 0 {
-                self.totals.opened_rate = since.opened as f64 / seconds;
-                self.totals.tx_rate = since.moved.tx as f64 / seconds;
-                self.totals.rx_rate = since.moved.rx as f64 / seconds;
-                let rate = |bytes: i64| bytes.max(0) as f64 / seconds;
-                self.totals.by_connection = HostRates {
-                    opened: since.connections as f64 / seconds,
-                    tx: rate(since.of_connections.sent),
-                    rx: rate(since.of_connections.received),
-                };
-            }
-            self.read_ns = batch.taken_ns;
-        }
-    }
-
-    /// Sets the rates, reports the change of a session that is to be kept at `at`, and counts it.
-    fn changed(
-        &mut self,
-        session: &mut Session,
-        at: SessionRef,
-        before: Option<&Session>,
-        report: &mut impl FnMut(StoreEvent<'_>),
-    ) {
-        let other = self.kept.paired(session, self.pairs.other(at));
-        let uncounted = &mut self.uncounted;
-        let change = changed(session, Some(at), before, other, self.read_ns, uncounted);
-        self.since.add(&change);
-        report_change(change, report);
-    }
-
     /// Evicts the oldest closed session.
     fn evict_oldest(&mut self, report: &mut impl FnMut(StoreEvent<'_>)) {
         let number = self.kept.closed_numbers().start;
@@ -178,9 +113,8 @@ impl Store {
     pub fn pass(&mut self, mut session: Session, mut report: impl FnMut(StoreEvent<'_>)) {
         let id = session.id();
         let place = SessionRef::Open(id.cookie);
-        let open = self.kept.open.get(&id.cookie).map(|open| &open.session);
-        let mut known = [open, self.kept.gone.get(&id.cookie)].into_iter().flatten();
-        let before = known.find(|s| s.id() == id);
+        let slot = self.kept.open.slot(id.cookie);
+        let before = self.kept.open(id);
         let (own, reversed) = key(&session);
         let single = self.passed.single.get(&reversed);
         let single = single.filter(|s| before.is_none() && are_ends_of_one(&session, s));
@@ -198,7 +132,8 @@ impl Store {
         let is_first = other.is_some_and(|other| other.session.is_open());
         self.passed.connections += u64::from(is_first || is_second);
         let uncounted = &mut self.uncounted;
-        let change = changed(&mut session, None, before, other, self.read_ns, uncounted);
+        let mut change = changed(&mut session, None, before, other, self.read_ns, uncounted);
+        change.slot = slot.filter(|_| before.is_some());
         self.since.add(&change);
         report_change(change, &mut report);
         self.passed.count += 1;
@@ -235,7 +170,7 @@ impl Store {
         self.totals.closed = self.kept.end;
         self.pairs.count_passed(passed.connections);
         for id in passed.open.into_keys() {
-            if let (Some(session), was_open) = self.kept.take_away(id) {
+            if let (Some((session, _)), was_open) = self.kept.take_away(id) {
                 self.uncounted.forget(&session);
                 if was_open {
                     self.pairs.vanished(id.cookie);
@@ -245,69 +180,11 @@ impl Store {
         true
     }
 
-    /// Applies a snapshot. Most sessions have not changed.
-    fn apply_snapshot(
-        &mut self,
-        mut found: OpenSnapshot,
-        now_ns: u64,
-        report: &mut impl FnMut(StoreEvent<'_>),
-    ) {
-        self.snapshot += 1;
-        let snapshot = self.snapshot;
-        let mut replaced: Vec<(u64, Session)> = Vec::new();
-        // the end that connected first: its connections then count from its side from the beginning
-        found.changed.sort_by_key(|s| s.direction == Direction::In);
-        for mut session in found.changed {
-            let cookie = session.cookie;
-            let at = SessionRef::Open(cookie);
-            let old = self.kept.open.remove(&cookie).map(|old| old.session);
-            let (before, another) = match old {
-                Some(old) if old.id() == session.id() => (Some(old), None),
-                another => (take_same(&mut self.kept.gone, session.id()), another),
-            };
-            if before.is_none() {
-                self.pairs.opened(&session, |place| self.kept.get(place));
-            }
-            self.changed(&mut session, at, before.as_ref(), report);
-            replaced.extend(another.map(|old| (cookie, old)));
-            let open = OpenSession { session, snapshot };
-            self.kept.open.insert(cookie, open);
-        }
-        if self.counts_vanished {
-            let vanished = self.totals.missed.vanished.get_or_insert(0);
-            *vanished += self.kept.gone.len() as u64;
-        }
-        let vanished: Vec<u64> = self.kept.gone.keys().copied().collect();
-        for cookie in vanished {
-            if let Some(session) = self.kept.gone.remove(&cookie) {
-                let is_last = !self.kept.open.contains_key(&cookie);
-                self.vanish(&session, is_last, report);
-                self.uncounted.forget(&session);
-            }
-        }
-        self.kept.gone.extend(replaced);
-        let open = &mut self.kept.open;
-        let gone: Vec<OpenSession> = if found.is_whole {
-            let others = open.extract_if(|_, open| open.snapshot != snapshot);
-            others.map(|(_, open)| open).collect()
-        } else {
-            let gone = found.gone.iter();
-            gone.filter_map(|cookie| open.remove(cookie)).collect()
-        };
-        for OpenSession { mut session, .. } in gone {
-            (session.tx_rate, session.rx_rate) = (0.0, 0.0);
-            self.kept.gone.insert(session.cookie, session);
-        }
-        let others = self.kept.open.values_mut();
-        for open in others.filter(|open| open.snapshot != snapshot) {
-            open.session.advance_idle_to(now_ns);
-        }
-    }
-
     /// Reports an open session that is gone; `is_last`: its cookie stands for no other one.
     fn vanish(
         &mut self,
         session: &Session,
+        slot: Option<Slot>,
         is_last: bool,
         report: &mut impl FnMut(StoreEvent<'_>),
     ) {
@@ -315,9 +192,15 @@ impl Store {
         let other = self.pairs.other(place).filter(|_| is_last);
         let other = self.kept.paired(session, other);
         let uncounted = self.uncounted.of(session);
-        report(StoreEvent::Vanished(Change::gone(
-            session, uncounted, other,
-        )));
+        report(StoreEvent::Vanished(Change {
+            slot,
+            ..Change::gone(session, uncounted, other)
+        }));
+        if let Some(SessionRef::Open(cookie)) = other.and_then(|other| other.at)
+            && let Some(slot) = self.kept.open.slot(cookie)
+        {
+            self.kept.open.touch(slot);
+        }
         if is_last {
             self.pairs.vanished(session.cookie);
         }
@@ -329,12 +212,12 @@ impl Store {
         is_followed: impl Fn(&Session) -> bool,
         mut report: impl FnMut(StoreEvent<'_>),
     ) {
-        let open = self.kept.open.values().map(|open| &open.session);
-        let left = open.chain(self.kept.gone.values());
+        let replaced = self.kept.replaced.values().map(|(_, session)| session);
+        let left = self.open().map(|(_, session)| session).chain(replaced);
         let left = left.filter(|s| !is_followed(s)).map(Session::id);
         let left: Vec<SessionId> = left.collect();
         for id in left {
-            let (Some(session), is_last) = self.kept.take_away(id) else {
+            let (Some((session, slot)), is_last) = self.kept.take_away(id) else {
                 continue;
             };
             if self.passed.open.contains_key(&id) {
@@ -343,7 +226,7 @@ impl Store {
                 self.pairs.vanished(id.cookie);
                 continue;
             }
-            self.vanish(&session, is_last, &mut report);
+            self.vanish(&session, slot, is_last, &mut report);
             self.uncounted.leave(&session);
         }
     }
@@ -381,7 +264,7 @@ impl Store {
     }
 
     pub fn open_count(&self) -> usize {
-        self.open().count()
+        self.kept.open.len()
     }
 
     /// Time of the last snapshot that rates were computed at, ns.
@@ -396,12 +279,33 @@ impl Store {
     /// Iterates over the open sessions, in no order: also those that were missing in the last snapshot, until their end
     /// is reported or certain.
     pub fn open(&self) -> impl Iterator<Item = (SessionRef, &Session)> {
-        let open = self.kept.open.iter();
-        let open = open.map(|(cookie, open)| (cookie, &open.session));
-        let gone = self.kept.gone.iter();
-        let gone = gone.filter(|(cookie, _)| !self.kept.open.contains_key(cookie));
-        let all = open.chain(gone);
-        all.map(|(cookie, session)| (SessionRef::Open(*cookie), session))
+        let open = self.open_in(0..self.open_slots());
+        open.map(|(_, session)| (SessionRef::Open(session.cookie), session))
+    }
+
+    /// Number of slots of open sessions: each session is in one below.
+    pub fn open_slots(&self) -> Slot {
+        (self.kept.open.blocks() * BLOCK) as Slot
+    }
+
+    /// Iterates over the open sessions in these slots.
+    pub fn open_in(&self, slots: Range<Slot>) -> impl Iterator<Item = (Slot, &Session)> {
+        self.kept.open.within(slots)
+    }
+
+    /// Returns the open session in a slot.
+    pub fn open_at(&self, slot: Slot) -> Option<&Session> {
+        self.kept.open.at(slot)
+    }
+
+    /// Slots in which sessions have changed, appeared or disappeared since [`Store::forget_touched`].
+    pub fn touched(&self, slots: Range<Slot>) -> impl Iterator<Item = Slot> {
+        self.kept.open.touched(slots)
+    }
+
+    /// Forgets what was touched, once it has been dealt with. Until then no session gets the slot of another one.
+    pub fn forget_touched(&mut self, slots: Range<Slot>) {
+        self.kept.open.forget_touched(slots);
     }
 
     /// Iterates over the kept closed sessions, newest first.

@@ -1,6 +1,7 @@
 use std::ops::Range;
 
 use super::*;
+use crate::model::batch::{Batch, OpenSnapshot};
 use crate::model::session::{Age, State};
 use crate::testing::sample::closed_session as sample;
 use crate::text::units::S;

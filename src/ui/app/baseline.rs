@@ -26,10 +26,8 @@ impl App {
 
     /// Sets a new baseline.
     pub fn set_baseline(&mut self) {
-        let (talkers, own) = (self.panes.all(), &self.view_filter.self_traffic);
-        let baseline = Baseline::new(self.first_ns, self.now_ns, talkers, &self.store, |s| {
-            !own.is(s)
-        });
+        let talkers = self.panes.all();
+        let baseline = Baseline::new(self.first_ns, self.now_ns, talkers, &self.store);
         self.baseline = Some(Box::new(baseline));
         self.baseline_set = self.clock.wall(self.now_ns);
         self.update_baseline();
@@ -48,7 +46,7 @@ impl App {
     pub fn update_baseline(&mut self) {
         let is_shown = matches!(self.layers.screen(), Some(Screen::Baseline(_)));
         if let Some(baseline) = &mut self.baseline {
-            baseline.take_snapshot(self.now_ns, is_shown.then_some(&self.store));
+            baseline.take_snapshot(self.now_ns, is_shown);
         }
     }
 }

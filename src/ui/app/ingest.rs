@@ -1,10 +1,27 @@
 //! Ingesting batches: from the collector to the store, and from there to everything that counts sessions.
 
-use crate::model::batch::Batch;
+use std::collections::VecDeque;
+
+use crate::model::batch::{Batch, Clock};
 use crate::model::session::Session;
+use crate::model::store::{Ingest, PART};
 use crate::ui::action::Mode;
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
+
+/// Batches that the display moves on to.
+#[derive(Debug)]
+pub(super) struct Arriving {
+    batches: VecDeque<Batch>,
+    /// The one that is being ingested, and true if it has a snapshot.
+    current: Option<(Ingest, bool)>,
+    /// Time of the last batch, ns, and its clock.
+    moment: (u64, Clock),
+    /// All lines are to be built again.
+    is_restarted: bool,
+    /// All are ingested, and everything that counts sessions has counted them.
+    is_counted: bool,
+}
 
 impl App {
     /// Takes a batch. True if the display changes: only with a snapshot, so that lines do not re-sort while they are
@@ -24,21 +41,29 @@ impl App {
             self.interval.stretched = open.stretched;
         }
         let is_snapshot = batch.open.is_some();
-        let changed = is_snapshot | self.notice.pass(batch.taken_ns);
+        let is_notice_over = self.notice.pass(batch.taken_ns);
         self.waiting.add(batch);
+        if self.arriving.is_some() {
+            return is_notice_over;
+        }
         if self.paused {
-            let (store, mut observers) = self.observed();
-            let keep = store.keep_limit();
-            for session in observers.waiting.drain_over(keep) {
-                store.pass(session, |event| observers.pass(&event));
-            }
-            return changed;
+            self.pass_over();
+            return is_snapshot | is_notice_over;
         }
-        if is_snapshot || self.waiting.is_full() {
+        if self.is_due() {
             self.go_on();
-            return true;
+            return self.arriving.is_none() | is_notice_over;
         }
-        changed
+        is_notice_over
+    }
+
+    /// Counts the closed sessions that wait beyond those that are kept.
+    fn pass_over(&mut self) {
+        let (store, mut observers) = self.observed();
+        let keep = store.keep_limit();
+        for session in observers.waiting.drain_over(keep) {
+            store.pass(session, |event| observers.pass(&event));
+        }
     }
 
     /// Makes the display stay as it is from now on.
@@ -50,11 +75,13 @@ impl App {
     pub fn thaw(&mut self) {
         if self.paused {
             self.paused = false;
+            self.await_arriving();
             self.go_on();
+            self.await_arriving();
         }
     }
 
-    /// Moves everything that is shown on to the present moment: ingests what waits.
+    /// Moves everything that is shown on to the present moment: ingests what waits. [`App::work`] goes on if that is much.
     fn go_on(&mut self) {
         if std::mem::take(&mut self.is_recaptured) {
             self.follow_captured();
@@ -63,29 +90,78 @@ impl App {
         if let Some(host) = waiting.take_host() {
             self.host_state.take(host);
         }
-        let mut moment = (self.now_ns, self.clock);
         let (store, mut observers) = self.observed();
         let is_restarted = store.drop_passed(|event| observers.take(&event));
-        for batch in waiting.into_batches() {
-            moment = (batch.taken_ns, batch.clock);
-            let is_snapshot = batch.open.is_some();
-            store.ingest(batch, |event| observers.take(&event));
-            if is_snapshot {
-                observers.end_snapshot(store, moment.0);
+        self.arriving = Some(Arriving {
+            batches: waiting.into_batches().collect(),
+            current: None,
+            moment: (self.now_ns, self.clock),
+            is_restarted,
+            is_counted: false,
+        });
+        self.arrive();
+    }
+
+    /// Ingests a part of the batches that arrive; after the last one, brings everything that is shown up to date.
+    fn arrive(&mut self) {
+        let Some(mut arriving) = self.arriving.take() else {
+            return;
+        };
+        let mut room = PART;
+        if !arriving.is_counted {
+            let (store, mut observers) = self.observed();
+            while room > 0 {
+                let Some((mut ingest, is_snapshot)) = arriving.current.take().or_else(|| {
+                    let batch = arriving.batches.pop_front()?;
+                    arriving.moment = (batch.taken_ns, batch.clock);
+                    let is_snapshot = batch.open.is_some();
+                    Some((store.begin(batch), is_snapshot))
+                }) else {
+                    observers.settle(store, arriving.moment.0);
+                    arriving.is_counted = true;
+                    break;
+                };
+                let is_whole =
+                    store.ingest_part(&mut ingest, &mut room, &mut |event| observers.take(&event));
+                if !is_whole {
+                    arriving.current = Some((ingest, is_snapshot));
+                } else if is_snapshot {
+                    observers.end_snapshot(store, arriving.moment.0);
+                }
             }
+            if !arriving.is_counted {
+                self.arriving = Some(arriving);
+                return;
+            }
+            (self.now_ns, self.clock) = arriving.moment;
+            if arriving.is_restarted {
+                self.rows.forget(&mut self.store);
+                return self.choose();
+            }
+            self.rows.begin_refresh();
         }
-        observers.settle(store, moment.0);
-        (self.now_ns, self.clock) = moment;
-        if is_restarted {
-            self.choose();
-        } else {
-            self.refresh();
-            self.refresh_screen();
+        let is_whole = self
+            .rows
+            .refresh_part(&mut self.store, &self.view_filter, &mut room);
+        if !is_whole {
+            self.arriving = Some(arriving);
+            return;
+        }
+        self.no_match.take();
+        self.follow();
+        self.refresh_screen();
+    }
+
+    /// Waits until the batches that are arriving have arrived wholly.
+    fn await_arriving(&mut self) {
+        while self.arriving.is_some() {
+            self.arrive();
         }
     }
 
     /// Applies a changed capture filter, to what is shown only if that is not paused.
     pub(super) fn recapture(&mut self) {
+        self.await_arriving();
         let filter = self.capture_filter.clone();
         self.waiting.follow_only(|s| filter.matches(s));
         if self.paused {
@@ -106,9 +182,11 @@ impl App {
         observers.settle(store, now_ns);
     }
 
-    /// True while some closed sessions have not been filtered yet; [`App::work`] does that.
+    /// True while something is left to ingest, to filter or to count; [`App::work`] does that.
     pub fn is_working(&self) -> bool {
-        self.rows.is_incomplete(&self.store)
+        self.arriving.is_some()
+            || self.is_due()
+            || self.rows.is_incomplete(&self.store)
             || self.panes.is_working(&self.store)
             || self.is_screen_working()
             || self
@@ -117,10 +195,19 @@ impl App {
                 .is_some_and(|d| d.is_searching(&self.store))
     }
 
-    /// Filters the next closed sessions after the filter or the order has changed.
+    /// Ingests the next sessions, or filters and counts the next ones after the filter or the order has changed.
     pub fn work(&mut self) {
+        if self.arriving.is_some() {
+            return self.arrive();
+        }
+        if self.is_due() {
+            return self.go_on();
+        }
         self.no_match.take();
-        self.rows.work(&self.store, &self.view_filter);
+        if self.rows.is_incomplete(&self.store) {
+            self.rows.work(&self.store, &self.view_filter);
+            return self.follow_restarted();
+        }
         self.panes.work(&self.store, &self.view_filter);
         if let Some(detail) = self.layers.detail_mut() {
             detail.search(&self.store);
@@ -128,7 +215,16 @@ impl App {
         if self.is_screen_working() {
             self.work_on_screen();
         }
-        self.follow_restarted();
+    }
+
+    /// True while batches arrive part by part: what is shown belongs to no single moment.
+    pub fn is_arriving(&self) -> bool {
+        self.arriving.is_some()
+    }
+
+    /// True if the display is to move on to what waits.
+    fn is_due(&self) -> bool {
+        !self.paused && (self.waiting.has_snapshot() || self.waiting.is_full())
     }
 
     /// Number of closed sessions that are not shown yet, while the display is paused.
@@ -163,7 +259,7 @@ impl App {
     /// Updates the lines after a change of the store.
     pub fn refresh(&mut self) {
         self.no_match.take();
-        self.rows.refresh(&self.store, &self.view_filter);
+        self.rows.refresh(&mut self.store, &self.view_filter);
         self.follow();
     }
 

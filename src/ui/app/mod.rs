@@ -68,6 +68,7 @@ mod table_screen;
 mod toggles;
 mod update;
 
+use ingest::Arriving;
 use no_match::NoMatch;
 use screens::LeftScreen;
 
@@ -169,6 +170,8 @@ pub struct App {
     pub top: usize,
     /// Batches that the display does not show yet.
     pub waiting: Waiting,
+    /// Batches that the display moves on to, part by part.
+    arriving: Option<Arriving>,
     /// The display stays as it is.
     pub paused: bool,
     /// The capture filter has changed during the pause.
@@ -230,6 +233,7 @@ impl App {
             selected: 0,
             top: 0,
             waiting: Waiting::default(),
+            arriving: None,
             paused: false,
             is_recaptured: false,
             size,

@@ -126,7 +126,7 @@ impl Observers<'_> {
         let is_compared = matches!(self.layers.screen(), Some(Screen::Baseline(_)));
         if let Some(baseline) = &mut self.baseline {
             baseline.settle();
-            baseline.take_snapshot(now_ns, is_compared.then_some(store));
+            baseline.take_snapshot(now_ns, is_compared);
         }
         if let Some(screen) = self.layers.screen_mut() {
             screen.recount_open(store, self.view_filter);

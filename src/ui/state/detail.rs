@@ -8,7 +8,7 @@ use crate::host::process_info::ProcessInfo;
 use crate::model::bottleneck::{Reading, TimeSpent};
 use crate::model::session::{Age, Comm, Session, SessionId};
 use crate::model::session_verdict::{Progress, Watched};
-use crate::model::store::{Backfill, Change, SessionRef, Store};
+use crate::model::store::{Backfill, Change, SessionRef, Slot, Store};
 use crate::text::units::S;
 use crate::ui::state::other_end::{Candidates, OtherEnd};
 use crate::ui::state::session_history::SessionHistory;
@@ -16,7 +16,7 @@ use crate::ui::state::session_history::SessionHistory;
 /// Maximum and minimum length of the latest period for which the bottleneck is shown, ns.
 const RECENT_NS: u64 = 10_000_000_000;
 const LEAST_NS: u64 = 900_000_000;
-/// Closed sessions searched for the other end in one step.
+/// Sessions searched for the other end in one step.
 const CHUNK: u64 = 1 << 15;
 
 #[derive(Debug)]
@@ -41,7 +41,9 @@ pub struct Detail {
     /// First visible line.
     pub top: usize,
     asked: u32,
-    /// Progress of the search for the other end among closed sessions.
+    /// Slots of open sessions from this one on are still to be searched for the other end; `None`: none are.
+    next_open: Option<Slot>,
+    /// Progress of the search among closed sessions.
     backfill: Backfill,
 }
 
@@ -59,6 +61,7 @@ impl Detail {
             later: None,
             top: 0,
             asked: 0,
+            next_open: Some(0),
             backfill: Backfill::new(store, CHUNK),
             session,
         };
@@ -69,10 +72,8 @@ impl Detail {
 
     fn search_from_the_start(&mut self, store: &Store) {
         self.candidates = Candidates::default();
+        self.next_open = Some(0);
         self.backfill = Backfill::new(store, CHUNK);
-        for (_, session) in store.open() {
-            self.candidates.take(&self.session, session);
-        }
         self.search(store);
     }
 
@@ -214,11 +215,22 @@ impl Detail {
 
     /// True while the other end is being searched for.
     pub fn is_searching(&self, store: &Store) -> bool {
-        !self.backfill.is_done(store) && !self.candidates.are_enough(&self.session)
+        self.next_open.is_some()
+            || !self.backfill.is_done(store) && !self.candidates.are_enough(&self.session)
     }
 
-    /// Searches the next chunk of closed sessions.
+    /// Searches the next open sessions; after the last ones, closed ones.
     pub fn search(&mut self, store: &Store) {
+        if let Some(from) = self.next_open {
+            let to = from + CHUNK as Slot;
+            for (_, session) in store.open_in(from..to) {
+                self.candidates.take(&self.session, session);
+            }
+            self.next_open = (to < store.open_slots()).then_some(to);
+            if self.next_open.is_some() {
+                return;
+            }
+        }
         if self.is_searching(store) {
             for (_, session) in store.closed_in(self.backfill.take_chunk(store)) {
                 self.candidates.take(&self.session, session);

@@ -9,8 +9,7 @@ use rustc_hash::FxHashSet;
 use crate::model::batch::{Batch, HostSnapshot};
 use crate::model::session::{Session, SessionId};
 
-/// Closed sessions that wait for a refresh at most: they are ingested in one step, which delays a key for less than a
-/// tenth of a second.
+/// Closed sessions that wait for a refresh at most.
 const MOST: usize = 1 << 16;
 
 #[derive(Debug, Default)]
@@ -60,6 +59,11 @@ impl Waiting {
     /// Takes the newest snapshot of the host.
     pub fn take_host(&mut self) -> Option<HostSnapshot> {
         self.newest.host.take()
+    }
+
+    /// True if a snapshot waits.
+    pub fn has_snapshot(&self) -> bool {
+        self.newest.open.is_some()
     }
 
     /// True if no more sessions should wait.

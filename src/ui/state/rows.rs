@@ -1,8 +1,8 @@
 //! Lines of the session table: which sessions match, and their order, updated incrementally however many there are.
 //!
-//! No key, batch or frame ever waits for all sessions. Closed sessions do not change, so they are filtered and sorted
-//! once, in chunks; each chunk stays as a sorted run, and a line is found across the runs by its rank. Open sessions
-//! are another run, rebuilt at each snapshot.
+//! No key, batch or frame ever waits for all sessions. They are filtered and sorted in chunks; each chunk stays as a sorted
+//! run, and a line is found across the runs by its rank. Closed sessions do not change. Of the open ones, those that have
+//! changed are moved within their run, or the run is sorted again, in parts.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -10,11 +10,19 @@ use std::ops::Range;
 use crate::model::fields;
 use crate::model::fields::{Field, FieldKind, Value};
 use crate::model::session::Session;
-use crate::model::store::{Backfill, SessionRef, Store, StoreEvent};
+use crate::model::store::{Backfill, PART, SessionRef, Slot, Store, StoreEvent};
 use crate::ui::state::view_filter::ViewFilter;
 
-/// Closed sessions filtered and sorted in one step: a few milliseconds.
+/// Sessions of a run.
 const CHUNK: u64 = 1 << 16;
+/// Sessions filtered and sorted in one step: a few milliseconds.
+const STEP: u64 = 1 << 14;
+/// Units of [`PART`] for a session that is filtered and sorted.
+const TRIED: usize = PART / 2 / STEP as usize;
+/// Units of [`PART`] for each step.
+const LEAST: usize = 64;
+/// Changed sessions of a run that are moved one by one; if there are more, it is sorted again.
+const MOVED: usize = 1 << 11;
 
 /// A session's position in the order; smaller is further up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,11 +46,11 @@ impl Rank {
     }
 }
 
-/// A sorted run of closed sessions. Sort keys are looked up in the store on demand, so that a session takes two bytes
-/// here.
-#[derive(Debug)]
+/// A sorted run of closed sessions, or of open ones. Sort keys are looked up in the store on demand, so that a session
+/// takes two bytes here.
+#[derive(Clone, Debug)]
 struct Run {
-    /// Numbers of the sessions that were filtered.
+    /// Numbers of the sessions that were filtered: of closed ones, or slots of open ones.
     tried: Range<u64>,
     /// Number that offsets are relative to.
     base: u64,
@@ -50,11 +58,14 @@ struct Run {
     sorted: Vec<u16>,
 }
 
+/// A session's rank and its number.
+type Ranked = (Rank, u64);
+
 impl Run {
-    /// A run over the numbers `tried`, at most a chunk, of the sessions with these ranks.
-    fn new(tried: Range<u64>, ranks: Vec<Rank>) -> Self {
+    /// A run over the numbers `tried` of the sessions with these ranks, none of them less than `base`, nor a chunk more.
+    fn new(base: u64, tried: Range<u64>, ranks: Vec<Ranked>) -> Self {
         let mut run = Run {
-            base: tried.start,
+            base,
             tried,
             sorted: Vec::new(),
         };
@@ -62,10 +73,11 @@ impl Run {
         run
     }
 
-    fn set(&mut self, mut ranks: Vec<Rank>) {
+    fn set(&mut self, mut ranks: Vec<Ranked>) {
         ranks.sort();
         // an offset is less than a chunk
-        self.sorted = ranks.iter().map(|r| (r.id - self.base) as u16).collect();
+        let offset = |(_, number): &Ranked| (number - self.base) as u16;
+        self.sorted = ranks.iter().map(offset).collect();
     }
 
     fn number(&self, offset: u16) -> u64 {
@@ -79,7 +91,7 @@ impl Run {
         for edit in edits {
             sorted.extend_from_slice(&self.sorted[from..edit.at]);
             if edit.adds {
-                sorted.push((edit.rank.id - self.base) as u16);
+                sorted.push((edit.number - self.base) as u16);
             }
             from = edit.at + usize::from(!edit.adds);
         }
@@ -92,6 +104,7 @@ impl Run {
 #[derive(Debug)]
 struct Edit {
     rank: Rank,
+    number: u64,
     /// Number of sessions before it.
     at: usize,
     adds: bool,
@@ -162,10 +175,27 @@ fn sort_key(value: Value<'_>) -> u128 {
     }
 }
 
+/// Sessions of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Open,
+    Closed,
+}
+
+/// The numbers as slots.
+fn slots(numbers: &Range<u64>) -> Range<Slot> {
+    numbers.start as Slot..numbers.end.min(Slot::MAX.into()) as Slot
+}
+
 #[derive(Debug)]
 pub struct Rows {
     order: SortOrder,
-    open: Vec<Rank>,
+    /// By slot, contiguous.
+    open: Vec<Run>,
+    /// A run of open sessions that is being sorted again.
+    again: Option<Run>,
+    /// The next run of open sessions to bring up to date; `None`: all are.
+    stale: Option<usize>,
     /// Newest first, contiguous: together they cover all numbers that `backfill` has handed out.
     runs: VecDeque<Run>,
     /// Closed sessions not filtered yet.
@@ -182,6 +212,8 @@ impl Rows {
         Rows {
             order,
             open: Vec::new(),
+            again: None,
+            stale: None,
             runs: VecDeque::new(),
             backfill: Backfill::default(),
             kept_from: 0,
@@ -189,55 +221,265 @@ impl Rows {
         }
     }
 
-    /// Sets a new order or filter. Includes the open sessions and the newest closed ones; [`Rows::work`] adds older
-    /// ones.
+    /// Sets a new order or filter. Includes some open sessions and the newest closed ones; [`Rows::work`] adds the others.
     pub fn restart(&mut self, order: SortOrder, store: &Store, view_filter: &ViewFilter) {
-        self.order = order;
+        self.order = SortOrder {
+            read_ns: store.read_ns(),
+            ..order
+        };
+        self.open.clear();
+        (self.again, self.stale) = (None, None);
         self.runs.clear();
-        self.backfill = Backfill::new(store, CHUNK);
+        self.backfill = Backfill::new(store, STEP);
         self.changed.clear();
-        self.look_at_open(store, view_filter);
-        self.work(store, view_filter);
+        self.add_open(store, view_filter);
+        self.add_closed(store, view_filter);
+    }
+
+    /// Forgets which sessions have changed: [`Rows::restart`] follows.
+    pub fn forget(&mut self, store: &mut Store) {
+        (self.again, self.stale) = (None, None);
+        store.forget_touched(0..Slot::MAX);
     }
 
     /// Updates after a change of the store: new figures of open sessions, sessions closed, old ones evicted.
-    pub fn refresh(&mut self, store: &Store, view_filter: &ViewFilter) {
-        self.look_at_open(store, view_filter);
+    pub fn refresh(&mut self, store: &mut Store, view_filter: &ViewFilter) {
+        self.begin_refresh();
+        let mut room = usize::MAX;
+        while !self.refresh_part(store, view_filter, &mut room) {}
+    }
+
+    /// Begins to update after a change of the store. The lines of evicted sessions have been removed.
+    pub fn begin_refresh(&mut self) {
+        (self.again, self.stale) = (None, Some(0));
+    }
+
+    /// Updates as much as there is room for, in units of [`PART`]. True once everything is
+    /// up to date, as far as it was before.
+    pub fn refresh_part(
+        &mut self,
+        store: &mut Store,
+        view_filter: &ViewFilter,
+        room: &mut usize,
+    ) -> bool {
+        self.order.read_ns = store.read_ns();
+        while *room > 0 {
+            let units = if let Some(run) = self.stale {
+                self.refresh_open(run, store, view_filter)
+            } else if let Some(tried) = self.add_new(store, view_filter) {
+                LEAST + tried * TRIED
+            } else {
+                self.look_again(store, view_filter);
+                return true;
+            };
+            *room = room.saturating_sub(units);
+        }
+        false
+    }
+
+    /// Brings a run of open sessions up to date, or a step of it. Returns the units that this took.
+    fn refresh_open(&mut self, at: usize, store: &mut Store, view_filter: &ViewFilter) -> usize {
+        let Some(run) = self.open.get(at) else {
+            self.stale = None;
+            // slots that no run covers yet are all to be filtered
+            let from = self.open_tried();
+            store.forget_touched(from..Slot::MAX);
+            let was_complete = self
+                .open
+                .last()
+                .is_none_or(|run| run.tried.end % CHUNK == 0);
+            if was_complete && self.lacks_open(store) {
+                return LEAST + self.add_open(store, view_filter) * TRIED;
+            }
+            return LEAST;
+        };
+        let (base, slots) = (run.base, slots(&run.tried));
+        if let Some(mut again) = self.again.take() {
+            let to = run.tried.end.min(again.tried.end + STEP);
+            let tried = self.extend_open(&mut again, to, store, view_filter);
+            if again.tried.end < run.tried.end {
+                self.again = Some(again);
+                return LEAST + tried * TRIED;
+            }
+            self.open[at] = again;
+            store.forget_touched(slots);
+            self.stale = Some(at + 1);
+            return LEAST + tried * TRIED;
+        }
+        let touched: Vec<u64> = store.touched(slots.clone()).map(u64::from).collect();
+        // time passes for those that have not changed, too
+        if touched.len() > MOVED || view_filter.filter.changes_with_time() {
+            self.again = Some(Run::new(base, base..base, Vec::new()));
+            return LEAST;
+        }
+        if !touched.is_empty() {
+            self.move_touched(at, &touched, store, view_filter);
+            store.forget_touched(slots);
+        }
+        self.stale = Some(at + 1);
+        LEAST + touched.len() * 16
+    }
+
+    /// Moves the sessions in these slots to their places in a run.
+    fn move_touched(
+        &mut self,
+        at: usize,
+        touched: &[u64],
+        store: &Store,
+        view_filter: &ViewFilter,
+    ) {
+        let base = self.open[at].base;
+        let mut is_touched = vec![false; CHUNK as usize];
+        for slot in touched {
+            is_touched[(slot - base) as usize] = true;
+        }
+        self.open[at]
+            .sorted
+            .retain(|o| !is_touched[usize::from(*o)]);
+        let ranks = touched.iter().filter_map(|slot| {
+            let session = store.open_at(*slot as Slot)?;
+            let place = SessionRef::Open(session.cookie);
+            let has_line = view_filter.has_line(place, session, store);
+            has_line.then(|| (self.order.rank(place, session), *slot))
+        });
+        let mut ranks: Vec<Ranked> = ranks.collect();
+        ranks.sort_unstable();
+        let mut from = 0;
+        let mut edits = Vec::with_capacity(ranks.len());
+        for (rank, number) in ranks {
+            let to = self.len_of(at);
+            from = self.before(at, from..to, rank, store);
+            edits.push(Edit {
+                rank,
+                number,
+                at: from,
+                adds: true,
+            });
+        }
+        if !edits.is_empty() {
+            self.open[at].edit(&edits);
+        }
+    }
+
+    /// The first slot that no run covers.
+    fn open_tried(&self) -> Slot {
+        self.open.last().map_or(0, |run| run.tried.end as Slot)
+    }
+
+    /// True if some open sessions have not been filtered yet.
+    fn lacks_open(&self, store: &Store) -> bool {
+        self.open_tried() < store.open_slots()
+    }
+
+    /// Filters the next step of open sessions. Returns how many these were.
+    fn add_open(&mut self, store: &Store, view_filter: &ViewFilter) -> usize {
+        let from = u64::from(self.open_tried());
+        let mut run = match self.open.pop() {
+            Some(last) if last.tried.end < last.base + CHUNK => last,
+            last => {
+                self.open.extend(last);
+                Run::new(from, from..from, Vec::new())
+            }
+        };
+        let to = match from + STEP >= u64::from(store.open_slots()) {
+            // slots that will be used are those of touched sessions
+            true => run.base + CHUNK,
+            false => from + STEP,
+        };
+        let tried = self.extend_open(&mut run, to, store, view_filter);
+        self.open.push(run);
+        tried
+    }
+
+    /// Filters the sessions in the slots up to a number and merges them into a run. Returns how many these were.
+    fn extend_open(
+        &self,
+        run: &mut Run,
+        to: u64,
+        store: &Store,
+        view_filter: &ViewFilter,
+    ) -> usize {
+        let more = store.open_in(slots(&(run.tried.end..to)));
+        let mut tried = 0;
+        let more = more.map(|(slot, s)| (slot, SessionRef::Open(s.cookie), s));
+        let more = more.inspect(|_| tried += 1);
+        let lines = more.filter(|(_, place, s)| view_filter.has_line(*place, s, store));
+        let ranks = lines.map(|(slot, place, s)| (self.order.rank(place, s), u64::from(slot)));
+        let ranks: Vec<Ranked> = ranks.collect();
+        run.tried.end = to;
+        self.merge(run, ranks, Kind::Open, store);
+        tried
+    }
+
+    /// Adds sessions to a run.
+    fn merge(&self, run: &mut Run, mut ranks: Vec<Ranked>, kind: Kind, store: &Store) {
+        // two sorted runs: a merge
+        ranks.sort_unstable();
+        if !run.sorted.is_empty() {
+            let before = (0..run.sorted.len()).map(|at| {
+                let number = run.number(run.sorted[at]);
+                (self.rank(kind, number, store), number)
+            });
+            ranks = before.chain(ranks).collect();
+        }
+        run.set(ranks);
+    }
+
+    /// Filters a step of newly closed sessions. Returns how many these were; `None`: none were left.
+    fn add_new(&mut self, store: &Store, view_filter: &ViewFilter) -> Option<usize> {
         let kept = store.closed_numbers();
-        // newly closed sessions
-        let mut from = self
+        let from = self
             .runs
             .front()
             .map_or(self.backfill.next(), |r| r.tried.end)
             .max(kept.start);
-        while from < kept.end {
-            let room = match self.runs.front() {
-                Some(newest) if newest.tried.end == from => {
-                    CHUNK.saturating_sub(newest.tried.end - newest.base)
-                }
-                _ => 0,
-            };
-            let to = kept.end.min(from + if room == 0 { CHUNK } else { room });
-            let mut ranks = self.tried(store, from..to, view_filter);
-            match self.runs.pop_front() {
-                Some(mut newest) if room > 0 => {
-                    newest.tried.end = to;
-                    let before = (0..newest.sorted.len()).map(|i| self.rank(&newest, i, store));
-                    // two sorted runs: a merge
-                    ranks.sort_unstable();
-                    newest.set(before.chain(ranks).collect());
-                    self.runs.push_front(newest);
-                }
-                newest => {
-                    if let Some(full) = newest {
-                        self.runs.push_front(full);
-                    }
-                    self.runs.push_front(Run::new(from..to, ranks));
-                }
-            }
-            from = to;
+        if from >= kept.end {
+            return None;
         }
-        self.look_again(store, view_filter);
+        let room = match self.runs.front() {
+            Some(newest) if newest.tried.end == from => {
+                CHUNK.saturating_sub(newest.tried.end - newest.base)
+            }
+            _ => 0,
+        };
+        let more = if room == 0 { STEP } else { room.min(STEP) };
+        let to = kept.end.min(from + more);
+        let ranks = self.tried(store, from..to, view_filter);
+        let newest = self.runs.pop_front();
+        let mut run = match newest {
+            Some(newest) if room > 0 => newest,
+            newest => {
+                if let Some(full) = newest {
+                    self.runs.push_front(full);
+                }
+                Run::new(from, from..from, Vec::new())
+            }
+        };
+        run.tried.end = to;
+        self.merge(&mut run, ranks, Kind::Closed, store);
+        self.runs.push_front(run);
+        Some((to - from) as usize)
+    }
+
+    /// Filters the next step of closed sessions.
+    fn add_closed(&mut self, store: &Store, view_filter: &ViewFilter) {
+        if self.backfill.is_done(store) {
+            return;
+        }
+        let tried = self.backfill.take_chunk(store);
+        let ranks = self.tried(store, tried.clone(), view_filter);
+        let oldest = self.runs.pop_back();
+        let mut run = match oldest {
+            Some(oldest) if oldest.tried.start == tried.end && oldest.base <= tried.start => oldest,
+            oldest => {
+                self.runs.extend(oldest);
+                let base = tried.end.saturating_sub(CHUNK);
+                Run::new(base, tried.end..tried.end, Vec::new())
+            }
+        };
+        run.tried.start = tried.start;
+        self.merge(&mut run, ranks, Kind::Closed, store);
+        self.runs.push_back(run);
     }
 
     /// Adds and removes the lines of closed sessions for which the other end has changed.
@@ -258,11 +500,16 @@ impl Rows {
                     let place = SessionRef::Closed(*number);
                     let session = store.get(place)?;
                     let rank = self.order.rank(place, session);
-                    let list = run + 1;
+                    let list = self.open.len() + run;
                     let at = self.before(list, 0..self.len_of(list), rank, store);
                     let is_there = at < self.len_of(list) && self.rank_in(list, at, store) == rank;
                     let adds = view_filter.has_line(place, session, store);
-                    (adds != is_there).then_some(Edit { rank, at, adds })
+                    (adds != is_there).then_some(Edit {
+                        rank,
+                        number: *number,
+                        at,
+                        adds,
+                    })
                 })
                 .collect();
             if !edits.is_empty() {
@@ -295,20 +542,18 @@ impl Rows {
         }
     }
 
-    /// Filters the next chunk of closed sessions. False if there was none left.
-    pub fn work(&mut self, store: &Store, view_filter: &ViewFilter) -> bool {
-        if self.backfill.is_done(store) {
-            return false;
+    /// Filters the next open and the next closed sessions.
+    pub fn work(&mut self, store: &Store, view_filter: &ViewFilter) {
+        if self.lacks_open(store) {
+            self.add_open(store, view_filter);
+        } else {
+            self.add_closed(store, view_filter);
         }
-        let tried = self.backfill.take_chunk(store);
-        let ranks = self.tried(store, tried.clone(), view_filter);
-        self.runs.push_back(Run::new(tried, ranks));
-        true
     }
 
-    /// True if some closed sessions have not been filtered yet.
+    /// True if some sessions have not been filtered yet.
     pub fn is_incomplete(&self, store: &Store) -> bool {
-        !self.backfill.is_done(store)
+        self.lacks_open(store) || !self.backfill.is_done(store)
     }
 
     /// Number of lines so far.
@@ -339,10 +584,9 @@ impl Rows {
                 .min_by_key(|(_, rank)| *rank)?;
             at[list] += 1;
             heads[list] = head(list, at[list]);
-            Some(if list == 0 {
-                SessionRef::Open(rank.id)
-            } else {
-                SessionRef::Closed(rank.id)
+            Some(match self.list(list).0 {
+                Kind::Open => SessionRef::Open(rank.id),
+                Kind::Closed => SessionRef::Closed(rank.id),
             })
         })
     }
@@ -363,32 +607,44 @@ impl Rows {
         (0..self.lists()).map(before).sum()
     }
 
-    /// Number of lists: the open sessions, then the runs of closed ones.
+    /// Number of lists: the runs of open sessions, then those of closed ones.
     fn lists(&self) -> usize {
-        1 + self.runs.len()
+        self.open.len() + self.runs.len()
+    }
+
+    fn list(&self, list: usize) -> (Kind, &Run) {
+        match self.open.get(list) {
+            Some(run) => (Kind::Open, run),
+            None => (Kind::Closed, &self.runs[list - self.open.len()]),
+        }
     }
 
     fn len_of(&self, list: usize) -> usize {
-        match list.checked_sub(1) {
-            None => self.open.len(),
-            Some(run) => self.runs[run].sorted.len(),
-        }
+        self.list(list).1.sorted.len()
     }
 
     fn rank_in(&self, list: usize, at: usize, store: &Store) -> Rank {
-        match list.checked_sub(1) {
-            None => self.open[at],
-            Some(run) => self.rank(&self.runs[run], at, store),
-        }
+        let (kind, run) = self.list(list);
+        self.rank(kind, run.number(run.sorted[at]), store)
     }
 
-    fn rank(&self, run: &Run, at: usize, store: &Store) -> Rank {
-        let number = run.number(run.sorted[at]);
-        let place = SessionRef::Closed(number);
-        // an evicted session is removed before anyone asks for it; if not, it would rank below all others
-        store
-            .get(place)
-            .map_or(Rank::last(number), |s| self.order.rank(place, s))
+    fn rank(&self, kind: Kind, number: u64, store: &Store) -> Rank {
+        let found = match kind {
+            Kind::Open => {
+                let session = store.open_at(number as Slot);
+                session.map(|s| (SessionRef::Open(s.cookie), s))
+            }
+            Kind::Closed => {
+                let place = SessionRef::Closed(number);
+                store.get(place).map(|s| (place, s))
+            }
+        };
+        // a session that is gone is removed when the lines are brought up to date; until then it ranks below all others
+        let gone = match kind {
+            Kind::Open => u64::MAX,
+            Kind::Closed => number,
+        };
+        found.map_or(Rank::last(gone), |(place, s)| self.order.rank(place, s))
     }
 
     /// Number of entries of a list before a rank, if it is known to be within `part`.
@@ -405,22 +661,12 @@ impl Rows {
         from
     }
 
-    fn look_at_open(&mut self, store: &Store, view_filter: &ViewFilter) {
-        let mut ranks = std::mem::take(&mut self.open);
-        ranks.clear();
-        self.order.read_ns = store.read_ns();
-        let open = store.open();
-        let lines = open.filter(|(place, s)| view_filter.has_line(*place, s, store));
-        ranks.extend(lines.map(|(place, s)| self.order.rank(place, s)));
-        ranks.sort_unstable();
-        self.open = ranks;
-    }
-
-    fn tried(&self, store: &Store, numbers: Range<u64>, view_filter: &ViewFilter) -> Vec<Rank> {
+    fn tried(&self, store: &Store, numbers: Range<u64>, view_filter: &ViewFilter) -> Vec<Ranked> {
         store
-            .closed_in(numbers)
+            .closed_in(numbers.clone())
             .filter(|(place, s)| view_filter.has_line(*place, s, store))
             .map(|(place, s)| self.order.rank(place, s))
+            .map(|rank| (rank, rank.id))
             .collect()
     }
 
@@ -456,10 +702,11 @@ impl Rows {
 mod tests {
     use super::*;
     use crate::filter::Filter;
-    use crate::model::batch::Batch;
+    use crate::model::batch::{Batch, OpenSnapshot};
     use crate::model::fields::by_word;
     use crate::model::session::{Comm, State};
     use crate::testing::sample::closed_session as sample;
+    use crate::text::units::S;
 
     #[test]
     fn open_sessions_read_at_different_moments_keep_their_order_by_age() {
@@ -520,6 +767,12 @@ mod tests {
         rows.settle();
     }
 
+    fn work(rows: &mut Rows, store: &Store, view_filter: &ViewFilter) {
+        while rows.is_incomplete(store) {
+            rows.work(store, view_filter);
+        }
+    }
+
     /// The expected order, computed the slow way.
     fn sorted(
         store: &Store,
@@ -578,11 +831,11 @@ mod tests {
                 let open = 1_000_000..1_000_000 + 50 * i;
                 let closed = closed.start + i * 140_000..closed.end + i * 140_000;
                 ingest(&mut store, &mut rows, batch(open, closed));
-                rows.refresh(&store, &view_filter);
+                rows.refresh(&mut store, &view_filter);
             }
             assert_eq!(rows.len(), sorted(&store, rows.order, shows).len());
             rows.restart(order, &store, &view_filter);
-            while rows.work(&store, &view_filter) {}
+            work(&mut rows, &store, &view_filter);
             assert!(!rows.is_incomplete(&store));
             let want = sorted(&store, order, shows);
             assert_eq!(all(&rows, &store), want);
@@ -605,20 +858,85 @@ mod tests {
         }
     }
 
+    /// Opens and closes sessions, changes others, and compares the lines after each snapshot.
+    #[test]
+    fn rows_of_open_sessions_that_change_match_a_full_sort() {
+        let mut store = Store::new(1000);
+        let view_filter = ViewFilter::new(Filter::parse("comm != curl").expect("a filter"));
+        let mut rows = Rows::new(order("tx", true));
+        let open = |store: &mut Store, rows: &mut Rows, cookies: Range<u64>, more: u64| {
+            let changed = cookies.map(|c| Session {
+                tx_bytes: scattered(c + more) % 5000,
+                ..session(c, State::Established)
+            });
+            let batch = Batch {
+                open: Some(OpenSnapshot {
+                    changed: changed.collect(),
+                    ..OpenSnapshot::default()
+                }),
+                ..Batch::default()
+            };
+            ingest(store, rows, batch);
+            rows.refresh(store, &view_filter);
+            assert!(!rows.is_incomplete(store));
+            let want = sorted(store, rows.order, |s| view_filter.shows(s));
+            assert_eq!(all(rows, store), want);
+        };
+        open(&mut store, &mut rows, 0..3000, 0);
+        open(&mut store, &mut rows, 100..150, 7);
+        open(&mut store, &mut rows, 0..2500, 9);
+        // those that close leave their slots to others
+        let closed = Batch {
+            closed: (50..900).map(|c| session(c, State::Closed)).collect(),
+            ..Batch::default()
+        };
+        ingest(&mut store, &mut rows, closed);
+        rows.refresh(&mut store, &view_filter);
+        open(&mut store, &mut rows, 3000..3700, 1);
+        assert_eq!(store.open_count(), 2850);
+        open(&mut store, &mut rows, 2990..3010, 3);
+    }
+
+    #[test]
+    fn rows_of_a_filter_on_age_appear_when_time_passes() {
+        let mut store = Store::new(10);
+        let view_filter = ViewFilter::new(Filter::parse("duration > 5s").expect("a filter"));
+        let mut rows = Rows::new(order("tx", true));
+        for (at_s, lines) in [(4, 0), (5, 0), (7, 1)] {
+            let idle = Session {
+                start_ns: S,
+                established_ns: S,
+                end_ns: 4 * S,
+                ..session(1, State::Established)
+            };
+            let batch = Batch {
+                taken_ns: at_s * S,
+                open: Some(OpenSnapshot {
+                    changed: if at_s == 4 { vec![idle] } else { Vec::new() },
+                    ..OpenSnapshot::default()
+                }),
+                ..Batch::default()
+            };
+            ingest(&mut store, &mut rows, batch);
+            rows.refresh(&mut store, &view_filter);
+            assert_eq!(rows.len(), lines, "after {at_s} s");
+        }
+    }
+
     #[test]
     fn rows_after_restart_show_the_newest_first_and_the_rest_later() {
         let mut store = Store::new(usize::MAX);
         store.apply(batch(0..0, 0..200_000));
         let mut rows = Rows::new(order("tx", true));
         rows.restart(order("duration", true), &store, &everything());
-        assert_eq!(rows.len() as u64, CHUNK);
+        assert_eq!(rows.len() as u64, STEP);
         assert!(rows.is_incomplete(&store));
         assert_eq!(rows.get(0, &store), Some(SessionRef::Closed(199_999)));
         // new ones arrive meanwhile
         ingest(&mut store, &mut rows, batch(0..0, 200_000..200_100));
-        rows.refresh(&store, &everything());
+        rows.refresh(&mut store, &everything());
         assert_eq!(rows.get(0, &store), Some(SessionRef::Closed(200_099)));
-        while rows.work(&store, &everything()) {}
+        work(&mut rows, &store, &everything());
         assert_eq!(rows.len(), 200_100);
         assert_eq!(
             all(&rows, &store),
@@ -633,7 +951,7 @@ mod tests {
         let order = order("tx", true);
         let mut rows = Rows::new(order);
         rows.restart(order, &store, &everything());
-        while rows.work(&store, &everything()) {}
+        work(&mut rows, &store, &everything());
         for place in [
             SessionRef::Open(500_007),
             SessionRef::Closed(0),

@@ -5,10 +5,10 @@
 
 use crate::model::local_pairs::comes_first;
 use crate::model::session::Session;
-use crate::model::store::{Backfill, SessionRef, Store, StoreEvent};
+use crate::model::store::{Backfill, SessionRef, Slot, Store, StoreEvent};
 use crate::ui::state::view_filter::ViewFilter;
 
-/// Closed sessions counted in one step: a few milliseconds.
+/// Sessions counted in one step: a few milliseconds.
 const CHUNK: u64 = 1 << 13;
 
 /// Figures that sessions can be added to and removed from.
@@ -34,6 +34,17 @@ pub struct Counted<T> {
     pub closed: T,
     /// Sessions that had closed before counting began.
     backfill: Backfill,
+    recount: Option<Recount<T>>,
+}
+
+/// Open sessions being counted again.
+#[derive(Debug)]
+struct Recount<T> {
+    open: T,
+    /// Slots from this one on are still to be counted.
+    next: Slot,
+    /// A newer snapshot arrived meanwhile.
+    is_stale: bool,
 }
 
 impl<T: Count> Counted<T> {
@@ -44,9 +55,10 @@ impl<T: Count> Counted<T> {
             open: empty(),
             closed: empty(),
             backfill: Backfill::new(store, CHUNK),
+            recount: None,
         };
         counted.recount_open(store, view_filter);
-        counted.work(store, view_filter);
+        counted.count_closed(store, view_filter);
         counted
     }
 
@@ -96,26 +108,60 @@ impl<T: Count> Counted<T> {
         }
     }
 
-    /// Counts the open sessions again.
+    /// Counts the open sessions again: a part of them now, the others by [`Counted::work`].
     pub fn recount_open(&mut self, store: &Store, view_filter: &ViewFilter) {
-        self.open = (self.empty)();
-        let is_meant = |s: &Session| T::concerns(s) && view_filter.shows(s);
-        for (place, session) in store.open().filter(|(_, s)| is_meant(s)) {
-            let other = view_filter.other_end(place, session, store);
-            let is_other = |other: &Session| comes_first(other, session) && is_meant(other);
-            if !other.is_some_and(|other| is_other(other.session)) {
-                self.open.add(session);
+        match &mut self.recount {
+            Some(recount) => recount.is_stale = true,
+            None => {
+                self.recount = Some(Recount {
+                    open: (self.empty)(),
+                    next: 0,
+                    is_stale: false,
+                });
+                self.count_open(store, view_filter);
             }
         }
     }
 
-    /// True while some closed sessions are not counted yet.
+    /// True while some sessions are not counted yet.
     pub fn is_working(&self, store: &Store) -> bool {
-        !self.backfill.is_done(store)
+        self.recount.is_some() || !self.backfill.is_done(store)
     }
 
-    /// Counts the next chunk of closed sessions.
+    /// Counts the next open and closed sessions.
     pub fn work(&mut self, store: &Store, view_filter: &ViewFilter) {
+        self.count_open(store, view_filter);
+        self.count_closed(store, view_filter);
+    }
+
+    fn count_open(&mut self, store: &Store, view_filter: &ViewFilter) {
+        let Some(mut recount) = self.recount.take() else {
+            return;
+        };
+        let slots = recount.next..recount.next + CHUNK as Slot;
+        let is_meant = |s: &Session| T::concerns(s) && view_filter.shows(s);
+        for (_, session) in store.open_in(slots.clone()).filter(|(_, s)| is_meant(s)) {
+            let place = SessionRef::Open(session.cookie);
+            let other = view_filter.other_end(place, session, store);
+            let is_other = |other: &Session| comes_first(other, session) && is_meant(other);
+            if !other.is_some_and(|other| is_other(other.session)) {
+                recount.open.add(session);
+            }
+        }
+        recount.next = slots.end;
+        if recount.next < store.open_slots() {
+            self.recount = Some(recount);
+            return;
+        }
+        self.open = recount.open;
+        self.recount = recount.is_stale.then(|| Recount {
+            open: (self.empty)(),
+            next: 0,
+            is_stale: false,
+        });
+    }
+
+    fn count_closed(&mut self, store: &Store, view_filter: &ViewFilter) {
         let closed = store.closed_in(self.backfill.take_chunk(store));
         for (place, session) in closed {
             let other = view_filter.other_end(place, session, store);

@@ -10,7 +10,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::model::aggregate::figure_table::{AggregateFigure, FIGURES, default_sort};
 use crate::model::aggregate::{Aggregate, Aggregates, GroupBy, GroupKey};
 use crate::model::session::Session;
-use crate::model::store::{Backfill, Change, SessionRef, Store};
+use crate::model::store::{Backfill, Change, SessionRef, Slot, Store};
 use crate::ui::action::Motion;
 use crate::ui::layout::panes::Subject;
 use crate::ui::state::list::List;
@@ -216,6 +216,10 @@ fn selected_other<'a>(
 #[derive(Debug)]
 struct Narrowed {
     talkers: Aggregates,
+    /// Slots of open sessions from this one on are still to be counted; `None`: none are.
+    next_open: Option<Slot>,
+    /// The same, of those that are counted again.
+    next_again: Option<Slot>,
     backfill: Backfill,
     /// Some sessions had been evicted before they could be counted.
     is_lower_bound: bool,
@@ -225,6 +229,8 @@ struct Narrowed {
 #[derive(Debug)]
 pub struct Panes {
     all: Aggregates,
+    /// Slots of open sessions from this one on are still to be counted again for `all`; `None`: none are.
+    next_again: Option<Slot>,
     /// The sums of all as they are shown, while `all` goes on in a pause.
     shown: Option<Box<Aggregates>>,
     narrowed: Option<Narrowed>,
@@ -237,13 +243,30 @@ pub struct Panes {
     has_strip: bool,
 }
 
-/// Closed sessions counted in one step: a few milliseconds.
+impl Narrowed {
+    /// Takes a change of sessions that the filter matches.
+    fn take(&mut self, change: &Change<'_>) {
+        let is_later = |slot| self.next_open.is_some_and(|next| slot >= next);
+        match change.now {
+            // as long as it is open, it is counted when its turn comes
+            Some(now) if change.slot.is_some_and(is_later) && !now.is_open() => {
+                let other = change.other.map(|other| other.session);
+                self.talkers.recall(now, change.uncounted, other);
+            }
+            _ if change.slot.is_some_and(is_later) => {}
+            _ => self.talkers.take(change),
+        }
+    }
+}
+
+/// Closed sessions counted in one step, and slots of open ones: a few milliseconds.
 const CHUNK: u64 = 1 << 13;
 
 impl Default for Panes {
     fn default() -> Self {
         Panes {
             all: Aggregates::default(),
+            next_again: None,
             shown: None,
             narrowed: None,
             restarting: false,
@@ -293,7 +316,7 @@ impl Panes {
         if let Some(narrowed) = &mut self.narrowed
             && let Some(change) = change.among(|s| view_filter.selects(s))
         {
-            narrowed.talkers.take(&match view_filter.pairs {
+            narrowed.take(&match view_filter.pairs {
                 true => change,
                 false => change.unpaired(),
             });
@@ -320,24 +343,61 @@ impl Panes {
     /// Shows the sums as they are now.
     pub fn settle(&mut self, store: &Store, view_filter: &ViewFilter) {
         self.shown = None;
-        if self.all.is_inexact() {
+        if self.next_again.is_none() && self.all.is_inexact() {
+            self.all.begin_recount();
+            self.next_again = Some(0);
+        }
+        if let Some(narrowed) = &mut self.narrowed
+            && narrowed.next_open.or(narrowed.next_again).is_none()
+            && narrowed.talkers.is_inexact()
+        {
+            narrowed.talkers.begin_recount();
+            narrowed.next_again = Some(0);
+        }
+        self.recount(store, view_filter);
+        self.refresh();
+    }
+
+    /// Counts some open sessions again, if that is to be done.
+    fn recount(&mut self, store: &Store, view_filter: &ViewFilter) {
+        if let Some(from) = self.next_again {
             let own = &view_filter.self_traffic;
-            let other = |place, s: &Session| {
+            let other = |s: &Session| {
+                let place = SessionRef::Open(s.cookie);
                 let other = store.other_end(place, s).map(|other| other.session);
                 other.filter(|other| !own.is(other))
             };
-            let open = store.open().filter(|(_, s)| !own.is(s));
-            self.all
-                .recount(open.map(|(place, s)| (s, other(place, s))));
+            let to = from + CHUNK as Slot;
+            let open = store.open_in(from..to).filter(|(_, s)| !own.is(s));
+            self.all.recount(open.map(|(_, s)| (s, other(s))));
+            self.next_again = (to < store.open_slots()).then_some(to);
+            if self.next_again.is_none() {
+                self.all.end_recount();
+            }
         }
-        if let Some(Narrowed { talkers, .. }) = &mut self.narrowed
-            && talkers.is_inexact()
+        if let Some(narrowed) = &mut self.narrowed
+            && let Some(from) = narrowed.next_again
         {
-            let open = store.open().filter(|(_, s)| view_filter.selects(s));
-            talkers
-                .recount(open.map(|(place, s)| (s, selected_other(place, s, store, view_filter))));
+            let other = |s: &Session| {
+                let place = SessionRef::Open(s.cookie);
+                selected_other(place, s, store, view_filter)
+            };
+            let to = from + CHUNK as Slot;
+            let open = store
+                .open_in(from..to)
+                .filter(|(_, s)| view_filter.selects(s));
+            narrowed.talkers.recount(open.map(|(_, s)| (s, other(s))));
+            narrowed.next_again = (to < store.open_slots()).then_some(to);
+            if narrowed.next_again.is_none() {
+                narrowed.talkers.end_recount();
+            }
         }
-        self.refresh();
+    }
+
+    /// True while some open sessions are to be counted again.
+    fn is_recounting(&self) -> bool {
+        let narrowed = self.narrowed.as_ref().and_then(|n| n.next_again);
+        self.next_again.or(narrowed).is_some()
     }
 
     /// Starts over with a changed filter; [`Panes::work`] does the counting, so that no key waits for it.
@@ -356,8 +416,9 @@ impl Panes {
 
     /// True while sessions remain to be counted.
     pub fn is_working(&self, store: &Store) -> bool {
-        let left = |n: &Narrowed| !n.backfill.is_done(store);
-        self.is_visible() && (self.restarting || self.narrowed.as_ref().is_some_and(left))
+        let left = |n: &Narrowed| n.next_open.is_some() || !n.backfill.is_done(store);
+        let is_left = self.restarting || self.narrowed.as_ref().is_some_and(left);
+        self.is_recounting() || self.is_visible() && is_left
     }
 
     /// Counts one part: first the open sessions, then closed ones a chunk at a time.
@@ -365,23 +426,42 @@ impl Panes {
         if !self.is_working(store) {
             return;
         }
-        if std::mem::take(&mut self.restarting) {
-            let mut talkers = self.all.emptied();
-            for (place, session) in store.open().filter(|(_, s)| view_filter.selects(s)) {
-                let other = selected_other(place, session, store, view_filter);
-                talkers.recall(session, store.uncounted(session), other);
+        if self.is_recounting() {
+            self.recount(store, view_filter);
+            if !self.is_recounting() {
+                self.refresh();
             }
+            return;
+        }
+        if std::mem::take(&mut self.restarting) {
             self.narrowed = Some(Narrowed {
-                talkers,
+                talkers: self.all.emptied(),
+                next_open: Some(0),
+                next_again: None,
                 backfill: Backfill::new(store, CHUNK),
                 is_lower_bound: store.closed_numbers().start > 0,
             });
-        } else if let Some(narrowed) = &mut self.narrowed {
+        }
+        let Some(narrowed) = &mut self.narrowed else {
+            return;
+        };
+        let mut recall = |place, session: &Session| {
+            let other = selected_other(place, session, store, view_filter);
+            let uncounted = store.uncounted(session);
+            narrowed.talkers.recall(session, uncounted, other);
+        };
+        if let Some(from) = narrowed.next_open {
+            let to = from + CHUNK as Slot;
+            for (_, session) in store.open_in(from..to) {
+                if view_filter.selects(session) {
+                    recall(SessionRef::Open(session.cookie), session);
+                }
+            }
+            narrowed.next_open = (to < store.open_slots()).then_some(to);
+        } else {
             let closed = store.closed_in(narrowed.backfill.take_chunk(store)).rev();
             for (place, session) in closed.filter(|(_, s)| view_filter.selects(s)) {
-                let other = selected_other(place, session, store, view_filter);
-                let uncounted = store.uncounted(session);
-                narrowed.talkers.recall(session, uncounted, other);
+                recall(place, session);
             }
         }
         self.refresh_exactly();

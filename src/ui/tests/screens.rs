@@ -83,6 +83,7 @@ pub fn web_server(size: Size, many: u64) -> App {
     app.batch(batch_at(1, vec![], vec![]));
     let closed = (0..many).map(|n| session(n, 2 + n * 38 / many));
     app.batch(batch_at(40, vec![busiest(), far()], closed.collect()));
+    settle(&mut app);
     app
 }
 
