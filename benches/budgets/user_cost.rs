@@ -212,7 +212,12 @@ pub(crate) fn drain_role(arguments: &[String]) -> anyhow::Result<()> {
     let mut take = |batch: Batch| {
         sessions += batch.closed.len();
         match arguments {
-            [then] if then == "talkers" => drop(app.batch(batch)),
+            [then] if then == "talkers" => {
+                app.batch(batch);
+                while app.is_working() {
+                    app.work();
+                }
+            }
             _ => store.apply(batch),
         }
     };
@@ -252,8 +257,8 @@ fn second_of_50_000(dashboard: &mut Dashboard) -> f64 {
     let start = Instant::now();
     for batch in batches {
         dashboard.app.batch(batch);
+        dashboard.work();
     }
-    dashboard.work();
     dashboard.draw();
     100.0 * start.elapsed().as_secs_f64()
 }
@@ -335,9 +340,9 @@ pub(crate) fn keep_role(arguments: &[String]) -> anyhow::Result<()> {
             ..Batch::default()
         });
         left -= now;
-    }
-    while app.is_working() {
-        app.work();
+        while app.is_working() {
+            app.work();
+        }
     }
     let bytes = testbed::memory_of_this_process()?.saturating_sub(before);
     println!("{}", json!({ "bytes": bytes }));

@@ -73,9 +73,9 @@ impl Dashboard {
         while left > 0 {
             let now = left.min(ARRIVING);
             dashboard.arrive(now, left == now);
+            dashboard.work();
             left -= now;
         }
-        dashboard.work();
         dashboard
     }
 
