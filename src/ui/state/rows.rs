@@ -254,8 +254,8 @@ impl Rows {
         (self.again, self.stale) = (None, Some(0));
     }
 
-    /// Updates as much as there is room for, in units of [`PART`]. True once everything is
-    /// up to date, as far as it was before.
+    /// Updates as much as there is room for, in units of [`PART`]. True once everything is up to date, as far as it was
+    /// before.
     pub fn refresh_part(
         &mut self,
         store: &mut Store,
@@ -442,7 +442,8 @@ impl Rows {
             }
             _ => 0,
         };
-        let more = if room == 0 { STEP } else { room.min(STEP) };
+        // each step merges those that were there before
+        let more = if room == 0 { 2 * STEP } else { room.min(2 * STEP) };
         let to = kept.end.min(from + more);
         let ranks = self.tried(store, from..to, view_filter);
         let newest = self.runs.pop_front();
