@@ -443,7 +443,11 @@ impl Rows {
             _ => 0,
         };
         // each step merges those that were there before
-        let more = if room == 0 { 2 * STEP } else { room.min(2 * STEP) };
+        let more = if room == 0 {
+            2 * STEP
+        } else {
+            room.min(2 * STEP)
+        };
         let to = kept.end.min(from + more);
         let ranks = self.tried(store, from..to, view_filter);
         let newest = self.runs.pop_front();

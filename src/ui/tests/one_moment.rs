@@ -143,8 +143,18 @@ fn more_sessions_than_can_wait_for_a_snapshot_move_everything_on() {
             .collect(),
         ..Batch::default()
     };
-    let changes: Vec<bool> = (1..10).map(|i| app.batch(many(i * 10_000))).collect();
-    assert_eq!(changes.iter().filter(|c| **c).count(), 1, "{changes:?}");
+    let moves = |i: u64| {
+        let shown = app.batch(many(i * 10_000));
+        let moves = app.is_arriving();
+        assert!(
+            !(shown && moves),
+            "what arrives part by part is not shown yet"
+        );
+        settle(&mut app);
+        moves
+    };
+    let moves: Vec<bool> = (1..10).map(moves).collect();
+    assert_eq!(moves.iter().filter(|moves| **moves).count(), 1, "{moves:?}");
     assert_eq!(app.store().totals().closed, 6 + 70_000);
     assert_agreement(&app);
 }
