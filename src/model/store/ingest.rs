@@ -21,7 +21,7 @@ const SETTLED: usize = 1 << 9;
 #[derive(Debug)]
 pub struct Ingest {
     taken_ns: u64,
-    /// What is left of a snapshot.
+    /// New or changed sessions of a snapshot that are left.
     changed: vec::IntoIter<Session>,
     /// Accepted sessions that are new. The end that connected comes first: its connections then count from its side from the
     /// beginning.
