@@ -466,7 +466,7 @@ mod tests {
                     taken_ns: (100 + s) * 1_000_000_000,
                     ..Batch::default()
                 };
-                engine.take(batch, &|_| false);
+                engine.take(batch, &|_| false, |_| ());
             }
             let remark = engine.not_judged().unwrap_or_default();
             (engine.verdict(), remark)

@@ -257,9 +257,13 @@ mod tests {
         }
     }
 
-    fn batch(at_s: u64, changed: Vec<Session>, unchanged: Vec<u64>, closed: Vec<Session>) -> Batch {
+    fn batch(at_s: u64, changed: Vec<Session>, gone: Vec<u64>, closed: Vec<Session>) -> Batch {
         Batch {
-            open: Some(OpenSnapshot { changed, unchanged }),
+            open: Some(OpenSnapshot {
+                changed,
+                gone,
+                ..OpenSnapshot::default()
+            }),
             missed: Missed {
                 vanished: Some(0),
                 ..Missed::default()
@@ -319,10 +323,10 @@ mod tests {
                 vec![],
                 vec![],
             ),
-            batch(3, vec![], vec![1, 2], vec![]),
-            batch(4, vec![open(2, 1, 4, 25)], vec![1], vec![]),
+            batch(3, vec![], vec![], vec![]),
+            batch(4, vec![open(2, 1, 4, 25)], vec![], vec![]),
             // nothing but time has passed
-            batch(5, vec![open(2, 1, 5, 25)], vec![1], vec![]),
+            batch(5, vec![open(2, 1, 5, 25)], vec![], vec![]),
             closes(5, vec![closed(1, 1, 5, 11)]),
             batch(
                 6,
@@ -364,7 +368,7 @@ mod tests {
                 vec![],
                 vec![],
             ),
-            batch(3, vec![], vec![], vec![]),
+            batch(3, vec![], vec![1, 2], vec![]),
             closes(3, vec![closed(2, 1, 3, 20)]),
             batch(4, vec![], vec![], vec![]),
             batch(5, vec![], vec![], vec![]),
@@ -384,14 +388,14 @@ mod tests {
                 vec![],
                 vec![],
             ),
-            batch(3, vec![open(1, 1, 3, 60)], vec![2], vec![]),
+            batch(3, vec![open(1, 1, 3, 60)], vec![], vec![]),
             batch(
                 4,
                 vec![open(1, 1, 4, 70), open(2, 1, 4, 300)],
                 vec![],
                 vec![],
             ),
-            batch(5, vec![open(2, 1, 5, 99)], vec![1], vec![]),
+            batch(5, vec![open(2, 1, 5, 99)], vec![], vec![]),
             closes(
                 6,
                 vec![
@@ -421,8 +425,8 @@ mod tests {
     fn idle_session_that_matches_with_time_is_announced() {
         let batches = vec![
             batch(2, vec![open(1, 1, 2, 10)], vec![], vec![]),
-            batch(3, vec![], vec![1], vec![]),
-            batch(6, vec![], vec![1], vec![]),
+            batch(3, vec![], vec![], vec![]),
+            batch(6, vec![], vec![], vec![]),
         ];
         assert_eq!(events("age > 4s", batches.clone()), ["open 1 10"]);
         assert_eq!(events("age < 4s", batches), ["open 1 10", "gone 1 filter"]);
@@ -433,7 +437,7 @@ mod tests {
         let batches = vec![
             batch(2, vec![open(1, 1, 2, 10)], vec![], vec![]),
             batch(3, vec![open(1, 1, 3, 5_000_010)], vec![], vec![]),
-            batch(4, vec![], vec![1], vec![]),
+            batch(4, vec![], vec![], vec![]),
         ];
         assert_eq!(
             events("rate > 1MB", batches),
@@ -497,7 +501,7 @@ mod tests {
                 2 | 5 => vec![open(1, 1, second, second)],
                 _ => vec![],
             };
-            let batch = batch(second, changed, vec![1], vec![]);
+            let batch = batch(second, changed, vec![], vec![]);
             let taken = Taken::from(&batch);
             store.ingest(batch, |event| open_events.note(&event));
             open_events
