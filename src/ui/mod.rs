@@ -142,9 +142,19 @@ fn dashboard(
         let mut effect = None;
         let keys = outside.keys();
         let written = screen.written();
-        // a key comes before batches and chunks, however many there are
+        // the end comes before keys, and a key before batches and chunks, however many there are
         select_biased! {
             recv(written) -> result => screen.on_written(result)?,
+            recv(signals.received) -> signal => match signal {
+                Ok(SIGWINCH) => {
+                    app.resize(screen.size()?);
+                    dirty = true;
+                }
+                Ok(SIGTSTP) => effect = Some(Effect::Stop),
+                Ok(SIGCONT) => effect = Some(Effect::Resume),
+                _ => effect = Some(Effect::Quit),
+            },
+            recv(deadline) -> _ => effect = Some(Effect::Quit),
             recv(keys) -> input => match input {
                 Ok(input) => {
                     // a burst, such as a held key, is processed before the next frame
@@ -154,15 +164,6 @@ fn dashboard(
                 }
                 // a lost terminal is reported as `Input::Gone`
                 Err(_) => bail!("the thread that reads the keyboard panicked, which is a bug"),
-            },
-            recv(signals.received) -> signal => match signal {
-                Ok(SIGWINCH) => {
-                    app.resize(screen.size()?);
-                    dirty = true;
-                }
-                Ok(SIGTSTP) => effect = Some(Effect::Stop),
-                Ok(SIGCONT) => effect = Some(Effect::Resume),
-                _ => effect = Some(Effect::Quit),
             },
             recv(collector.batches()) -> batch => match batch {
                 Ok(batch) => {
@@ -177,7 +178,6 @@ fn dashboard(
                     dirty = true;
                 }
             }
-            recv(deadline) -> _ => effect = Some(Effect::Quit),
             recv(outside.stop_due) -> _ => {
                 if screen.is_in_foreground() {
                     effect = Some(Effect::Resume);

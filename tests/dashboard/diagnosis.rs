@@ -48,6 +48,8 @@ const ON_LOOPBACK: &[&str] = &[
     "never-accepted",
     "slow-peer",
     "slow-us",
+    "always-slow-peer",
+    "always-slow-us",
 ];
 const IN_A_NAMESPACE: &[&str] = &[
     "keepalive",
@@ -312,34 +314,51 @@ fn fail_on_loopback(faults: &mut Faults) -> Vec<Provoked> {
     provoked
 }
 
-/// A server that answers at once, and from then on late.
+/// A server that answers at once and becomes slow, and one that takes more than a second for each answer.
 fn answer_slowly(faults: &mut Faults, at: &mut impl FnMut(&'static str, SocketAddr, String)) {
-    let server = listen(V4);
-    let to = address(&server);
+    let started = Instant::now();
+    let to = serve(faults, move || match started.elapsed() > USUAL {
+        true => Duration::from_millis(400),
+        false => Duration::from_millis(5),
+    });
     at("slow-peer", to, format!("{to} answers slowly"));
     at("slow-us", to, format!("slowly on port {}:", to.port()));
-    let started = Instant::now();
+    let to = serve(faults, || Duration::from_millis(1200));
+    at("always-slow-peer", to, format!("{to} takes"));
+    at(
+        "always-slow-us",
+        to,
+        format!("to answer on port {}", to.port()),
+    );
+}
+
+/// A server whose answers take this long, and two clients. Returns its address.
+fn serve(faults: &mut Faults, takes: impl Fn() -> Duration + Clone + Send + 'static) -> SocketAddr {
+    let server = listen(V4);
+    let to = address(&server);
     for _ in 0..2 {
+        let takes = takes.clone();
         let Pair {
             mut client,
             mut server,
         } = Pair::open(&server, V4);
         std::thread::spawn(move || {
             while matches!(server.read(&mut [0]), Ok(1)) {
-                let is_slow = started.elapsed() > USUAL;
-                std::thread::sleep(Duration::from_millis(if is_slow { 400 } else { 5 }));
+                std::thread::sleep(takes());
                 if server.write_all(b"a").is_err() {
                     break;
                 }
             }
         });
-        faults.every(Duration::from_millis(50), move || {
+        // a client that asks again sooner waits for events
+        faults.every(Duration::from_millis(80), move || {
             let asked = client.write_all(b"q");
             let answered = asked.and_then(|()| client.read_exact(&mut [0]));
             answered.expect("an answer");
         });
     }
     faults.keep(server);
+    to
 }
 
 #[test]
