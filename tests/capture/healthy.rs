@@ -268,9 +268,18 @@ fn postgresql(host: &mut Host, port: u16) {
     let filled = host.netns.run(move || {
         let mut words = fill.split(' ');
         let mut command = Command::new(words.next().expect("a program"));
-        command.args(words).env("PGSSLMODE", "disable").output()
+        command.args(words).env("PGSSLMODE", "disable");
+        let begun = Instant::now();
+        loop {
+            let filled = command.output().expect("pgbench can be started");
+            // it listens before it lets anybody in
+            let error = String::from_utf8_lossy(&filled.stderr);
+            if !error.contains("starting up") || begun.elapsed() > Duration::from_secs(60) {
+                return filled;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
     });
-    let filled = filled.expect("pgbench can be started");
     assert!(filled.status.success(), "{filled:?}");
     host.client(&format!("{to} -n -c 8 -R 100 -T 86400 postgres"));
     // each transaction over a connection of its own
