@@ -106,9 +106,8 @@ pub fn run_iterator(link: BorrowedFd<'_>) -> anyhow::Result<()> {
         return Err(io::Error::from_raw_os_error(-fd)).context("cannot run a BPF iterator");
     }
     // SAFETY: it has just been created, and belongs to nobody else
-    let mut iterator = unsafe { File::from_raw_fd(fd) };
-    io::copy(&mut iterator, &mut io::sink()).context("cannot run a BPF iterator")?;
-    Ok(())
+    let iterator = unsafe { File::from_raw_fd(fd) };
+    read_all(iterator, &mut |bytes| Ok(bytes.len())).context("cannot run a BPF iterator")
 }
 
 /// Runs an iterator that writes nothing.
@@ -122,14 +121,24 @@ pub(super) fn walk(
     link: &Link,
     take: &mut dyn FnMut(&[u8]) -> anyhow::Result<usize>,
 ) -> anyhow::Result<()> {
+    read_all(Iter::new(link)?, take)
+}
+
+/// Reads an iterator whose program never asks for a break to its end.
+fn read_all(
+    mut iterator: impl Read,
+    take: &mut dyn FnMut(&[u8]) -> anyhow::Result<usize>,
+) -> anyhow::Result<()> {
     // the kernel hands out 32 kB at a time
     let mut buffer = vec![0; 64 << 10];
-    let mut iter = Iter::new(link)?;
     let mut filled = 0;
     loop {
-        match iter.read(&mut buffer[filled..]) {
+        match iterator.read(&mut buffer[filled..]) {
             Ok(0) => return Ok(()),
             Ok(n) => filled += n,
+            // A call ends so when it has visited a million objects and written nothing; the next one goes on from there
+            // (kernel/bpf/bpf_iter.c, MAX_ITER_OBJECTS).
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => continue,
             Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
             Err(e) => return Err(e.into()),
         }
@@ -224,5 +233,61 @@ fn in_batches(
         if is_last {
             return Ok(());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+
+    /// Answers to the calls that read an iterator; then it has ended.
+    struct Answers(VecDeque<io::Result<&'static [u8]>>);
+
+    impl Read for Answers {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.0.pop_front() {
+                Some(answer) => answer.map(|bytes| {
+                    buffer[..bytes.len()].copy_from_slice(bytes);
+                    bytes.len()
+                }),
+                None => Ok(0),
+            }
+        }
+    }
+
+    /// Reads the answers in pairs of bytes, and returns these.
+    fn pairs(answers: Vec<io::Result<&'static [u8]>>) -> anyhow::Result<Vec<[u8; 2]>> {
+        let mut found = Vec::new();
+        read_all(Answers(answers.into()), &mut |bytes| {
+            let whole = bytes.chunks_exact(2);
+            let rest = whole.remainder().len();
+            found.extend(whole.map(|pair| [pair[0], pair[1]]));
+            Ok(bytes.len() - rest)
+        })?;
+        Ok(found)
+    }
+
+    #[test]
+    fn read_all_goes_on_after_a_million_silent_objects_and_a_signal() {
+        let stopped = |errno| Err(io::Error::from_raw_os_error(errno));
+        let answers = vec![
+            stopped(libc::EAGAIN),
+            Ok(&b"abc"[..]),
+            stopped(libc::EINTR),
+            stopped(libc::EAGAIN),
+            Ok(&b"d"[..]),
+        ];
+        assert_eq!(pairs(answers).expect("read"), [*b"ab", *b"cd"]);
+    }
+
+    #[test]
+    fn read_all_with_another_error_fails() {
+        let answers = vec![
+            Ok(&b"ab"[..]),
+            Err(io::Error::from_raw_os_error(libc::ENOMEM)),
+        ];
+        assert!(pairs(answers).is_err());
     }
 }
