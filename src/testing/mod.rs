@@ -10,7 +10,7 @@ pub mod cli {
 /// Collecting sessions.
 pub mod collector {
     pub use crate::collector::Collector;
-    pub use crate::collector::kernel::{CollectorConfig, SnapshotPart};
+    pub use crate::collector::kernel::{CollectorConfig, SnapshotPart, Walk};
 
     /// Starts to collect.
     ///

@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use serde_json::Value;
+use tcplife::testing::collector::Walk;
 
 mod cases;
 mod generator;
@@ -37,6 +38,7 @@ mod uring;
 use cases::{CASES, Case, When};
 use generator::{Cx, Family};
 use judge::{Outcome, Story};
+use open_sessions::WALKS;
 
 /// A case in one of its families.
 #[derive(Clone, Copy)]
@@ -336,13 +338,14 @@ fn suite(runs: &[Run], accuracy: bool) -> ExitCode {
 
     std::thread::scope(|scope| {
         // in parallel, as they wait for long
-        let checks: [fn() -> Outcome; 3] = [
+        let checks: [fn(Option<Walk>) -> Outcome; 3] = [
             open_sessions::find_idle_worker,
             open_sessions::follow_what_changes,
             open_sessions::change_between_parts,
         ];
-        let checks =
-            (!before.is_empty() && !accuracy).then(|| checks.map(|check| scope.spawn(check)));
+        let both =
+            |check: fn(Option<Walk>) -> Outcome| WALKS.map(|walk| scope.spawn(move || check(walk)));
+        let checks = (!before.is_empty() && !accuracy).then(|| checks.map(both));
         for &run in &before {
             let (news_tx, go) = (news_tx.clone(), go.clone());
             scope.spawn(move || {
@@ -365,7 +368,7 @@ fn suite(runs: &[Run], accuracy: bool) -> ExitCode {
         tcplife.probe();
         let peer = accuracy.then(reference_tool::Peer::start);
         if !before.is_empty() && !accuracy {
-            live.push(open_sessions::compare_with_ss(&standing));
+            live.extend(WALKS.map(|walk| open_sessions::compare_with_ss(&standing, walk)));
         }
         drop(go_tx);
 
@@ -397,7 +400,7 @@ fn suite(runs: &[Run], accuracy: bool) -> ExitCode {
         let order = |story: &Story| runs.iter().position(|run| run.name() == story.name);
         stories.sort_by_key(order);
         let theirs = peer.map(|peer| peer.and_then(reference_tool::Peer::stop));
-        let checks = checks.into_iter().flatten();
+        let checks = checks.into_iter().flatten().flatten();
         live.extend(checks.map(|check| check.join().expect("no panic")));
         finish(&stories, &rows, std::mem::take(&mut live), theirs, begun)
     })

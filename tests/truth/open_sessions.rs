@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use tcplife::testing::collector::{self, Collector, CollectorConfig, SnapshotPart};
+use tcplife::testing::collector::{self, Collector, CollectorConfig, SnapshotPart, Walk};
 use tcplife::testing::model::{Age, Batch, Evidence, Session, SessionId, SessionRef, State, Store};
 
 use crate::judge::Outcome;
@@ -65,8 +65,20 @@ fn ss(space: &OwnedFd, held_only: bool) -> BTreeSet<u64> {
         .collect()
 }
 
-fn start() -> Collector {
+/// The ways to find the open sessions that are tested: that of this kernel, and the one of kernels that permit no other.
+pub(crate) const WALKS: [Option<Walk>; 2] = [None, Some(Walk::Files)];
+
+/// The name of a check that finds the open sessions in this way.
+fn name_with(check: &str, walk: Option<Walk>) -> String {
+    match walk {
+        Some(Walk::Files) => format!("{check}-by-files"),
+        _ => check.to_owned(),
+    }
+}
+
+fn start(walk: Option<Walk>) -> Collector {
     let config = CollectorConfig {
+        walk,
         interval: Some(Duration::from_millis(100)),
         ring_bytes: 1 << 20,
         ..CollectorConfig::for_tests()
@@ -108,8 +120,8 @@ fn take_snapshot(collector: &Collector, store: &mut Store) -> Vec<Session> {
 }
 
 /// A worker that inherits a session and never uses it is found by a later scan.
-pub(crate) fn find_idle_worker() -> Outcome {
-    let collector = start();
+pub(crate) fn find_idle_worker(walk: Option<Walk>) -> Outcome {
+    let collector = start(walk);
     let (_listener, client, server) = loopback();
     let accepted = OwnedFd::from(server);
     let cookie = sys::cookie(&accepted);
@@ -155,12 +167,17 @@ pub(crate) fn find_idle_worker() -> Outcome {
     drop(child.stdin.take());
     let _ = child.wait();
     drop(client);
-    outcome("idle-worker-is-found", 2, wrong, collector)
+    outcome(
+        &name_with("idle-worker-is-found", walk),
+        2,
+        wrong,
+        collector,
+    )
 }
 
 /// A snapshot has the sessions that changed since the one before: all of them, and no others.
-pub(crate) fn follow_what_changes() -> Outcome {
-    let collector = start();
+pub(crate) fn follow_what_changes(walk: Option<Walk>) -> Outcome {
+    let collector = start(walk);
     let mut store = Store::new(0);
     let (_listener, mut client, mut server) = loopback();
     let [ours, theirs] =
@@ -210,7 +227,12 @@ pub(crate) fn follow_what_changes() -> Outcome {
         }
     }
     drop((client, server));
-    outcome("only-changes-are-told", 2, wrong, collector)
+    outcome(
+        &name_with("only-changes-are-told", walk),
+        2,
+        wrong,
+        collector,
+    )
 }
 
 /// Figures shown of the sessions of a listener.
@@ -262,7 +284,7 @@ impl Shown {
 
 /// Sessions that open, change and close between the parts of a snapshot are each shown once, with figures that are never
 /// older than those before, and all of them close.
-pub(crate) fn change_between_parts() -> Outcome {
+pub(crate) fn change_between_parts(walk: Option<Walk>) -> Outcome {
     const LANES: usize = 3;
     const EACH: usize = 150;
     const STANDING: usize = 40;
@@ -272,6 +294,7 @@ pub(crate) fn change_between_parts() -> Outcome {
             objects: 3,
             time: Duration::ZERO,
         }),
+        walk,
         ring_bytes: 1 << 20,
         ..CollectorConfig::for_tests()
     };
@@ -370,12 +393,17 @@ pub(crate) fn change_between_parts() -> Outcome {
             .wrong
             .push(format!("{all} sessions, shown as {sessions}"));
     }
-    outcome("parts-of-a-snapshot", all, shown.wrong, collector)
+    outcome(
+        &name_with("parts-of-a-snapshot", walk),
+        all,
+        shown.wrong,
+        collector,
+    )
 }
 
 /// Preexisting sessions that do not change: tcplife and ss must show the same.
-pub(crate) fn compare_with_ss(standing: &[Value]) -> Outcome {
-    let collector = start();
+pub(crate) fn compare_with_ss(standing: &[Value], walk: Option<Walk>) -> Outcome {
+    let collector = start(walk);
     let mut store = Store::new(0);
     let shown = take_snapshot(&collector, &mut store);
     // a kernel that refuses iterators over maps: what no process holds is not found in other namespaces
@@ -429,5 +457,10 @@ pub(crate) fn compare_with_ss(standing: &[Value]) -> Outcome {
             wrong.push(format!("its age is a lower bound: {want}"));
         }
     }
-    outcome("open-as-ss-shows", sessions, wrong, collector)
+    outcome(
+        &name_with("open-as-ss-shows", walk),
+        sessions,
+        wrong,
+        collector,
+    )
 }

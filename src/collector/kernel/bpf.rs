@@ -59,7 +59,8 @@ pub fn run(
 ) -> anyhow::Result<()> {
     libbpf_rs::set_print(Some((PrintLevel::Warn, keep_complaint)));
     let types = kernel_types()?;
-    let walk = Walk::of_this_kernel(&types);
+    let walk = config.walk;
+    let walk = walk.unwrap_or_else(|| Walk::of_this_kernel(&types));
     let mut object = MaybeUninit::uninit();
     let builder = skel::TcplifeSkelBuilder::default();
     let reasons = config.drops.then(|| DropReasons::of_this_kernel(&types));

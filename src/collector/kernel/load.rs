@@ -45,7 +45,7 @@ pub(super) fn refused(doing: &'static str) -> impl FnOnce(libbpf_rs::Error) -> S
 
 /// How a snapshot finds the open sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Walk {
+pub enum Walk {
     /// In the map of their states.
     Map,
     /// Among the open files of all processes and the sockets of this network namespace, where the kernel refuses iterators

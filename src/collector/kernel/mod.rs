@@ -26,6 +26,7 @@ mod skel;
 mod snapshots;
 mod write_watch;
 
+pub use load::Walk;
 pub use netns::{NamespaceScan, limits};
 pub use snapshots::SnapshotPart;
 
@@ -38,6 +39,8 @@ pub struct CollectorConfig {
     pub interval: Option<Duration>,
     /// How much of a snapshot is read at once; `None`: as much as suits this kernel.
     pub part: Option<SnapshotPart>,
+    /// How a snapshot finds the open sessions; `None`: in the best way that this kernel permits.
+    pub walk: Option<Walk>,
     /// If true, ready only when the owners of the preexisting sessions are known, which takes a while if many are open.
     /// If false, ready as soon as nothing new is missed.
     pub scan_first: bool,
@@ -61,6 +64,7 @@ impl CollectorConfig {
             capture: CaptureFilter::default(),
             interval: None,
             part: None,
+            walk: None,
             scan_first: true,
             ring_bytes: 1 << 16,
             drops: false,
