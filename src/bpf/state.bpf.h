@@ -108,7 +108,7 @@ struct holder {
 	__u32 listens; /* 1: it holds a listener of the socket's port, too */
 };
 
-/* By the address of the socket. The collector clears this map and port_holders after each scan. */
+/* By the address of the socket. The collector clears this map and port_holders before the next scan. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

@@ -97,11 +97,8 @@ pub fn run(
         ready(started);
     }
     // Sessions that are already open: the tracepoints are attached, so nothing can slip in between.
-    let scanner = Scanner {
-        link: &iterators.scan,
-        scratch: [&skel.maps.holders, &skel.maps.port_holders],
-        variables: &variables,
-    };
+    let scratch = [&skel.maps.holders, &skel.maps.port_holders];
+    let scanner = Scanner::new(&iterators.scan, scratch, &variables);
     scanner.scan()?;
     match config.namespaces {
         Some(namespaces) => namespaces.run(iterators.scan_orphans.as_fd())?,
@@ -276,6 +273,9 @@ impl Rounds<'_> {
                 idle_rounds = 0;
             } else if !self.snapshots.is_reading() {
                 idle_rounds += 1;
+            }
+            if !self.snapshots.is_reading() {
+                self.scanner.forget()?;
             }
             self.variables.set_sleeps(idle_rounds > 0);
             // the ring was drained, so the programs may wake this thread again during the next wait

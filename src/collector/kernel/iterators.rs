@@ -1,5 +1,6 @@
 //! Attaches the iterators and walks them.
 
+use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::fs::File;
 use std::io::{self, Read};
@@ -61,13 +62,28 @@ pub(super) fn attach_iterator(
 
 /// Scans the open files of all processes for owners.
 pub(super) struct Scanner<'a> {
-    pub(super) link: &'a Link,
+    link: &'a Link,
     /// Maps that one scan fills and nothing else needs.
-    pub(super) scratch: [&'a MapMut<'a>; 2],
-    pub(super) variables: &'a SharedState<'a>,
+    scratch: [&'a MapMut<'a>; 2],
+    /// The last scan has filled them.
+    is_filled: Cell<bool>,
+    variables: &'a SharedState<'a>,
 }
 
-impl Scanner<'_> {
+impl<'a> Scanner<'a> {
+    pub(super) fn new(
+        link: &'a Link,
+        scratch: [&'a MapMut<'a>; 2],
+        variables: &'a SharedState<'a>,
+    ) -> Self {
+        Scanner {
+            link,
+            scratch,
+            is_filled: Cell::new(false),
+            variables,
+        }
+    }
+
     pub(super) fn scan(&self) -> anyhow::Result<()> {
         self.pass(&[ScanPass::Listeners, ScanPass::Sessions])
     }
@@ -81,18 +97,28 @@ impl Scanner<'_> {
     }
 
     fn pass(&self, passes: &[ScanPass]) -> anyhow::Result<()> {
+        // an entry that stayed could hide the owner of a later socket at the same address
+        self.forget()?;
+        self.is_filled.set(true);
         for pass in passes {
             self.variables.set_scan_pass(*pass);
             walk_silent(self.link).context("cannot scan the open files of all processes")?;
         }
-        for map in self.scratch {
-            // an entry that stayed could hide the owner of a later socket at the same address
-            in_batches(
-                map,
-                libbpf_sys::bpf_map_lookup_and_delete_batch,
-                &mut |_, _| {},
-            )
-            .context("cannot forget the holders that a scan has found")?;
+        Ok(())
+    }
+
+    /// Frees the memory of the last scan. With many sockets that takes a while, so it can wait until there
+    /// is nothing else to do.
+    pub(super) fn forget(&self) -> anyhow::Result<()> {
+        if self.is_filled.take() {
+            for map in self.scratch {
+                in_batches(
+                    map,
+                    libbpf_sys::bpf_map_lookup_and_delete_batch,
+                    &mut |_, _| {},
+                )
+                .context("cannot forget the holders that a scan has found")?;
+            }
         }
         Ok(())
     }
