@@ -7,6 +7,8 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::LazyLock;
 
+use jiff::fmt::temporal::DateTimePrinter;
+
 use crate::host::users;
 use crate::model::batch::Clock;
 use crate::model::fields;
@@ -36,6 +38,27 @@ pub(super) enum LineValue<'a> {
     Bool(bool),
 }
 
+impl LineValue<'_> {
+    /// Appends the value, nothing for a missing one, and a text as `spelled`.
+    fn push(&self, text: &mut String, spelled: impl Fn(&str) -> Cow<'_, str>) {
+        match self {
+            LineValue::Missing => {}
+            LineValue::Uint(n) => push_number(text, *n),
+            LineValue::Addr(IpAddr::V4(addr)) => {
+                for (i, byte) in addr.octets().into_iter().enumerate() {
+                    if i > 0 {
+                        text.push('.');
+                    }
+                    push_number(text, byte.into());
+                }
+            }
+            LineValue::Addr(addr) => text.push_str(&addr.to_string()),
+            LineValue::Text(t) => text.push_str(&spelled(t)),
+            LineValue::Bool(is) => text.push_str(if *is { "true" } else { "false" }),
+        }
+    }
+}
+
 /// Columns of `-o json` and of exports: everything that has a JSON key, in the order of [`FIELDS`].
 pub static ALL: LazyLock<Vec<LineColumn>> = LazyLock::new(|| {
     let fields = FIELDS.iter().filter(|f| f.json.is_some());
@@ -60,7 +83,13 @@ fn event(session: &Session) -> &'static str {
 
 /// Formats the time of an event, given in ns of boot time: RFC 3339, UTC, µs.
 pub(super) fn time_text(at_ns: u64, clock: &Clock) -> String {
-    format!("{:.6}", clock.wall(at_ns))
+    const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
+    PRINTER.timestamp_to_string(&clock.wall(at_ns))
+}
+
+/// Appends a number. `to_string` would allocate for each of the dozens in a row.
+fn push_number(text: &mut String, n: u64) {
+    text.push_str(itoa::Buffer::new().format(n));
 }
 
 impl LineColumn {
@@ -203,36 +232,27 @@ impl LineColumn {
         }
     }
 
-    /// Returns the value in text: one word. Numbers are in the unit of the heading, with a `+` after a lower bound.
-    pub fn text<'a>(self, session: &'a Session, clock: &Clock, names: Spelling) -> Cow<'a, str> {
+    /// Appends the value in text: one word. Numbers are in the unit of the heading, with a `+` after a lower bound.
+    pub fn push_text(self, text: &mut String, session: &Session, clock: &Clock, names: Spelling) {
         match (self.value(session, clock), self.kind()) {
-            (LineValue::Missing, _) => "-".into(),
+            (LineValue::Missing, _) => text.push('-'),
             (LineValue::Uint(us), Some(FieldKind::Micros)) => {
-                let bound = if self.word() == "duration" {
-                    bound(session)
-                } else {
-                    ""
-                };
-                format!("{}.{:03}{bound}", us / 1000, us % 1000).into()
+                push_number(text, us / 1000);
+                // three digits after the point
+                let start = text.len();
+                push_number(text, 1000 + us % 1000);
+                text.replace_range(start..=start, ".");
+                if self.word() == "duration" {
+                    text.push_str(bound(session));
+                }
             }
-            (LineValue::Uint(n), _) => n.to_string().into(),
-            (LineValue::Addr(a), _) => a.to_string().into(),
-            (LineValue::Text(Cow::Borrowed(t)), _) => names.in_text(t),
-            (LineValue::Text(Cow::Owned(t)), _) => names.in_text(&t).into_owned().into(),
-            (LineValue::Bool(b), _) => b.to_string().into(),
+            (value, _) => value.push(text, |t| names.in_text(t)),
         }
     }
 
-    /// Returns the value as a field of CSV, as JSON has it; empty for none.
-    pub fn csv<'a>(self, session: &'a Session, clock: &Clock, names: Spelling) -> Cow<'a, str> {
-        match self.value(session, clock) {
-            LineValue::Missing => "".into(),
-            LineValue::Uint(n) => n.to_string().into(),
-            LineValue::Addr(a) => a.to_string().into(),
-            LineValue::Text(Cow::Borrowed(t)) => names.in_csv(t),
-            LineValue::Text(Cow::Owned(t)) => names.in_csv(&t).into_owned().into(),
-            LineValue::Bool(b) => b.to_string().into(),
-        }
+    /// Appends the value as a field of CSV, as JSON has it; nothing for none.
+    pub fn push_csv(self, text: &mut String, session: &Session, clock: &Clock, names: Spelling) {
+        self.value(session, clock).push(text, |t| names.in_csv(t));
     }
 }
 

@@ -109,6 +109,7 @@ pub struct CsvColumns<W: Write> {
     columns: Vec<LineColumn>,
     stopwatch: Stopwatch,
     names: Spelling,
+    field: String,
 }
 
 impl<W: Write> std::fmt::Debug for CsvColumns<W> {
@@ -133,6 +134,7 @@ impl<W: Write> CsvColumns<W> {
             columns,
             stopwatch: Stopwatch::new(times, zone),
             names,
+            field: String::new(),
         }
     }
 }
@@ -151,8 +153,9 @@ impl<W: Write> Sink for CsvColumns<W> {
             self.out.write_field(time).map_err(io_error)?;
         }
         for column in &self.columns {
-            let field = column.csv(session, clock, self.names);
-            self.out.write_field(&*field).map_err(io_error)?;
+            self.field.clear();
+            column.push_csv(&mut self.field, session, clock, self.names);
+            self.out.write_field(&self.field).map_err(io_error)?;
         }
         // end of the record
         self.out.write_record(None::<&[u8]>).map_err(io_error)

@@ -1,6 +1,5 @@
 //! Text rows: the columns and widths of bcc's tcplife, to the byte, or chosen columns.
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 
 use jiff::tz::TimeZone;
@@ -147,12 +146,18 @@ impl<W: Write> Sink for Text<W> {
 /// The last two headings if there are states.
 const MS_AND_STATE: &str = "MS          STATE";
 
+/// So many spaces, as far as a column is wide.
+fn spaces(n: usize) -> &'static str {
+    const SPACES: &str = "                                                                ";
+    &SPACES[..n.min(SPACES.len())]
+}
+
 /// Writes rows of chosen columns. They are aligned as long as the values fit; no value is cut.
 #[derive(Debug)]
 pub struct TextColumns<W> {
     out: W,
-    /// The columns and their minimum widths.
-    columns: Vec<(LineColumn, usize)>,
+    /// The columns, their minimum widths, and true for those that are right-aligned.
+    columns: Vec<(LineColumn, usize, bool)>,
     names: Spelling,
     stopwatch: Stopwatch,
     line: String,
@@ -170,47 +175,54 @@ impl<W: Write> TextColumns<W> {
     ) -> Self {
         TextColumns {
             out,
-            columns: columns.iter().map(|c| (*c, c.width(wide))).collect(),
+            columns: columns
+                .iter()
+                .map(|c| (*c, c.width(wide), c.is_number()))
+                .collect(),
             names,
             stopwatch: Stopwatch::new(times, zone),
             line: String::new(),
         }
     }
 
-    /// Writes the cell of each column; nothing pads the last one.
-    fn row<'a>(&mut self, text: impl Fn(LineColumn) -> Cow<'a, str>) -> io::Result<()> {
-        self.line.clear();
+    /// Writes the cell of each column, which `push` appends; nothing pads the last one.
+    fn row(&mut self, push: impl Fn(LineColumn, &mut String)) -> io::Result<()> {
+        let line = &mut self.line;
+        line.clear();
         let last = self.columns.len().saturating_sub(1);
-        for (i, (column, width)) in self.columns.iter().enumerate() {
-            let text = text(*column);
+        for (i, (column, width, is_number)) in self.columns.iter().enumerate() {
+            let start = line.len();
+            push(*column, line);
             if i == last {
-                self.line.push_str(&text);
                 continue;
             }
-            let spaces = width.saturating_sub(text.width());
-            let (before, after) = match column.is_number() {
-                true => (spaces, 1),
-                false => (0, spaces + 1),
+            let cell = &line[start..];
+            let taken = match cell.is_ascii() {
+                true => cell.len(),
+                false => cell.width(),
             };
-            self.line.extend(std::iter::repeat_n(' ', before));
-            self.line.push_str(&text);
-            self.line.extend(std::iter::repeat_n(' ', after));
+            let spaces = spaces(width.saturating_sub(taken));
+            match is_number {
+                true => line.insert_str(start, spaces),
+                false => line.push_str(spaces),
+            }
+            line.push(' ');
         }
-        self.line.push('\n');
-        self.out.write_all(self.line.as_bytes())
+        line.push('\n');
+        self.out.write_all(line.as_bytes())
     }
 }
 
 impl<W: Write> Sink for TextColumns<W> {
     fn begin(&mut self) -> io::Result<()> {
         time_headings(&mut self.out, self.stopwatch.times)?;
-        self.row(|column| column.heading().into())
+        self.row(|column, line| line.push_str(&column.heading()))
     }
 
     fn session(&mut self, s: &Session, clock: &Clock) -> io::Result<()> {
         times(&mut self.out, &mut self.stopwatch, s, clock)?;
         let names = self.names;
-        self.row(|column| column.text(s, clock, names))
+        self.row(|column, line| column.push_text(line, s, clock, names))
     }
 
     fn flush(&mut self) -> io::Result<()> {
