@@ -1,6 +1,7 @@
 //! Ingesting batches, in parts: a snapshot of a busy host has hundred thousands of changes, and no key waits for all of them.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::vec;
 
@@ -62,7 +63,8 @@ impl Store {
         known.no_memory = known.no_memory.max(batch.missed.no_memory);
         self.counts_vanished = batch.missed.vanished.is_some();
         let is_snapshot = batch.open.is_some();
-        self.snapshot = self.snapshot.wrapping_add(u32::from(is_snapshot));
+        let next = self.snapshot.checked_add(u32::from(is_snapshot));
+        self.snapshot = next.unwrap_or(NonZeroU32::MIN);
         let open = batch.open.unwrap_or_default();
         Ingest {
             taken_ns: batch.taken_ns,
@@ -97,7 +99,7 @@ impl Store {
                 self.take_open(session, false, report);
                 CHANGE
             } else if std::mem::take(&mut ingest.has_missing) {
-                let snapshot = self.snapshot;
+                let snapshot = self.snapshot.get();
                 let replaced = &mut self.kept.replaced;
                 let vanished = replaced.extract_if(|_, (last, _)| *last != snapshot);
                 let vanished: Vec<Session> = vanished.map(|(_, (_, session))| session).collect();
@@ -188,7 +190,7 @@ impl Store {
         if let Some(slot) = slot {
             // its socket has connected again; unless it had been missing before, its end may still be reported
             let was_missing = self.kept.open.is_missing(slot);
-            let last = self.snapshot.wrapping_sub(u32::from(was_missing));
+            let last = self.snapshot.get() - u32::from(was_missing);
             if let Some(old) = self.kept.open.remove(cookie) {
                 self.kept.replaced.insert(old.id(), (last, old));
             }

@@ -3,6 +3,7 @@
 //! It keeps them within bounds, computes rates, and keeps totals correct when old sessions are evicted. Order and
 //! selection are up to `ui::app`.
 
+use std::num::NonZeroU32;
 use std::ops::Range;
 
 use rustc_hash::FxHashMap;
@@ -60,8 +61,8 @@ const SINGLE_PASSED: usize = 1 << 13;
 pub struct Store {
     kept: Kept,
     pairs: LocalPairs,
-    /// Number of snapshots so far.
-    snapshot: u32,
+    /// Number of the last snapshot, from 2 on.
+    snapshot: NonZeroU32,
     /// See [`Change::uncounted`].
     uncounted: Uncounted,
     keep: usize,
@@ -80,7 +81,7 @@ impl Store {
         Store {
             kept: Kept::default(),
             pairs: LocalPairs::default(),
-            snapshot: 0,
+            snapshot: NonZeroU32::MIN,
             uncounted: Uncounted::default(),
             keep,
             passed: Passed::default(),

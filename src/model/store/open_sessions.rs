@@ -2,9 +2,12 @@
 //! and shrinks without moving any of them.
 
 use std::collections::BTreeSet;
+use std::hash::Hasher;
+use std::num::NonZeroU32;
 use std::ops::Range;
 
-use rustc_hash::FxHashMap;
+use hashbrown::HashTable;
+use rustc_hash::FxHasher;
 
 use crate::model::session::Session;
 
@@ -19,7 +22,7 @@ const WORD: usize = u64::BITS as usize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mark {
     /// New or changed in the snapshot with this number; since then only time has passed.
-    Changed(u32),
+    Changed(NonZeroU32),
     /// Gone in the last snapshot; if its end is not reported by the next one, it was missed.
     Missing,
 }
@@ -74,10 +77,29 @@ impl Block {
 #[derive(Debug, Default)]
 pub(super) struct OpenSessions {
     blocks: Vec<Block>,
-    /// By cookie. The kernel counts cookies up, so nobody can provoke hash collisions.
-    slots: FxHashMap<u64, Slot>,
+    /// Slots by the hash of the cookie, which the session has. The kernel counts cookies up, so nobody can provoke hash
+    /// collisions.
+    slots: HashTable<(CookieHash, Slot)>,
     /// Blocks with a slot that is free or was never used.
     roomy: BTreeSet<usize>,
+}
+
+/// Hash of a cookie. It is kept beside the slot, so that the table can grow without a look at each session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct CookieHash(u32);
+
+impl CookieHash {
+    fn new(cookie: u64) -> Self {
+        let mut hasher = FxHasher::default();
+        hasher.write_u64(cookie);
+        let hash = hasher.finish();
+        CookieHash((hash ^ hash >> 32) as u32)
+    }
+
+    /// The table uses the highest bits and the lowest.
+    fn spread(self) -> u64 {
+        u64::from(self.0) << 32 | u64::from(self.0)
+    }
 }
 
 fn split(slot: Slot) -> (usize, usize) {
@@ -99,8 +121,13 @@ impl OpenSessions {
         self.blocks.len()
     }
 
+    /// The slot of a session, unless it is taken out.
     pub(super) fn slot(&self, cookie: u64) -> Option<Slot> {
-        self.slots.get(&cookie).copied()
+        let hash = CookieHash::new(cookie);
+        let found = self.slots.find(hash.spread(), |(other, slot)| {
+            *other == hash && self.at(*slot).is_some_and(|s| s.cookie == cookie)
+        });
+        found.map(|(_, slot)| *slot)
     }
 
     pub(super) fn get(&self, cookie: u64) -> Option<&Session> {
@@ -154,7 +181,9 @@ impl OpenSessions {
             self.roomy.remove(&block);
         }
         let slot = joined(block, at);
-        self.slots.insert(cookie, slot);
+        let hash = CookieHash::new(cookie);
+        self.slots
+            .insert_unique(hash.spread(), (hash, slot), |(hash, _)| hash.spread());
         slot
     }
 
@@ -174,7 +203,12 @@ impl OpenSessions {
 
     /// Removes a session.
     pub(super) fn remove(&mut self, cookie: u64) -> Option<Session> {
-        let slot = self.slots.remove(&cookie)?;
+        let slot = self.slot(cookie)?;
+        let hash = CookieHash::new(cookie);
+        let entry = self
+            .slots
+            .find_entry(hash.spread(), |(_, other)| *other == slot);
+        entry.ok()?.remove();
         let (block, at) = split(slot);
         let block = &mut self.blocks[block];
         block.touch(at);
@@ -246,7 +280,7 @@ impl OpenSessions {
     pub(super) fn settle(
         &mut self,
         block: usize,
-        snapshot: u32,
+        snapshot: NonZeroU32,
         now_ns: u64,
         is_whole: bool,
         missing: &mut Vec<Slot>,
