@@ -245,9 +245,9 @@ pub enum Age {
     Unknown,
 }
 
-/// Process name as the kernel keeps it: at most 15 bytes, padded with zeros (`TASK_COMM_LEN`).
+/// Process name as the kernel keeps it: at most 15 bytes (`TASK_COMM_LEN` less the terminator), padded with zeros.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Comm([u8; 16]);
+pub struct Comm([u8; 15]);
 
 impl Comm {
     /// Creates a name from the kernel's bytes. Harmful characters and invalid UTF-8 become `?`: a process chooses its
@@ -255,7 +255,7 @@ impl Comm {
     pub fn new(raw: [u8; 16]) -> Self {
         let len = raw.iter().position(|&b| b == 0).unwrap_or(15).min(15);
         let text = sanitize(&String::from_utf8_lossy(&raw[..len]));
-        let mut clean = [0; 16];
+        let mut clean = [0; 15];
         clean[..text.len()].copy_from_slice(text.as_bytes());
         Comm(clean)
     }
@@ -372,7 +372,7 @@ pub struct Session {
     /// Congestion window, segments.
     pub cwnd: u32,
     /// Maximum segment size in use, bytes.
-    pub mss: u32,
+    pub mss: u16,
     /// Answers of both ends, and how long they took.
     pub turns: Turns,
     /// Time that the one end has waited for the other, µs; see `waits_for`.
@@ -561,8 +561,8 @@ mod tests {
     use crate::testing::sample::closed_session as sample;
 
     #[test]
-    fn session_takes_240_bytes() {
-        assert_eq!(std::mem::size_of::<Session>(), 240);
+    fn session_takes_232_bytes() {
+        assert_eq!(std::mem::size_of::<Session>(), 232);
     }
 
     #[test]

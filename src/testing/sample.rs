@@ -260,7 +260,7 @@ pub fn any_session(numbers: &mut Numbers, cookie: u64, state: State) -> Session 
         retrans_fast: figure(n()),
         retrans_probe: figure(n()),
         cwnd: figure(n()),
-        mss: figure(n()),
+        mss: n() as u16,
         turns: turns(n()),
         waiting_us: figure(n()),
         pid: figure(n()),

@@ -118,7 +118,8 @@ fn session(r: &session_record, context: &mut DecodeContext) -> Session {
         retrans_fast: r.retrans[1],
         retrans_probe: r.retrans[2],
         cwnd: r.cwnd,
-        mss: r.mss,
+        // the option that announces it has 16 bits
+        mss: u16::try_from(r.mss).unwrap_or(u16::MAX),
         turns: turns(&r.turns),
         waiting_us: 0,
         pid: r.pid,
