@@ -22,6 +22,11 @@ impl Backfill {
         }
     }
 
+    /// Changes how many sessions a chunk has.
+    pub fn set_chunk(&mut self, chunk: u64) {
+        self.chunk = chunk;
+    }
+
     pub fn is_done(&self, store: &Store) -> bool {
         self.next <= store.closed_numbers().start
     }

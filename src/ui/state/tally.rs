@@ -9,7 +9,7 @@ use crate::model::store::{Backfill, SessionRef, Slot, Store, StoreEvent};
 use crate::ui::state::view_filter::ViewFilter;
 
 /// Sessions counted in one step: a few milliseconds.
-const CHUNK: u64 = 1 << 13;
+const CHUNK: u64 = 1 << 12;
 
 /// Figures that sessions can be added to and removed from.
 pub trait Count {
