@@ -15,6 +15,7 @@ use crate::model::capture_filter::{CaptureFilter, Family, PortSet};
 use crate::model::fields;
 use crate::output::columns;
 use crate::output::columns::{ColumnsFlag, LineColumn};
+use crate::text::moment::{Moment, moment};
 use crate::text::units;
 use crate::text::units::{SIZES, scaled};
 use crate::ui::config::{ColumnList, Config};
@@ -131,6 +132,24 @@ pub struct Cli {
     #[arg(long, value_name = "N", value_parser = keep, allow_hyphen_values = true)]
     pub keep: Option<usize>,
 
+    /// Record everything that the kernel reports to this file, which must not exist, beside the output; read it
+    /// with --replay
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["open", "replay"])]
+    pub record: Option<PathBuf>,
+
+    /// Show the sessions of a recording, or of the lines of -o json, instead of this host's; `-` reads
+    /// stdin
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["findings", "snapshots", "duration", "interval", "ring_size"])]
+    pub replay: Option<PathBuf>,
+
+    /// Show what happened from this time on: 03:12, 2026-11-30T03:12:04, in UTC with a Z at the end
+    #[arg(long, value_name = "TIME", value_parser = moment, requires = "replay")]
+    pub from: Option<Moment>,
+
+    /// Show what happened up to this time
+    #[arg(long, value_name = "TIME", value_parser = moment, requires = "replay")]
+    pub to: Option<Moment>,
+
     /// Leave the mouse to the terminal, so that it can select text
     #[arg(long)]
     pub no_mouse: bool,
@@ -177,6 +196,8 @@ pub enum Output {
     Csv,
     /// One JSON object per line
     Json,
+    /// Nothing; for --record
+    None,
 }
 
 impl Output {
@@ -194,7 +215,7 @@ struct Needed {
     by: &'static [Output],
 }
 
-static NEEDED: [Needed; 13] = {
+static NEEDED: [Needed; 15] = {
     const fn needed(
         flag: &'static str,
         is_given: fn(&Cli) -> bool,
@@ -205,7 +226,10 @@ static NEEDED: [Needed; 13] = {
     const ROWS: &[Output] = &[Output::Text, Output::Csv];
     const LINES: &[Output] = &[Output::Text, Output::Csv, Output::Json];
     const DASHBOARD: &[Output] = &[Output::Dashboard];
+    const ALL: &[Output] = &[Output::Dashboard, Output::Text, Output::Csv, Output::Json];
     [
+        needed("-f", |c| c.filter.is_some(), ALL),
+        needed("--columns", |c| c.columns.is_some(), ALL),
         needed("-T", |c| c.time, ROWS),
         needed("-t", |c| c.timestamp, ROWS),
         // bcc's tcplife takes -s -w too
@@ -243,6 +267,9 @@ impl Cli {
         let Some(output) = self.chosen() else {
             return Ok(());
         };
+        if output == Output::None && self.record.is_none() {
+            return Err("-o none shows nothing, and needs --record".into());
+        }
         let Some(Needed { flag, by, .. }) = self.without_effect(output).next() else {
             return Ok(());
         };
@@ -438,9 +465,12 @@ impl Cli {
         if output == Output::Dashboard {
             return Ok(capture);
         }
+        let is_recorded = self.record.is_some();
         let implied = filter.capture();
         let both = capture.intersection(&implied);
         let what = match both.is_nothing() {
+            // a recording is not limited by the filter of what is shown beside it
+            false if is_recorded => return Ok(capture),
             false => return Ok(both),
             true if implied.is_nothing() => "the filter (-f) contradicts itself",
             true => "the filter (-f) and the other flags contradict each other",

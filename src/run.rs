@@ -1,23 +1,30 @@
 //! Runs the program: reads the command line, starts the collector and the output, and exits with 0 for success, 1 for
 //! an error, 2 for wrong usage. With --findings, 1 stands for findings and 2 for all errors.
 
-use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::PathBuf;
+use std::ffi::CStr;
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use crossbeam_channel::unbounded;
 use jiff::tz::TimeZone;
 use rustix::thread::CapabilitySet;
 
 use crate::cli::{Cli, Output, Stop};
 use crate::collector::kernel;
 use crate::collector::kernel::NamespaceScan;
+use crate::collector::replay;
+use crate::collector::replay::{ReplayConfig, Wants};
 use crate::filter::Filter;
-use crate::host::broker::{Broker, Places};
+use crate::host::broker::{Broker, Place, Places};
 use crate::host::caller::Caller;
 use crate::host::containers::Namer;
 use crate::host::privileges::with_files_of;
+use crate::host::proc::boot_id;
 use crate::host::process_info::descriptor_limit;
 use crate::host::sandbox::{InForce, Mode, Sandbox};
 use crate::host::session_env::SessionEnv;
@@ -26,6 +33,7 @@ use crate::host::users;
 use crate::model::capture_filter::CaptureFilter;
 use crate::model::fields;
 use crate::model::findings::Findings;
+use crate::model::recording::Header;
 use crate::model::session::Session;
 use crate::output;
 use crate::output::columns::LineColumn;
@@ -35,11 +43,14 @@ use crate::output::findings::Verdict;
 use crate::output::json::Json;
 use crate::output::names::Spelling;
 use crate::output::open_events::OpenEvents;
+use crate::output::record;
+use crate::output::record::Recorder;
 use crate::output::stdout::{DeadlineWriter, End};
 use crate::output::text::{Text, TextColumns};
 use crate::output::{Limits, Sink, Times, stdout};
 use crate::text::sanitize::sanitize;
 use crate::ui;
+use crate::ui::Replayed;
 use crate::ui::config::{Config, usual_file};
 use crate::ui::saved_lines;
 use crate::ui::state::self_traffic::SelfTraffic;
@@ -72,7 +83,7 @@ pub fn main() -> ExitCode {
     };
     let caller = match Caller::detect() {
         Ok(caller) => caller,
-        Err(e) if output == Output::Dashboard => return finish(Err(e.into()), FAILED),
+        Err(e) if has_files(&cli, output) => return finish(Err(e.into()), FAILED),
         // lines open no file for anybody
         Err(_) => Caller::nobody(),
     };
@@ -103,9 +114,25 @@ pub fn main() -> ExitCode {
     finish(run(&cli, plan, helpers), failed)
 }
 
+/// True if the configuration matters.
+fn has_settings(cli: &Cli, output: Output) -> bool {
+    output == Output::Dashboard || cli.findings
+}
+
+/// Path of the recording that is replayed from a file.
+fn replayed_file(cli: &Cli) -> Option<&PathBuf> {
+    cli.replay.as_ref().filter(|path| path.as_os_str() != "-")
+}
+
+/// True if files are opened for the caller.
+fn has_files(cli: &Cli, output: Output) -> bool {
+    has_settings(cli, output) || cli.record.is_some() || replayed_file(cli).is_some()
+}
+
 /// Processes forked before anything else, with rights that the main process gives up or never has.
 struct Helpers {
-    containers: Namer,
+    /// `None` for a replay.
+    containers: Option<Namer>,
     /// Opens files with the rights of the caller; sessions as lines need none.
     broker: Option<Broker>,
     namespaces: Option<NamespaceScan>,
@@ -122,15 +149,20 @@ impl Helpers {
             history: state("history"),
             columns: state("columns"),
             hints: state("hints"),
+            recording: cli.record.clone(),
+            replay: replayed_file(cli).cloned(),
         };
+        let is_live = cli.replay.is_none();
         // the first, so that no other child keeps its socket open
-        let containers = Namer::start(cli.sandbox == Mode::Strict)?;
-        let has_settings = output == Output::Dashboard || cli.findings;
-        let broker = has_settings.then(|| Broker::start(places, caller));
+        let containers = is_live.then(|| Namer::start(cli.sandbox == Mode::Strict));
+        let containers = containers.transpose()?;
+        let broker = has_files(cli, output).then(|| Broker::start(places, caller));
+        let broker = broker.transpose()?;
+        let namespaces = is_live.then(kernel::prepare_namespaces).transpose()?;
         Ok(Helpers {
             containers,
-            broker: broker.transpose()?,
-            namespaces: kernel::prepare_namespaces()?,
+            broker,
+            namespaces: namespaces.flatten(),
         })
     }
 }
@@ -207,13 +239,14 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
     }
     match output {
         Output::Dashboard => ui::await_foreground()?,
+        Output::None => {}
         _ => stdout::check_open()?,
     }
     let mut notices: Vec<String> = cli.ring_size.notice.iter().cloned().collect();
     if is_dashboard {
         notices.extend(cli.dashboard_notice());
     }
-    let zone = if is_dashboard || cli.time {
+    let zone = if is_dashboard || cli.time || cli.from.is_some() || cli.to.is_some() {
         // TZ names a file
         let local = with_files_of(&plan.caller.identity, time_zone::local);
         let local = local.unwrap_or_else(|e| {
@@ -229,7 +262,8 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
         TimeZone::UTC
     };
     let rounds = cli.snapshots.map(|time| Rounds::new(time, cli.findings));
-    let shows_open = is_dashboard || cli.open || cli.findings || rounds.is_some();
+    let is_live = cli.replay.is_none();
+    let shows_open = is_live && (is_dashboard || cli.open || cli.findings || rounds.is_some());
     if shows_open {
         notices.extend(kernel::limits().map(str::to_owned));
     }
@@ -239,9 +273,18 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
     }
     // the last things that take rights which are given up next
     let stdout = stdout::stdout().context("cannot take a descriptor for stdout")?;
-    let session_env = (is_dashboard || cli.findings).then(SessionEnv::detect);
+    let session_env = (is_live && (is_dashboard || cli.findings)).then(SessionEnv::detect);
     let sandbox = Sandbox::new(cli.sandbox, &plan.caller);
-    let container_names = helpers.containers.rights();
+    let containers = helpers.containers.as_ref();
+    let container_names = containers.map_or(0, Namer::rights);
+    let input = cli.replay.as_ref().map(|path| to_replay(path, &helpers));
+    let input = input.transpose()?;
+    let (told, reports) = unbounded();
+    let say = move |text: String| match is_dashboard {
+        // the dashboard may be gone, and then nobody needs to know
+        true => drop(told.send(text)),
+        false => stdout::print_to_stderr(&text),
+    };
     let config = kernel::CollectorConfig {
         capture: plan.capture.clone(),
         interval: match () {
@@ -249,6 +292,7 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
             () if cli.open => Some(ONE_SNAPSHOT),
             () if rounds.is_some() => rounds.map(|rounds| rounds.interval),
             () if cli.findings => Some(findings::INTERVAL),
+            () if cli.record.is_some() => Some(record::INTERVAL),
             () => None,
         },
         part: None,
@@ -259,15 +303,54 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
         ring_bytes: cli.ring_size.bytes,
         sandbox: sandbox.clone(),
         namespaces: helpers.namespaces,
-        containers: Some(helpers.containers),
+        containers: helpers.containers,
     };
-    let (collector, started) = kernel::start(config)?;
-    // the collector's thread exists already and has entered by itself; all others are started from here on
-    let in_force = InForce {
-        container_names,
-        ..sandbox.enter(CapabilitySet::empty())?.and(started.in_force)
-    };
-    if shows_open && !started.finds_all {
+    // it waits for the collector to stop, so it is dropped after it
+    let _recorder;
+    let (mut collector, in_force, finds_all, origin);
+    if let Some(input) = input {
+        in_force = sandbox.enter(CapabilitySet::empty())?;
+        let wanted = match () {
+            () if is_dashboard => Wants::Course,
+            () if cli.open => Wants::Open,
+            () => Wants::Closed,
+        };
+        let config = ReplayConfig {
+            input,
+            capture: plan.capture.clone(),
+            wanted,
+            from: cli.from,
+            to: cli.to,
+            zone: zone.clone(),
+            say: Box::new(say.clone()),
+        };
+        let path = cli.replay.as_deref().unwrap_or(Path::new("-")).display();
+        (collector, origin) =
+            replay::start(config).with_context(|| format!("cannot replay {path}"))?;
+        finds_all = true;
+    } else {
+        let (of_kernel, started) = kernel::start(config)?;
+        collector = of_kernel;
+        // the collector's thread exists already and has entered by itself; all others are started from here on
+        in_force = InForce {
+            container_names,
+            ..sandbox.enter(CapabilitySet::empty())?.and(started.in_force)
+        };
+        finds_all = started.finds_all;
+        origin = None;
+    }
+    if let (Some(path), Some(broker)) = (&cli.record, &helpers.broker) {
+        let file = to_record(path, broker)?;
+        let header = header(&plan.capture);
+        let mut recorder = None;
+        collector.pass_through(|batches| {
+            let (started, shown) = Recorder::start(file, header, batches, Arc::new(say))?;
+            recorder = Some(started);
+            Ok(shown)
+        })?;
+        _recorder = recorder;
+    }
+    if shows_open && !finds_all {
         notices.push(
             "open sessions of other network namespaces may be missing: no BPF map iterators".into(),
         );
@@ -287,6 +370,8 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
             home: plan.caller.home,
             session_env,
             in_force,
+            reports,
+            replayed: cli.replay.is_some().then(|| replayed(cli, origin)),
         };
         return ui::run(collector, options).map(|()| 0);
     }
@@ -297,7 +382,8 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
     let reports = cli.findings && is_finite && rounds.is_none();
     let usual = reports.then(|| findings::usual_duration(&plan.config.thresholds));
     let time = cli.duration.or(usual);
-    let end = End::new(time)?;
+    let mut end = End::new(time)?;
+    end.has_reader = output != Output::None;
     let mut out = BufWriter::new(DeadlineWriter::new(stdout, &end));
     let times = Times {
         time: cli.time,
@@ -310,6 +396,7 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
     let limits = Limits {
         filter,
         count: cli.count,
+        captures_more: cli.record.is_some(),
         in_force,
     };
     let stop = || collector.request_stop();
@@ -346,6 +433,7 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
         }
         (Output::Json, Some(columns)) => Box::new(Json::of(out, &columns)),
         (Output::Json, None) => Box::new(Json::new(out)),
+        (Output::None, _) => Box::new(output::Nothing),
         (_, Some(columns)) => {
             let wide = cli.wide;
             Box::new(TextColumns::new(out, columns, wide, names, times, zone))
@@ -397,6 +485,55 @@ impl Rounds {
             interval: time / snapshots,
             snapshots,
         }
+    }
+}
+
+/// Opens the recording to replay.
+fn to_replay(path: &Path, helpers: &Helpers) -> anyhow::Result<Box<dyn Read + Send>> {
+    Ok(match &helpers.broker {
+        Some(broker) if path.as_os_str() != "-" => {
+            let file = broker.read(Place::Replay);
+            Box::new(file.with_context(|| format!("cannot replay {}", path.display()))?)
+        }
+        _ => Box::new(io::stdin()),
+    })
+}
+
+/// Creates the recording to write.
+fn to_record(path: &Path, broker: &Broker) -> anyhow::Result<File> {
+    let trying = || format!("cannot record to {}", path.display());
+    let file = broker.create_named(Place::Recording);
+    let file = file.with_context(trying)?;
+    file.context("it exists, and is not overwritten")
+        .with_context(trying)
+}
+
+/// Describes this host and this run.
+fn header(capture: &CaptureFilter) -> Header {
+    let uname = rustix::system::uname();
+    let text = |text: &CStr| text.to_string_lossy().into_owned();
+    let args = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned());
+    Header {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        host: text(uname.nodename()),
+        boot_id: boot_id(),
+        kernel: text(uname.release()),
+        command: args.collect::<Vec<_>>().join(" "),
+        capture: match *capture == CaptureFilter::default() {
+            true => String::new(),
+            false => capture.to_string(),
+        },
+    }
+}
+
+/// Names a recording for the dashboard.
+fn replayed(cli: &Cli, origin: Option<Header>) -> Replayed {
+    let path = cli.replay.clone().unwrap_or_default();
+    let origin = origin.unwrap_or_default();
+    Replayed {
+        file: sanitize(&path.display().to_string()),
+        host: origin.host,
+        capture: origin.capture,
     }
 }
 

@@ -16,6 +16,7 @@ use crate::model::batch::{Batch, Holders};
 use crate::model::capture_filter::CaptureFilter;
 
 pub mod kernel;
+pub mod replay;
 
 /// Maximum number of waiting batches. At that point the collector waits too, and the ring buffer takes the load.
 const WAITING_BATCHES: usize = 64;
@@ -82,7 +83,14 @@ pub struct Collector {
     wanted: Sender<Wanted>,
     found: Receiver<Holders>,
     waker: Waker,
-    thread: JoinHandle<anyhow::Result<()>>,
+    thread: Option<JoinHandle<anyhow::Result<()>>>,
+}
+
+impl Drop for Collector {
+    /// Lets the thread exit by itself.
+    fn drop(&mut self) {
+        self.request_stop();
+    }
 }
 
 impl Collector {
@@ -126,7 +134,7 @@ impl Collector {
             wanted,
             found,
             waker,
-            thread,
+            thread: Some(thread),
         };
         match ready_rx.recv() {
             Ok(()) => Ok(collector),
@@ -142,6 +150,19 @@ impl Collector {
         const GONE: &str = "the receiver is only taken by join(), which consumes the collector";
         #[expect(clippy::expect_used, reason = "see GONE")]
         self.batches.as_ref().expect(GONE)
+    }
+
+    /// Passes the batches through something that takes them and hands them on.
+    ///
+    /// # Errors
+    /// Those of `through`.
+    pub fn pass_through(
+        &mut self,
+        through: impl FnOnce(Receiver<Batch>) -> anyhow::Result<Receiver<Batch>>,
+    ) -> anyhow::Result<()> {
+        let batches = self.batches().clone();
+        self.batches = Some(through(batches)?);
+        Ok(())
     }
 
     /// Changes what the kernel reports from now on. No session that passes both filters is missed meanwhile.
@@ -183,9 +204,10 @@ impl Collector {
     pub fn join(mut self) -> anyhow::Result<()> {
         self.request_stop();
         self.batches = None; // a thread that waits for room in the channel continues, and sees the flag
-        match self.thread.join() {
-            Ok(result) => result,
-            Err(panic) => {
+        match self.thread.take().map(JoinHandle::join) {
+            None => Ok(()),
+            Some(Ok(result)) => result,
+            Some(Err(panic)) => {
                 let what = panic.downcast_ref::<String>().map(String::as_str);
                 let what = what
                     .or_else(|| panic.downcast_ref::<&str>().copied())

@@ -287,6 +287,12 @@ fn unescape(mut text: &[u8]) -> Vec<u8> {
     plain
 }
 
+/// Id of this boot of the host; empty if it cannot be read.
+pub fn boot_id() -> String {
+    let id = fs::read_to_string(Path::new(ROOT).join("sys/kernel/random/boot_id"));
+    id.unwrap_or_default().trim().to_owned()
+}
+
 /// The ports that the kernel gives to outgoing sessions in the network namespace of this thread.
 pub fn local_port_range() -> Option<PortRange> {
     let read = |name| fs::read_to_string(Path::new(ROOT).join("sys/net/ipv4").join(name));

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use anyhow::Context;
-use rustix::event::{EventfdFlags, eventfd};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 
 /// A descriptor that is readable from [`wake`](Self::wake) until [`drain`](Self::drain). Clones share it.
 #[derive(Clone, Debug)]
@@ -27,6 +27,12 @@ impl Waker {
     pub fn wake(&self) {
         // fails only after 2^64 calls without a drain, and then it is readable
         let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
+    }
+
+    /// Waits until it is readable.
+    pub fn wait(&self) {
+        // an interrupted wait is one that the caller repeats
+        let _ = poll(&mut [PollFd::new(self, PollFlags::IN)], None);
     }
 
     /// Makes it unreadable until the next [`wake`](Self::wake). Call this before checking for work: what arrives in

@@ -198,6 +198,28 @@ impl Clock {
         }
     }
 
+    /// Creates a clock with these steps, the newest first, as [`Clock::steps`] returns them. Without any it is not set.
+    pub fn of_steps(steps: &[(u64, i128)]) -> Self {
+        let oldest = steps.last().copied().unwrap_or_default();
+        let step = |i| steps.get(i).copied().unwrap_or(oldest);
+        Clock {
+            steps: std::array::from_fn(step),
+            ahead_ns: 0,
+        }
+    }
+
+    /// The steps that differ, the newest first: boot time from which on each holds, ns, and wall-clock time at boot time 0,
+    /// ns since 1970.
+    pub fn steps(&self) -> &[(u64, i128)] {
+        let mut steps = &self.steps[..];
+        while let [first @ .., before, last] = steps
+            && before == last
+        {
+            steps = &steps[..first.len() + 1];
+        }
+        steps
+    }
+
     /// Sets how far the sessions' boot time is ahead of that of this process, ns: not 0 in a time namespace.
     #[must_use]
     pub fn ahead(self, ahead_ns: i64) -> Self {

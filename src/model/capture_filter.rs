@@ -47,7 +47,6 @@ impl CaptureFilter {
     }
 
     /// True if the session passes: the same decision as `is_captured()` in record.bpf.h.
-    #[cfg(any(test, feature = "testing"))]
     pub fn accepts(&self, session: &crate::model::session::Session) -> bool {
         let has = |ports: &Option<PortSet>, port| ports.as_ref().is_none_or(|p| p.contains(port));
         self.pid.is_none_or(|pid| pid == session.pid)

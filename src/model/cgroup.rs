@@ -38,7 +38,7 @@ impl PartialEq for CountedFor {
 impl Eq for CountedFor {}
 
 /// Names that a container has for people.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ContainerNames {
     pub container: Option<String>,
     /// Name of the Kubernetes pod.

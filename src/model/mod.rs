@@ -16,6 +16,7 @@ pub mod local_pairs;
 pub mod name_table;
 pub mod packet_drop;
 pub mod port_use;
+pub mod recording;
 pub mod session;
 pub mod session_verdict;
 pub mod shell_commands;

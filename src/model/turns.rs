@@ -43,6 +43,21 @@ impl ResponseTimes {
         }
     }
 
+    /// Sets the mean, µs; 0: none is known.
+    pub fn set_mean_us(&mut self, mean_us: u32) {
+        self.mean_us = mean_us;
+    }
+
+    /// Sets the longest, µs.
+    pub fn set_max_us(&mut self, max_us: u32) {
+        self.max = ShortTime::new(max_us);
+    }
+
+    /// Sets the last, µs.
+    pub fn set_last_us(&mut self, last_us: u32) {
+        self.last = ShortTime::new(last_us);
+    }
+
     /// Returns the mean, µs, if any is known.
     pub fn mean_us(&self) -> Option<u64> {
         (self.mean_us > 0).then_some(self.mean_us.into())

@@ -2,7 +2,8 @@
 //! instead of the dashboard.
 //!
 //! Owns the run: when it ends, when rows are flushed, and the summary. The formats are `text`, `csv` and `json`, their
-//! columns `columns`; `open_events` chooses the events of open sessions, and `events` encodes them; `stdout` writes to stdout, `export_file` to the dashboard's export files.
+//! columns `columns`; `open_events` chooses the events of open sessions, and `events` encodes them; `stdout` writes to stdout,
+//! `export_file` to the dashboard's export files, `record` to recordings.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -29,6 +30,7 @@ pub mod findings;
 pub mod json;
 pub mod names;
 pub mod open_events;
+pub mod record;
 pub mod stdout;
 pub mod text;
 
@@ -93,6 +95,20 @@ pub trait Sink {
     }
 }
 
+/// Writes nothing: a recording is all that is wanted.
+#[derive(Debug)]
+pub struct Nothing;
+
+impl Sink for Nothing {
+    fn session(&mut self, _: &Session, _: &Clock) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Summary of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
@@ -114,7 +130,7 @@ impl Summary {
     /// The summary of a run that has written nothing yet.
     fn new(limits: &Limits) -> Self {
         Summary {
-            missed_all_match: limits.filter.is_decided_by_capture(),
+            missed_all_match: limits.filter.is_decided_by_capture() && !limits.captures_more,
             in_force: Some(limits.in_force),
             ..Summary::default()
         }
@@ -155,6 +171,8 @@ pub struct Limits {
     pub filter: Filter,
     /// Exit after this many rows.
     pub count: Option<u64>,
+    /// The kernel reports more than the filter matches, for a recording.
+    pub captures_more: bool,
     /// Rights that this process has given up, for the summary.
     pub in_force: InForce,
 }
@@ -243,7 +261,7 @@ fn follow(
             },
             recv(end.signals.received) -> _ => break Ok(()),
             recv(deadline) -> _ => break Ok(()),
-            recv(reader_check) -> _ => if reader_is_gone() {
+            recv(reader_check) -> _ => if end.has_reader && reader_is_gone() {
                 break Err(io::Error::from(io::ErrorKind::BrokenPipe));
             },
         }

@@ -30,6 +30,8 @@ pub struct End {
     pub signals: Watch,
     pub started: Instant,
     pub at: Option<Instant>,
+    /// Rows go to stdout, so the run ends when its reader is gone.
+    pub has_reader: bool,
     untaken: Cell<u64>,
 }
 
@@ -52,6 +54,7 @@ impl End {
             signals,
             started,
             at: after.map(|time| started + time),
+            has_reader: true,
             untaken: Cell::new(0),
         }
     }

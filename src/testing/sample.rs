@@ -189,108 +189,141 @@ impl BusyHost {
     }
 }
 
-/// Returns a session with this cookie and state, whose other figures are anything that a session can have: what may be
+/// Returns a session with this cookie and state, whose other figures are anything that the kernel may report: what may be
 /// unknown often is, and names have whatever characters.
 pub fn any_session(numbers: &mut Numbers, cookie: u64, state: State) -> Session {
-    const NAMES: [&str; 8] = [
+    const TEXTS: [&str; 10] = [
         "curl",
+        "Web Content",
         "=1+1",
         "a,b \"c\"",
         "tmux: server",
+        "ünï",
         "\\",
         "日本;-é",
         "-",
         "",
     ];
-    let mut n = || numbers.number();
-    let of = |all: usize, n: u64| n as usize % all;
-    let figure = |n: u64| {
-        if n.is_multiple_of(3) {
-            0
-        } else {
-            (n >> 8) as u32 >> (n >> 3 & 31)
+    const PATHS: [&str; 4] = [
+        "/system.slice/nginx.service",
+        "/system.slice/docker-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.scope",
+        "/machine.slice/machine-a\\x2db.scope",
+        "/",
+    ];
+    fn one<T: Copy>(numbers: &mut Numbers, of: &[T]) -> T {
+        of[numbers.below(of.len() as u64) as usize]
+    }
+    // as many small numbers as large ones
+    fn any(numbers: &mut Numbers) -> u64 {
+        numbers.number() >> numbers.below(64)
+    }
+    fn any32(numbers: &mut Numbers) -> u32 {
+        match numbers.below(3) {
+            0 => 0,
+            _ => numbers.number() as u32 >> numbers.below(32),
         }
-    };
-    let bytes = |n: u64| {
-        if n.is_multiple_of(3) {
-            0
-        } else {
-            n >> (n >> 3 & 63)
+    }
+    fn times(numbers: &mut Numbers) -> ResponseTimes {
+        let short = |us| ShortTime::new(us);
+        match numbers.below(3) {
+            0 => ResponseTimes::default(),
+            _ => {
+                let (mean, more) = (any32(numbers) | 1, any32(numbers));
+                let max = short(mean.saturating_add(more));
+                ResponseTimes::new(mean.into(), 1, max, short(any32(numbers)))
+            }
         }
+    }
+    let n = numbers;
+    let is_open = state != State::Closed;
+    let age = one(n, &[Age::Exact, Age::Exact, Age::LowerBound, Age::Unknown]);
+    let is_known = age != Age::Unknown;
+    let known = |n: u32| if is_known { n } else { 0 };
+    let owner = one(n, Evidence::ALL);
+    let has_owner = owner != Evidence::None;
+    let comm = Comm::from(if has_owner { one(n, &TEXTS) } else { "" });
+    let first = Comm::from(one(n, &TEXTS));
+    // as little as 2500 days
+    let start_ns = n.below(216_000_000_000_000_000);
+    let established_ns = match n.below(4) {
+        0 => 0,
+        _ => start_ns + n.below(3_000_000_000),
     };
-    let name = |n: u64| NAMES[of(NAMES.len(), n)];
-    let start_ns = 1 + (n() >> 4);
-    let connected_ns = start_ns + n() % 1_000_000_000;
-    let path = format!("/system.slice/{}.service", name(n()));
-    let cgroup = match n() % 4 {
-        0 => Cgroup::default(),
-        1 => Cgroup::new(n(), Some(path)),
-        2 => Cgroup::new(n(), Some(format!("/docker/{:064x}", n()))),
-        _ => Cgroup::new(n(), Some(format!("/docker/{:064x}", n()))).named(&ContainerNames {
-            container: Some(name(n()).to_owned()),
-            pod: (n() % 2 == 0).then(|| name(n()).to_owned()),
-            namespace: (n() % 2 == 0).then(|| name(n()).to_owned()),
-        }),
+    let end_ns = start_ns.max(established_ns) + (any(n) >> 10);
+    let state_before_close = match is_open {
+        true => state,
+        false => one(n, &State::ALL[..State::Closed as usize]),
     };
-    let comm = Comm::from(name(n()));
-    let is_closed = state == State::Closed;
+    let is_waiting = is_open && n.below(2) == 0;
+    let is_v4 = n.below(2) == 0;
+    let path = (n.below(4) > 0).then(|| one(n, &PATHS).to_owned());
+    let names = ContainerNames {
+        container: (n.below(2) == 0).then(|| one(n, &TEXTS).to_owned()),
+        pod: (n.below(2) == 0).then(|| one(n, &TEXTS).to_owned()),
+        namespace: (n.below(2) == 0).then(|| one(n, &TEXTS).to_owned()),
+    };
     Session {
         cookie,
         start_ns,
-        established_ns: if n().is_multiple_of(3) {
-            0
-        } else {
-            connected_ns
+        established_ns,
+        end_ns,
+        cgroup: Arc::new(Cgroup::new(any(n), path).named(&names)),
+        tx_bytes: any(n),
+        rx_bytes: any(n),
+        retransmitted_bytes: any(n),
+        busy_ms: any32(n),
+        rwnd_limited_ms: any32(n),
+        sndbuf_limited_ms: any32(n),
+        close_us: any32(n),
+        unacked_bytes: any32(n),
+        unread_bytes: any32(n),
+        srtt_us: any32(n),
+        min_rtt_us: any32(n),
+        retransmits: any32(n),
+        retrans_timeout: known(any32(n)),
+        retrans_fast: known(any32(n)),
+        retrans_probe: known(any32(n)),
+        cwnd: any32(n),
+        mss: n.number() as u16,
+        turns: Turns {
+            count: known(any32(n)),
+            peer: times(n),
+            ours: times(n),
+            first_data_us: any32(n),
         },
-        end_ns: connected_ns + (n() >> 16),
-        cgroup: Arc::new(cgroup),
-        tx_bytes: bytes(n()),
-        rx_bytes: bytes(n()),
-        retransmitted_bytes: bytes(n()),
-        busy_ms: figure(n()),
-        rwnd_limited_ms: figure(n()),
-        sndbuf_limited_ms: figure(n()),
-        close_us: figure(n()),
-        unacked_bytes: figure(n()),
-        unread_bytes: figure(n()),
-        srtt_us: figure(n()),
-        min_rtt_us: figure(n()),
-        retransmits: figure(n()),
-        retrans_timeout: figure(n()),
-        retrans_fast: figure(n()),
-        retrans_probe: figure(n()),
-        cwnd: figure(n()),
-        mss: n() as u16,
-        turns: turns(n()),
-        waiting_us: figure(n()),
-        pid: figure(n()),
-        uid: figure(n()),
-        netns: figure(n()),
-        interface: Interface::new(["", "eth0", "7"][of(3, n())]),
-        lport: n() as u16 >> (n() & 15),
-        rport: n() as u16,
-        laddr: address(n()),
-        raddr: address(n()),
-        first_comm: FirstComm::new(Comm::from(name(n())), comm),
+        waiting_us: if is_waiting { any32(n) } else { 0 },
+        pid: if has_owner { any32(n) } else { 0 },
+        uid: any32(n),
+        netns: any32(n),
+        interface: Interface::new(one(n, &["", "eth0", "wg0", "12"])),
+        tx_rate: 0.0,
+        rx_rate: 0.0,
+        lport: n.number() as u16,
+        rport: n.number() as u16,
+        laddr: any_address(n, is_v4),
+        raddr: any_address(n, is_v4),
         comm,
+        first_comm: if has_owner {
+            FirstComm::new(first, comm)
+        } else {
+            FirstComm::default()
+        },
         state,
-        state_before_close: match is_closed {
-            true => State::ALL[of(State::ALL.len() - 1, n())],
-            false => state,
+        state_before_close,
+        reason: if is_open {
+            Reason::Open
+        } else {
+            one(n, &Reason::ALL[1..])
         },
-        reason: match is_closed {
-            true => Reason::ALL[1 + of(Reason::ALL.len() - 1, n())],
-            false => Reason::Open,
+        owner,
+        direction: one(n, Direction::ALL),
+        waits_for: if is_waiting {
+            one(n, &WaitsFor::ALL[1..])
+        } else {
+            WaitsFor::Nobody
         },
-        owner: Evidence::ALL[of(Evidence::ALL.len(), n())],
-        direction: Direction::ALL[of(Direction::ALL.len(), n())],
-        waits_for: match is_closed {
-            true => WaitsFor::Nobody,
-            false => WaitsFor::ALL[of(WaitsFor::ALL.len(), n())],
-        },
-        age: [Age::Exact, Age::LowerBound, Age::Unknown][of(3, n())],
-        zero_window: ZeroWindow::ALL[of(ZeroWindow::ALL.len(), n())],
-        ..closed_session()
+        age,
+        zero_window: one(n, ZeroWindow::ALL),
     }
 }
 
@@ -314,6 +347,18 @@ pub fn later_session(numbers: &mut Numbers, before: &Session, state: State) -> S
     other.established_ns = before.established_ns;
     other.end_ns = before.end_ns + 1000 + numbers.below(1_000_000_000);
     other
+}
+
+/// Returns any address: of IPv6 also those that contain one of IPv4.
+fn any_address(n: &mut Numbers, is_v4: bool) -> IpAddr {
+    match (is_v4, n.below(3)) {
+        (true, _) => Ipv4Addr::from_bits(n.number() as u32).into(),
+        (_, 0) => Ipv4Addr::from_bits(n.number() as u32)
+            .to_ipv6_mapped()
+            .into(),
+        (_, 1) => Ipv6Addr::from_bits(0xfe80 << 112 | u128::from(n.number() >> 32)).into(),
+        _ => Ipv6Addr::from_bits(u128::from(n.number()) << 64 | u128::from(n.number())).into(),
+    }
 }
 
 /// Returns up to 99 turns: three in four sessions have some.

@@ -81,6 +81,38 @@ pub struct Options {
     pub home: Option<PathBuf>,
     pub session_env: SessionEnv,
     pub in_force: InForce,
+    /// Messages to show when they come.
+    pub reports: Receiver<String>,
+    /// The recording that is shown instead of this host.
+    pub replayed: Option<Replayed>,
+}
+
+/// A recording that is shown.
+#[derive(Clone, Debug)]
+pub struct Replayed {
+    pub file: String,
+    /// Name of the host that was recorded; empty if it is not known.
+    pub host: String,
+    /// The capture filter of the recording; empty if everything was recorded.
+    pub capture: String,
+}
+
+impl Replayed {
+    /// Text in the place of the host's name.
+    fn title(&self) -> String {
+        match self.host.as_str() {
+            "" => "recording".into(),
+            host => format!("recording of {host}"),
+        }
+    }
+
+    fn notice(&self) -> String {
+        let file = &self.file;
+        match self.capture.as_str() {
+            "" => format!("The end of the recording {file}; time stands still"),
+            capture => format!("The end of the recording {file}, which has only {capture}"),
+        }
+    }
 }
 
 /// Runs until the user quits, a signal asks to exit, or the terminal is gone.
@@ -91,12 +123,18 @@ pub fn run(collector: Collector, options: Options) -> anyhow::Result<()> {
     let signals = Watch::new(&[SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP, SIGCONT])?;
     let (mouse, duration) = (options.config.mouse, options.duration);
     // all files are read before the terminal is taken: that may take its time on a host in trouble
+    let messages = options.reports.clone();
+    let is_replay = options.replayed.is_some();
     let (app, broker) = initial(options);
     let mut screen = TerminalGuard::take(mouse)?;
     if app.appearance.needs_background() {
         screen.ask_for_background();
     }
-    let outside = Outside::new(&collector, broker)?;
+    let outside = Outside {
+        is_replay,
+        messages,
+        ..Outside::new(&collector, broker)?
+    };
     let result = dashboard(app, &mut screen, &signals, duration, outside);
     drop(screen);
     // the collector's error explains more than the fact that it stopped
@@ -178,6 +216,14 @@ fn dashboard(
                     dirty = true;
                 }
             }
+            recv(outside.messages) -> message => match message {
+                Ok(message) => {
+                    app.notice.complain_next(message);
+                    dirty = true;
+                }
+                // nobody is left who could send one
+                Err(_) => outside.messages = crossbeam_channel::never(),
+            },
             recv(outside.stop_due) -> _ => {
                 if screen.is_in_foreground() {
                     effect = Some(Effect::Resume);
@@ -228,6 +274,8 @@ fn initial(options: Options) -> (App, Arc<Broker>) {
         .nodename()
         .to_string_lossy()
         .into_owned();
+    let replayed = options.replayed.as_ref();
+    let host = replayed.map_or(host, |replayed| replayed.title());
     let mut app = App::new(host, options.capture, options.config.keep, Size::default())
         .with_filter(options.filter, load(Place::History))
         .with_interval(options.config.interval)
@@ -247,6 +295,9 @@ fn initial(options: Options) -> (App, Arc<Broker>) {
     app.findings.capture = app.capture.clone();
     if options.starts_with_findings {
         app.toggle_screen(Mode::Findings);
+    }
+    if let Some(replayed) = &options.replayed {
+        app.notice.say_next(replayed.notice());
     }
     if let Some(notice) = options.notice {
         app.notice.say(notice);
@@ -275,6 +326,9 @@ struct Outside<'a> {
     /// Addresses whose names were requested last.
     wanted: Vec<IpAddr>,
     broker: Arc<Broker>,
+    /// A recording is shown, about which this host knows nothing.
+    is_replay: bool,
+    messages: Receiver<String>,
 }
 
 impl<'a> Outside<'a> {
@@ -287,6 +341,8 @@ impl<'a> Outside<'a> {
             resolver: None,
             wanted: Vec::new(),
             broker,
+            is_replay: false,
+            messages: crossbeam_channel::never(),
         })
     }
 
@@ -312,6 +368,8 @@ impl<'a> Outside<'a> {
             }
             Effect::Capture(capture) => self.collector.capture(capture),
             Effect::Interval(interval) => self.collector.set_interval(interval),
+            // processes and sockets of this host are others
+            Effect::LookUp(..) | Effect::TimeWait if self.is_replay => {}
             Effect::LookUp(pid, cookie) => {
                 let program = |pid| self.broker.program(pid);
                 app.process(ProcessInfo::look_up(pid, program));
@@ -393,7 +451,11 @@ impl<'a> Outside<'a> {
 
     /// Requests names for the addresses on the screen; starts the resolver the first time.
     fn ask_for_names(&mut self, app: &mut App) {
-        let unnamed = app.unnamed();
+        // an address may have another name by now
+        let unnamed = match self.is_replay {
+            true => Vec::new(),
+            false => app.unnamed(),
+        };
         if unnamed == self.wanted {
             return;
         }

@@ -35,6 +35,7 @@ mod output;
 mod preexisting;
 mod printed_rows;
 mod puppet;
+mod recording;
 mod services;
 mod snapshots;
 

@@ -44,6 +44,10 @@ pub struct Places {
     pub history: Option<PathBuf>,
     pub columns: Option<PathBuf>,
     pub hints: Option<PathBuf>,
+    /// The recording to write.
+    pub recording: Option<PathBuf>,
+    /// The recording to read.
+    pub replay: Option<PathBuf>,
 }
 
 impl Places {
@@ -54,6 +58,8 @@ impl Places {
             Place::History => self.history.as_deref(),
             Place::Columns => self.columns.as_deref(),
             Place::Hints => self.hints.as_deref(),
+            Place::Recording => self.recording.as_deref(),
+            Place::Replay => self.replay.as_deref(),
         }
     }
 }
@@ -146,10 +152,23 @@ impl Broker {
         let patience = match place {
             // it may be a pipe that somebody is about to write to
             Place::Config if self.places.is_config_named => None,
+            Place::Replay => None,
             Place::Config => Some(START),
             _ => Some(PATIENCE),
         };
         self.connect(patience)?.file(&Request::Read(place))
+    }
+
+    /// Creates a file under its name, for writing to it from then on; `None`: a file of that name exists.
+    ///
+    /// # Errors
+    /// If the caller may not create it there.
+    pub fn create_named(&self, place: Place) -> io::Result<Option<File>> {
+        match self.connect(None)?.ask(&Request::New(place))? {
+            (Answer::Done, Some(file)) => Ok(Some(file.into())),
+            (Answer::Exists, _) => Ok(None),
+            _ => Err(unexpected()),
+        }
     }
 
     /// Replaces a file by that content, at once; its directories are created.

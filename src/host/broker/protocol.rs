@@ -12,10 +12,19 @@ pub enum Place {
     History,
     Columns,
     Hints,
+    Recording,
+    Replay,
 }
 
 impl Place {
-    const ALL: [Place; 4] = [Place::Config, Place::History, Place::Columns, Place::Hints];
+    const ALL: [Place; 6] = [
+        Place::Config,
+        Place::History,
+        Place::Columns,
+        Place::Hints,
+        Place::Recording,
+        Place::Replay,
+    ];
 }
 
 /// A request.
@@ -23,6 +32,8 @@ impl Place {
 pub enum Request {
     /// Opens a file for reading.
     Read(Place),
+    /// Creates a file under its name, unless there is one.
+    New(Place),
     /// Creates a file without a name, to become that one; its directories are created, too.
     Rewrite(Place),
     /// The same for any path, unless a file of that name exists and is not to be replaced.
@@ -68,6 +79,7 @@ impl Request {
         let place = |tag, place: &Place| vec![tag, *place as u8];
         match self {
             Request::Read(of) => place(b'r', of),
+            Request::New(of) => place(b'n', of),
             Request::Rewrite(of) => place(b'w', of),
             Request::Create { path, replace } => {
                 [&[b'c', u8::from(*replace)], path.as_os_str().as_bytes()].concat()
@@ -88,6 +100,7 @@ impl Request {
         let place = |byte: &u8| Place::ALL.get(usize::from(*byte)).copied();
         Some(match bytes {
             [b'r', of] => Request::Read(place(of)?),
+            [b'n', of] => Request::New(place(of)?),
             [b'w', of] => Request::Rewrite(place(of)?),
             [b'c', replace, path @ ..] if !path.is_empty() => Request::Create {
                 path: Path::new(OsStr::from_bytes(path)).into(),
@@ -151,6 +164,7 @@ mod tests {
             Request::Read(Place::Config),
             Request::Read(Place::Columns),
             Request::Read(Place::Hints),
+            Request::New(Place::Recording),
             Request::Rewrite(Place::History),
             Request::Create {
                 path: path.clone(),

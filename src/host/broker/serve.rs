@@ -12,6 +12,7 @@ use std::path::{Component, Path};
 use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags, open};
+use rustix::io::Errno;
 
 use crate::host::bounded_file::open_regular;
 use crate::host::broker::Places;
@@ -92,6 +93,12 @@ impl Connection {
     ) -> io::Result<(Answer, Option<OwnedFd>)> {
         let answer = match request {
             Request::Read(place) => return Ok((Answer::Done, Some(read(places, *place)?))),
+            Request::New(place) => {
+                return Ok(match new_named(places, *place)? {
+                    Some(file) => (Answer::Done, Some(file)),
+                    None => (Answer::Exists, None),
+                });
+            }
             Request::Rewrite(place) => {
                 let path = places.of(*place).ok_or(io::ErrorKind::NotFound)?;
                 // somebody who links it to /dev/null wants it to stay empty
@@ -163,10 +170,21 @@ fn check_export(path: &Path) -> io::Result<()> {
 /// Opens a file for reading: any that the user has named, else a regular one only.
 fn read(places: &Places, place: Place) -> io::Result<OwnedFd> {
     let path = places.of(place).ok_or(io::ErrorKind::NotFound)?;
-    if place == Place::Config && places.is_config_named {
+    if place == Place::Replay || place == Place::Config && places.is_config_named {
         return Ok(open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?);
     }
     Ok(open_regular(path)?.into())
+}
+
+/// Creates a file under its name, readable and writable by its user only; `None`: there is something of that name.
+fn new_named(places: &Places, place: Place) -> io::Result<Option<OwnedFd>> {
+    let path = places.of(place).ok_or(io::ErrorKind::NotFound)?;
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    match open(path, flags, Mode::RUSR | Mode::WUSR) {
+        Ok(file) => Ok(Some(file)),
+        Err(Errno::EXIST) => Ok(None),
+        Err(e) => Err(e.into()),
+    }
 }
 
 /// Describes an error; whom the files are opened as, if that explains it.

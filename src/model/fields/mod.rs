@@ -8,9 +8,11 @@ use std::net::IpAddr;
 use crate::model::interface::ZonedAddr;
 use crate::model::session::{Age, Reason, Session};
 
+mod draft;
 mod format;
 mod table;
 
+pub use draft::{CgroupDraft, Draft, read_name, read_number};
 pub use format::{
     ago, binary_size, byte_rate, bytes, grouped, micros, narrow_bytes, narrow_micros, number,
     round_micros, round_size, seconds, size,
@@ -104,7 +106,13 @@ pub struct Field {
     /// Its column in the dashboard, if any.
     pub column: Option<Column>,
     pub get: fn(&Session) -> Value<'_>,
+    /// Puts a value that `get` has returned into a session that is being read; `None` if it is no value of this field.
+    /// Fields without it follow from others.
+    pub read: Option<Read>,
 }
+
+/// See [`Field::read`].
+pub type Read = fn(&mut Draft, Value<'_>) -> Option<()>;
 
 impl Field {
     /// True if the value grows while an open session does nothing.

@@ -1,7 +1,9 @@
 //! All fields: each row of [`FIELDS`] is a column, a sort key, a filter word, a JSON key and its explanation.
 
+use crate::model::fields::draft::{addr, milliseconds, owned, read_name, read_number, text};
 use crate::model::fields::{Column, Field, FieldKind, Value};
-use crate::model::session::{Age, Direction, Evidence, Reason, State, WaitsFor, ZeroWindow};
+use crate::model::interface::Interface;
+use crate::model::session::{Age, Comm, Direction, Evidence, Reason, State, WaitsFor, ZeroWindow};
 
 const fn column(
     title: &'static str,
@@ -65,6 +67,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Id,
         column: column("PID", 'p', 7, 0, 6, false),
         get: |s| some_if(s.owner != Evidence::None && s.pid != 0, s.pid.into()),
+        read: Some(|d, v| Some(d.session.pid = read_number(v)?)),
     },
     Field {
         word: "comm",
@@ -80,6 +83,7 @@ pub static FIELDS: &[Field] = &[
                 Value::Text(s.comm.as_str())
             }
         },
+        read: Some(|d, v| Some(d.session.comm = text(v)?.map_or(Comm::from(""), Comm::from))),
     },
     Field {
         word: "firstcomm",
@@ -89,6 +93,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Comm,
         column: None,
         get: |s| text_if(s.first_comm.name()),
+        read: Some(|d, v| Some(d.first_comm = Some(text(v)?.map(Comm::from)))),
     },
     Field {
         word: "uid",
@@ -98,6 +103,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Id,
         column: None,
         get: |s| Value::Uint(s.uid.into()),
+        read: Some(|d, v| Some(d.session.uid = read_number(v)?)),
     },
     Field {
         word: "user",
@@ -107,6 +113,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::User,
         column: column("USER", 'U', 8, 8, 23, false),
         get: |s| Value::Uint(s.uid.into()),
+        read: None,
     },
     Field {
         word: "owner",
@@ -116,6 +123,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Names(Evidence::NAMES),
         column: column("OWNER", 'O', 7, 0, 16, false),
         get: |s| Value::Text(s.owner.name()),
+        read: Some(|d, v| Some(d.session.owner = read_name(v, Evidence::NAMES, Evidence::ALL)?)),
     },
     Field {
         word: "ip",
@@ -125,6 +133,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Ip,
         column: column("IP", 'v', 2, 0, 24, false),
         get: |s| Value::Uint(s.ip().into()),
+        read: None,
     },
     Field {
         word: "laddr",
@@ -134,6 +143,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Addr,
         column: column("LADDR", 'L', 15, 24, 10, false),
         get: |s| Value::Addr(s.laddr),
+        read: Some(|d, v| Some(d.session.laddr = addr(v)?)),
     },
     Field {
         word: "lport",
@@ -143,6 +153,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Port,
         column: column("LPORT", 'l', 5, 0, 5, false),
         get: |s| some_if(s.lport != 0, s.lport.into()),
+        read: Some(|d, v| Some(d.session.lport = read_number(v)?)),
     },
     Field {
         word: "raddr",
@@ -152,6 +163,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Addr,
         column: column("RADDR", 'h', 15, 24, 0, false),
         get: |s| Value::Addr(s.raddr),
+        read: Some(|d, v| Some(d.session.raddr = addr(v)?)),
     },
     Field {
         word: "rport",
@@ -161,6 +173,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Port,
         column: column("RPORT", 'o', 5, 0, 1, false),
         get: |s| Value::Uint(s.rport.into()),
+        read: Some(|d, v| Some(d.session.rport = read_number(v)?)),
     },
     Field {
         word: "addr",
@@ -170,6 +183,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Either("laddr", "raddr"),
         column: None,
         get: |_| Value::Missing,
+        read: None,
     },
     Field {
         word: "port",
@@ -179,6 +193,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Either("lport", "rport"),
         column: None,
         get: |_| Value::Missing,
+        read: None,
     },
     Field {
         word: "service",
@@ -188,6 +203,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Port,
         column: None,
         get: |s| Value::Uint(s.service_port().into()),
+        read: None,
     },
     Field {
         word: "direction",
@@ -197,6 +213,9 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Names(Direction::NAMES),
         column: column("DIR", 'D', 7, 0, 12, false),
         get: |s| Value::Text(s.direction.name()),
+        read: Some(|d, v| {
+            Some(d.session.direction = read_name(v, Direction::NAMES, Direction::ALL)?)
+        }),
     },
     Field {
         word: "tx",
@@ -206,6 +225,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Bytes,
         column: column("TX", 't', 5, 1, 3, true),
         get: |s| Value::Uint(s.tx_bytes),
+        read: Some(|d, v| Some(d.session.tx_bytes = read_number(v)?)),
     },
     Field {
         word: "rx",
@@ -215,6 +235,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Bytes,
         column: column("RX", 'x', 5, 1, 3, true),
         get: |s| Value::Uint(s.rx_bytes),
+        read: Some(|d, v| Some(d.session.rx_bytes = read_number(v)?)),
     },
     Field {
         word: "bytes",
@@ -224,6 +245,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Bytes,
         column: column("BYTES", 'b', 6, 0, 25, true),
         get: |s| Value::Uint(s.bytes()),
+        read: None,
     },
     Field {
         word: "unacked",
@@ -233,6 +255,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Bytes,
         column: column("UNACKED", 'k', 7, 0, 14, true),
         get: |s| Value::Uint(s.unacked_bytes.into()),
+        read: Some(|d, v| Some(d.session.unacked_bytes = read_number(v)?)),
     },
     Field {
         word: "unread",
@@ -242,6 +265,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Bytes,
         column: column("UNREAD", 'n', 6, 0, 15, true),
         get: |s| Value::Uint(s.unread_bytes.into()),
+        read: Some(|d, v| Some(d.session.unread_bytes = read_number(v)?)),
     },
     Field {
         word: "rate",
@@ -251,6 +275,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Rate,
         column: column("RATE", 'r', 5, 1, 7, true),
         get: |s| some_if(s.is_open(), (s.tx_rate + s.rx_rate) as u64),
+        read: None,
     },
     Field {
         word: "txrate",
@@ -260,6 +285,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Rate,
         column: column("TX/s", 'T', 6, 0, 17, true),
         get: |s| some_if(s.is_open(), s.tx_rate as u64),
+        read: None,
     },
     Field {
         word: "rxrate",
@@ -269,6 +295,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Rate,
         column: column("RX/s", 'X', 6, 0, 17, true),
         get: |s| some_if(s.is_open(), s.rx_rate as u64),
+        read: None,
     },
     Field {
         word: "duration",
@@ -278,6 +305,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Micros,
         column: column("AGE", 'a', 5, 2, 4, true),
         get: |s| some_if(s.age != Age::Unknown, s.duration_ns() / 1000),
+        read: Some(|d, v| Some(d.duration_us = read_number(v)?)),
     },
     Field {
         word: "preexisting",
@@ -291,6 +319,15 @@ pub static FIELDS: &[Field] = &[
             Age::LowerBound => Value::Bool(true),
             Age::Unknown => Value::Missing,
         },
+        read: Some(|d, v| {
+            d.session.age = match v {
+                Value::Bool(false) => Age::Exact,
+                Value::Bool(true) => Age::LowerBound,
+                Value::Missing => Age::Unknown,
+                _ => return None,
+            };
+            Some(())
+        }),
     },
     Field {
         word: "connect",
@@ -300,6 +337,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Micros,
         column: column("CONN", 'C', 6, 0, 11, true),
         get: |s| some(s.connect_us()),
+        read: Some(|d, v| Some(d.connect_us = read_number(v)?)),
     },
     Field {
         word: "close",
@@ -309,6 +347,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Micros,
         column: column("CLOSE", 'E', 6, 0, 23, true),
         get: |s| some_if(s.close_us != 0, s.close_us.into()),
+        read: Some(|d, v| Some(d.session.close_us = read_number(v)?)),
     },
     Field {
         word: "status",
@@ -318,6 +357,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Names(&STATUS_NAMES),
         column: column("STATUS", 'S', 11, 0, 2, false),
         get: |s| Value::Text(s.status()),
+        read: None,
     },
     Field {
         word: "state",
@@ -327,6 +367,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Names(State::NAMES),
         column: None,
         get: |s| Value::Text(s.state.name()),
+        read: None,
     },
     Field {
         word: "last",
@@ -336,6 +377,9 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Names(State::NAMES),
         column: column("LAST", 'z', 11, 0, 31, false),
         get: |s| Value::Text(s.state_before_close.name()),
+        read: Some(|d, v| {
+            Some(d.session.state_before_close = read_name(v, State::NAMES, State::ALL)?)
+        }),
     },
     Field {
         word: "reason",
@@ -351,6 +395,13 @@ pub static FIELDS: &[Field] = &[
                 Value::Text(s.reason.name())
             }
         },
+        read: Some(|d, v| {
+            d.session.reason = match v {
+                Value::Missing => Reason::Open,
+                _ => read_name(v, Reason::NAMES, Reason::ALL)?,
+            };
+            Some(())
+        }),
     },
     Field {
         word: "rtt",
@@ -360,6 +411,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Micros,
         column: column("RTT", 'R', 6, 0, 8, true),
         get: |s| some_if(s.srtt_us != 0, s.srtt_us.into()),
+        read: Some(|d, v| Some(d.session.srtt_us = read_number(v)?)),
     },
     Field {
         word: "minrtt",
@@ -369,6 +421,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Micros,
         column: column("MINRTT", 'M', 6, 0, 13, true),
         get: |s| some_if(s.min_rtt_us != 0, s.min_rtt_us.into()),
+        read: Some(|d, v| Some(d.session.min_rtt_us = read_number(v)?)),
     },
     Field {
         word: "turns",
@@ -378,6 +431,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Count,
         column: column("TURNS", 'V', 5, 0, 38, true),
         get: |s| some_if(s.age != Age::Unknown, s.turns.count.into()),
+        read: Some(|d, v| Some(d.session.turns.count = read_number(v)?)),
     },
     Field {
         word: "resp",
@@ -387,6 +441,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Micros,
         column: column("RESP", 'y', 6, 0, 38, true),
         get: |s| some(s.turns.peer.mean_us()),
+        read: Some(|d, v| Some(d.session.turns.peer.set_mean_us(read_number(v)?))),
     },
     Field {
         word: "respmax",
@@ -396,6 +451,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Micros,
         column: None,
         get: |s| some(s.turns.peer.max_us()),
+        read: Some(|d, v| Some(d.session.turns.peer.set_max_us(read_number(v)?))),
     },
     Field {
         word: "ourresp",
@@ -405,6 +461,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Micros,
         column: column("OURRESP", 'Q', 7, 0, 39, true),
         get: |s| some(s.turns.ours.mean_us()),
+        read: Some(|d, v| Some(d.session.turns.ours.set_mean_us(read_number(v)?))),
     },
     Field {
         word: "ourrespmax",
@@ -414,6 +471,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Micros,
         column: None,
         get: |s| some(s.turns.ours.max_us()),
+        read: Some(|d, v| Some(d.session.turns.ours.set_max_us(read_number(v)?))),
     },
     Field {
         word: "firstdata",
@@ -423,6 +481,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Micros,
         column: column("FIRSTDATA", 'f', 9, 0, 40, true),
         get: |s| some_if(s.turns.first_data_us != 0, s.turns.first_data_us.into()),
+        read: Some(|d, v| Some(d.session.turns.first_data_us = read_number(v)?)),
     },
     Field {
         word: "waiting",
@@ -432,6 +491,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Micros,
         column: column("WAITING", 'i', 7, 0, 39, true),
         get: |s| some_if(s.waits_for != WaitsFor::Nobody, s.waiting_us.into()),
+        read: None,
     },
     Field {
         word: "waitsfor",
@@ -441,6 +501,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Names(WaitsFor::NAMES),
         column: None,
         get: |s| Value::Text(s.waits_for.name()),
+        read: None,
     },
     Field {
         word: "retransmits",
@@ -450,6 +511,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Count,
         column: column("RETR", 'e', 5, 0, 9, true),
         get: |s| Value::Uint(s.retransmits.into()),
+        read: Some(|d, v| Some(d.session.retransmits = read_number(v)?)),
     },
     Field {
         word: "retranstimeout",
@@ -459,6 +521,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Count,
         column: None,
         get: |s| some_if(s.age != Age::Unknown, s.retrans_timeout.into()),
+        read: Some(|d, v| Some(d.session.retrans_timeout = read_number(v)?)),
     },
     Field {
         word: "retransfast",
@@ -468,6 +531,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Count,
         column: None,
         get: |s| some_if(s.age != Age::Unknown, s.retrans_fast.into()),
+        read: Some(|d, v| Some(d.session.retrans_fast = read_number(v)?)),
     },
     Field {
         word: "retransprobe",
@@ -477,6 +541,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Count,
         column: None,
         get: |s| some_if(s.age != Age::Unknown, s.retrans_probe.into()),
+        read: Some(|d, v| Some(d.session.retrans_probe = read_number(v)?)),
     },
     Field {
         word: "zerowindow",
@@ -489,6 +554,13 @@ pub static FIELDS: &[Field] = &[
             ZeroWindow::None => Value::Missing,
             zero => Value::Text(zero.name()),
         },
+        read: Some(|d, v| {
+            d.session.zero_window = match v {
+                Value::Missing => ZeroWindow::None,
+                _ => read_name(v, ZeroWindow::NAMES, ZeroWindow::ALL)?,
+            };
+            Some(())
+        }),
     },
     Field {
         word: "retransmitted",
@@ -498,6 +570,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Bytes,
         column: column("RETRB", 'H', 6, 0, 26, true),
         get: |s| Value::Uint(s.retransmitted_bytes),
+        read: Some(|d, v| Some(d.session.retransmitted_bytes = read_number(v)?)),
     },
     Field {
         word: "cwnd",
@@ -507,6 +580,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Count,
         column: column("CWND", 'w', 6, 0, 18, true),
         get: |s| Value::Uint(s.cwnd.into()),
+        read: Some(|d, v| Some(d.session.cwnd = read_number(v)?)),
     },
     Field {
         word: "mss",
@@ -516,6 +590,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Count,
         column: column("MSS", 'm', 5, 0, 19, true),
         get: |s| Value::Uint(s.mss.into()),
+        read: Some(|d, v| Some(d.session.mss = read_number(v)?)),
     },
     Field {
         word: "busy",
@@ -525,6 +600,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Micros,
         column: column("BUSY", 'Y', 6, 0, 27, true),
         get: |s| Value::Uint(s.busy_us()),
+        read: Some(|d, v| Some(d.session.busy_ms = milliseconds(v)?)),
     },
     Field {
         word: "rwndlimited",
@@ -534,6 +610,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Micros,
         column: column("RWNDLIM", 'W', 7, 0, 28, true),
         get: |s| Value::Uint(s.rwnd_limited_us()),
+        read: Some(|d, v| Some(d.session.rwnd_limited_ms = milliseconds(v)?)),
     },
     Field {
         word: "sndbuflimited",
@@ -543,6 +620,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Micros,
         column: column("SNDLIM", 'd', 6, 0, 28, true),
         get: |s| Value::Uint(s.sndbuf_limited_us()),
+        read: Some(|d, v| Some(d.session.sndbuf_limited_ms = milliseconds(v)?)),
     },
     Field {
         word: "cookie",
@@ -552,6 +630,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Id,
         column: column("COOKIE", 'K', 8, 12, 33, false),
         get: |s| Value::Uint(s.cookie),
+        read: Some(|d, v| Some(d.session.cookie = read_number(v)?)),
     },
     Field {
         word: "netns",
@@ -561,6 +640,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Id,
         column: column("NETNS", 'N', 10, 0, 20, false),
         get: |s| Value::Uint(s.netns.into()),
+        read: Some(|d, v| Some(d.session.netns = read_number(v)?)),
     },
     Field {
         word: "interface",
@@ -570,6 +650,9 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Text,
         column: column("INTERFACE", 'I', 9, 6, 34, false),
         get: |s| text_if(s.interface.name()),
+        read: Some(|d, v| {
+            Some(d.session.interface = Interface::new(&owned(v)?.unwrap_or_default()))
+        }),
     },
     Field {
         word: "cgroup",
@@ -579,6 +662,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Text,
         column: column("CGROUP", 'G', 20, 60, 32, false),
         get: |s| text_if(s.cgroup.path.as_deref()),
+        read: Some(|d, v| Some(d.cgroup_mut().path = owned(v)?)),
     },
     Field {
         word: "container",
@@ -588,6 +672,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Text,
         column: column("CONTAINER", 'g', 12, 0, 21, false),
         get: |s| text_if(s.cgroup.within.container()),
+        read: None,
     },
     Field {
         word: "runtime",
@@ -597,6 +682,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Text,
         column: column("RUNTIME", 'Z', 10, 0, 29, false),
         get: |s| text_if(s.cgroup.within.runtime),
+        read: None,
     },
     Field {
         word: "pod",
@@ -606,6 +692,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Text,
         column: column("POD", 'P', 12, 24, 30, false),
         get: |s| text_if(s.cgroup.within.pod.as_deref()),
+        read: None,
     },
     Field {
         word: "containername",
@@ -615,6 +702,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Text,
         column: column("CONTAINERNAME", 'j', 13, 16, 35, false),
         get: |s| text_if(s.cgroup.names.container.as_deref()),
+        read: Some(|d, v| Some(d.cgroup_mut().names.container = owned(v)?)),
     },
     Field {
         word: "podname",
@@ -624,6 +712,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Text,
         column: column("PODNAME", 'J', 12, 24, 36, false),
         get: |s| text_if(s.cgroup.names.pod.as_deref()),
+        read: Some(|d, v| Some(d.cgroup_mut().names.pod = owned(v)?)),
     },
     Field {
         word: "namespace",
@@ -633,6 +722,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Text,
         column: column("NAMESPACE", 'F', 10, 10, 37, false),
         get: |s| text_if(s.cgroup.names.namespace.as_deref()),
+        read: Some(|d, v| Some(d.cgroup_mut().names.namespace = owned(v)?)),
     },
     Field {
         word: "unit",
@@ -642,6 +732,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Text,
         column: column("UNIT", 'u', 15, 10, 22, false),
         get: |s| text_if(s.cgroup.within.unit.as_deref()),
+        read: None,
     },
 ];
 

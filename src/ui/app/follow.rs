@@ -19,6 +19,7 @@ pub(super) static OPENED: Field = Field {
         descending: true,
     }),
     get: |s| Value::Uint(s.start_ns),
+    read: None,
 };
 
 impl App {

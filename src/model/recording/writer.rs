@@ -1,0 +1,242 @@
+//! Turns batches into the bytes of a recording.
+
+use std::io;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::model::batch::{Batch, Clock, Missed, OpenSnapshot};
+use crate::model::recording::events::write_event;
+use crate::model::recording::frames::FrameWriter;
+use crate::model::recording::index::Index;
+use crate::model::recording::{ClockIs, Event, Gap, Header, SessionLines};
+use crate::model::session::Session;
+
+/// Events after which all open sessions are written again, so that reading can begin there.
+const EVENTS_TO_FULL: u64 = 50_000;
+
+/// Writes a recording. It keeps the open sessions as they were last written.
+#[derive(Debug)]
+pub struct RecordingWriter {
+    frames: FrameWriter,
+    lines: SessionLines,
+    line: Vec<u8>,
+    open: FxHashMap<u64, Session>,
+    /// Cookies of sessions that were no longer open at the last snapshot. Their records may still follow; by the next one
+    /// they have been missed.
+    leaving: Vec<u64>,
+    clock: Clock,
+    missed: Missed,
+    /// Time of the last batch, ns of boot time.
+    now_ns: u64,
+    /// Events since all open sessions were written.
+    events: u64,
+    index: Index,
+}
+
+impl RecordingWriter {
+    /// Begins a recording.
+    ///
+    /// # Errors
+    /// If there is no memory for it.
+    pub fn new(header: Header, clock: Clock, now_ns: u64) -> io::Result<Self> {
+        let mut writer = RecordingWriter {
+            frames: FrameWriter::new()?,
+            lines: SessionLines::default(),
+            line: Vec::new(),
+            open: FxHashMap::default(),
+            leaving: Vec::new(),
+            clock,
+            missed: Missed::default(),
+            now_ns,
+            events: 0,
+            index: Index::default(),
+        };
+        writer.event(&Event::Header(header))?;
+        // a frame of its own, so that damage elsewhere does not cost it
+        writer.frames.end()?;
+        writer.mark_full();
+        Ok(writer)
+    }
+
+    /// Adds a batch.
+    ///
+    /// # Errors
+    /// If there is no memory for it.
+    pub fn batch(&mut self, batch: &Batch) -> io::Result<()> {
+        self.now_ns = batch.taken_ns;
+        if batch.clock.steps() != self.clock.steps() {
+            self.clock = batch.clock;
+            self.clock_event(ClockIs::Read)?;
+        }
+        if batch.missed != self.missed {
+            self.missed = batch.missed;
+            self.event(&Event::Missed(self.missed))?;
+        }
+        if let Some(open) = &batch.open {
+            self.snapshot(open)?;
+        }
+        for session in &batch.closed {
+            self.begin_frame()?;
+            let line = self.lines.close(session, &self.clock)?;
+            self.frames.write(line)?;
+            self.index.closed += 1;
+            self.events += 1;
+            if let Some(open) = self.open.get(&session.cookie)
+                && open.id() == session.id()
+            {
+                self.open.remove(&session.cookie);
+            }
+        }
+        if self.events >= EVENTS_TO_FULL {
+            self.full()?;
+        }
+        Ok(())
+    }
+
+    fn snapshot(&mut self, open: &OpenSnapshot) -> io::Result<()> {
+        for cookie in self.take_snapshot_of(open) {
+            self.begin_frame()?;
+            let gone = self.lines.gone(cookie, self.now_ns, &self.clock)?;
+            self.frames.write(gone)?;
+        }
+        for session in &open.changed {
+            self.begin_frame()?;
+            let before = self.open.get(&session.cookie);
+            let before = before.filter(|before| before.id() == session.id());
+            let line = match before {
+                Some(before) => self.lines.update(before, session, &self.clock)?,
+                None => Some(self.lines.open(session, &self.clock)?),
+            };
+            if let Some(line) = line {
+                self.frames.write(line)?;
+                self.events += 1;
+                self.open.insert(session.cookie, session.clone());
+            }
+        }
+        self.clock_event(ClockIs::AfterSnapshot)
+    }
+
+    /// Takes out the sessions that are gone, and returns their cookies.
+    fn take_snapshot_of(&mut self, snapshot: &OpenSnapshot) -> Vec<u64> {
+        let there: FxHashSet<u64> = snapshot.changed.iter().map(|s| s.cookie).collect();
+        let mut gone = std::mem::take(&mut self.leaving);
+        gone.retain(|cookie| !there.contains(cookie) && self.open.remove(cookie).is_some());
+        self.leaving = match snapshot.is_whole {
+            true => self.open.keys().copied().collect(),
+            false => snapshot.gone.clone(),
+        };
+        self.leaving.retain(|cookie| !there.contains(cookie));
+        gone
+    }
+
+    /// Notes events that were not added.
+    ///
+    /// # Errors
+    /// If there is no memory for it.
+    pub fn gap(&mut self, gap: Gap) -> io::Result<()> {
+        self.event(&Event::Gap(gap))
+    }
+
+    /// Takes a batch's sessions without writing them, while nothing can be written. Returns the number of events that the
+    /// recording lacks.
+    pub fn pass(&mut self, batch: &Batch) -> u64 {
+        self.now_ns = batch.taken_ns;
+        self.clock = batch.clock;
+        let mut count = batch.closed.len() as u64;
+        if let Some(open) = &batch.open {
+            count += open.changed.len() as u64;
+            self.take_snapshot_of(open);
+            let changed = open.changed.iter().cloned();
+            self.open.extend(changed.map(|s| (s.cookie, s)));
+        }
+        for session in &batch.closed {
+            self.open.remove(&session.cookie);
+        }
+        count
+    }
+
+    /// Writes all open sessions again, at the beginning of a frame. A reader takes all others for gone.
+    ///
+    /// # Errors
+    /// If there is no memory for it.
+    pub fn full(&mut self) -> io::Result<()> {
+        self.frames.end()?;
+        self.mark_full();
+        self.clock_event(ClockIs::BeforeAllOpen)?;
+        for session in self.open.values() {
+            if self.frames.is_between() {
+                self.line.clear();
+                let clock = clock(self.now_ns, ClockIs::Read);
+                write_event(&mut self.line, &clock, self.now_ns, &self.clock)?;
+                self.frames.write(&self.line)?;
+            }
+            let line = self.lines.open(session, &self.clock)?;
+            self.frames.write(line)?;
+        }
+        self.events = 0;
+        Ok(())
+    }
+
+    /// Makes everything readable that was added; to be called every second.
+    ///
+    /// # Errors
+    /// If there is no memory for it.
+    pub fn tick(&mut self) -> io::Result<()> {
+        self.frames.tick()
+    }
+
+    /// Ends the recording with its index.
+    ///
+    /// # Errors
+    /// If there is no memory for it.
+    pub fn end(&mut self) -> io::Result<()> {
+        self.event(&Event::End)?;
+        self.frames.end()?;
+        self.frames.skippable(&self.index.encode());
+        Ok(())
+    }
+
+    /// Number of bytes that are ready for the file.
+    pub fn ready(&self) -> usize {
+        self.frames.ready()
+    }
+
+    /// Takes the bytes that are ready for the file.
+    pub fn take(&mut self) -> Vec<u8> {
+        self.frames.take()
+    }
+
+    fn mark_full(&mut self) {
+        let at = self.frames.position();
+        self.index.full.push((at, self.now_ns));
+    }
+
+    /// Writes the clock at the beginning of a frame, so that it can be read without the others.
+    fn begin_frame(&mut self) -> io::Result<()> {
+        if self.frames.is_between() {
+            self.clock_event(ClockIs::Read)?;
+        }
+        Ok(())
+    }
+
+    fn clock_event(&mut self, is: ClockIs) -> io::Result<()> {
+        self.write(&clock(self.now_ns, is))
+    }
+
+    fn event(&mut self, event: &Event) -> io::Result<()> {
+        if !matches!(event, Event::Header(_)) {
+            self.begin_frame()?;
+        }
+        self.write(event)
+    }
+
+    fn write(&mut self, event: &Event) -> io::Result<()> {
+        self.line.clear();
+        write_event(&mut self.line, event, self.now_ns, &self.clock)?;
+        self.frames.write(&self.line)
+    }
+}
+
+fn clock(boot_ns: u64, is: ClockIs) -> Event {
+    Event::Clock { boot_ns, is }
+}

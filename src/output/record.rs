@@ -1,0 +1,606 @@
+//! Records everything that the collector reports, beside whatever shows it.
+//!
+//! One thread hands each batch on and packs it; another writes to the file. A disk that is full or slow holds up neither the
+//! capture nor the display: the recording then has a gap, which it says.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+
+use crate::host::thread;
+use crate::model::batch::Batch;
+use crate::model::fields;
+use crate::model::recording::{Gap, Header, RecordingWriter};
+use crate::output::export_file::reason;
+
+/// Interval of the snapshots of a recording, unless the dashboard beside it has another.
+pub const INTERVAL: Duration = Duration::from_secs(1);
+/// Time after which everything that happened is in the file.
+const TICK: Duration = Duration::from_secs(1);
+/// Maximum number of blocks that wait for the disk.
+const WAITING_BLOCKS: usize = 64;
+/// Maximum number of batches that wait to be shown.
+const WAITING_BATCHES: usize = 64;
+/// Bytes that are handed to the disk before the second has passed.
+const BLOCK: usize = 64 << 10;
+/// Time for the disk to take the rest at the end.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Tells the user something, once it happens.
+pub type Say = Arc<dyn Fn(String) + Send + Sync>;
+
+/// A recording that is being written.
+#[derive(Debug)]
+pub struct Recorder {
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Recorder {
+    /// Starts to record the batches to a file. Returns the batches to be shown.
+    ///
+    /// # Errors
+    /// If the kernel refuses a thread.
+    pub fn start(
+        file: File,
+        header: Header,
+        batches: Receiver<Batch>,
+        say: Say,
+    ) -> anyhow::Result<(Recorder, Receiver<Batch>)> {
+        let (shown, to_show) = bounded(WAITING_BATCHES);
+        let disk = Disk::start(file, Arc::clone(&say))?;
+        let recording = Recording {
+            header: Some(header),
+            writer: None,
+            disk,
+            waiting: Vec::new(),
+            gap: None,
+            say,
+        };
+        let thread = thread::spawn("tcplife-record", move || {
+            recording.run(&batches, Some(shown));
+        })?;
+        let thread = Some(thread);
+        Ok((Recorder { thread }, to_show))
+    }
+}
+
+impl Drop for Recorder {
+    /// Waits until the recording is complete. The collector must have been told to stop.
+    fn drop(&mut self) {
+        // one that panicked has said so
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// State of the thread that packs.
+struct Recording {
+    header: Option<Header>,
+    /// `None` before the first batch.
+    writer: Option<RecordingWriter>,
+    disk: Disk,
+    /// Bytes that the disk has not taken.
+    waiting: Vec<u8>,
+    gap: Option<Gap>,
+    say: Say,
+}
+
+impl Recording {
+    fn run(mut self, batches: &Receiver<Batch>, mut shown: Option<Sender<Batch>>) {
+        let mut tick = Instant::now() + TICK;
+        loop {
+            match batches.recv_deadline(tick) {
+                Ok(batch) => {
+                    // first what somebody waits for; who is gone needs nothing more
+                    shown = shown.filter(|shown| shown.send(batch.clone()).is_ok());
+                    self.take(&batch);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if Instant::now() >= tick {
+                tick = Instant::now() + TICK;
+                self.with_writer(|writer| writer.tick());
+                self.hand_over(0);
+            } else {
+                self.hand_over(BLOCK);
+            }
+        }
+        drop(shown);
+        if self.gap.is_none() || !self.disk.is_stuck() {
+            self.resume();
+            self.with_writer(|writer| writer.end());
+        }
+        self.hand_over(0);
+        self.disk.finish();
+    }
+
+    fn take(&mut self, batch: &Batch) {
+        if let Some(header) = self.header.take() {
+            match RecordingWriter::new(header, batch.clock, batch.taken_ns) {
+                Ok(writer) => self.writer = Some(writer),
+                Err(e) => (self.say)(format!("cannot record: {e}")),
+            }
+        }
+        if self.disk.is_stuck() || !self.waiting.is_empty() {
+            let reason = self.disk.problem().unwrap_or_else(|| SLOW.into());
+            let (gap, say) = (&mut self.gap, &self.say);
+            let Some(writer) = &mut self.writer else {
+                return;
+            };
+            let gap = gap.get_or_insert_with(|| {
+                say(format!("recording paused: {reason}. The capture goes on"));
+                Gap { events: 0, reason }
+            });
+            gap.events += writer.pass(batch);
+            return;
+        }
+        self.resume();
+        self.with_writer(|writer| writer.batch(batch));
+    }
+
+    /// Goes on after a gap: with the gap, and with everything that is open.
+    fn resume(&mut self) {
+        if let Some(gap) = self.gap.take() {
+            let events = fields::number(gap.events, "event");
+            (self.say)(format!("recording resumed: it lacks {events}"));
+            self.with_writer(|writer| {
+                writer.gap(gap)?;
+                writer.full()
+            });
+        }
+    }
+
+    fn with_writer(&mut self, work: impl FnOnce(&mut RecordingWriter) -> io::Result<()>) {
+        if let Some(writer) = &mut self.writer
+            && let Err(e) = work(writer)
+        {
+            (self.say)(format!("recording ended: {e}"));
+            self.writer = None;
+        }
+    }
+
+    /// Hands bytes to the disk, if there are more than `most`.
+    fn hand_over(&mut self, most: usize) {
+        if self.waiting.is_empty()
+            && let Some(writer) = &mut self.writer
+        {
+            if writer.ready() <= most {
+                return;
+            }
+            self.waiting = writer.take();
+        }
+        if !self.waiting.is_empty() {
+            self.waiting = self.disk.write(std::mem::take(&mut self.waiting));
+        }
+    }
+}
+
+/// Reason of a gap without an error.
+const SLOW: &str = "the disk is too slow";
+
+/// The thread that writes, seen from outside.
+struct Disk {
+    blocks: Sender<Vec<u8>>,
+    problem: Arc<Mutex<Option<String>>>,
+    /// The run ends: a disk that takes nothing is not tried again.
+    is_ending: Arc<AtomicBool>,
+    done: Receiver<()>,
+}
+
+impl Disk {
+    fn start(mut file: File, say: Say) -> anyhow::Result<Self> {
+        let (blocks, to_write) = bounded::<Vec<u8>>(WAITING_BLOCKS);
+        let (tx, done) = bounded(1);
+        let problem = Arc::new(Mutex::new(None));
+        let current = Arc::clone(&problem);
+        let is_ending = Arc::new(AtomicBool::new(false));
+        let ending = Arc::clone(&is_ending);
+        thread::spawn("tcplife-disk", move || {
+            let set = |problem| *current.lock().unwrap_or_else(PoisonError::into_inner) = problem;
+            for block in &to_write {
+                let mut rest = &block[..];
+                while let Err(e) = write_on(&mut file, &mut rest) {
+                    set(Some(reason(&e)));
+                    if ending.load(Ordering::Relaxed) {
+                        say(format!("the recording is incomplete: {}", reason(&e)));
+                        return;
+                    }
+                    std::thread::sleep(TICK);
+                }
+                set(None);
+            }
+            if let Err(e) = file.sync_data()
+                && e.kind() != io::ErrorKind::InvalidInput
+            {
+                say(format!("the recording may be incomplete: {}", reason(&e)));
+            }
+            let _ = tx.send(());
+        })?;
+        Ok(Disk {
+            blocks,
+            problem,
+            is_ending,
+            done,
+        })
+    }
+
+    /// The last error, if the disk has not taken anything since.
+    fn problem(&self) -> Option<String> {
+        let problem = self.problem.lock().unwrap_or_else(PoisonError::into_inner);
+        problem.clone()
+    }
+
+    fn is_stuck(&self) -> bool {
+        self.problem().is_some()
+    }
+
+    /// Hands over a block. Returns it if there is no room.
+    fn write(&self, block: Vec<u8>) -> Vec<u8> {
+        match self.blocks.try_send(block) {
+            Ok(()) => Vec::new(),
+            Err(TrySendError::Full(block) | TrySendError::Disconnected(block)) => block,
+        }
+    }
+
+    /// Waits for the disk, but not for one that takes nothing.
+    fn finish(self) {
+        self.is_ending.store(true, Ordering::Relaxed);
+        drop(self.blocks);
+        let _ = self.done.recv_timeout(PATIENCE);
+    }
+}
+
+/// Writes what is left of a block.
+fn write_on(file: &mut File, rest: &mut &[u8]) -> io::Result<()> {
+    while !rest.is_empty() {
+        match file.write(rest) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(taken) => *rest = &rest[taken..],
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::model::batch::{Clock, OpenSnapshot};
+    use crate::model::recording::{Event, Found, RecordingReader, SessionLines};
+    use crate::model::session::{Reason, Session, State};
+    use crate::output::csv::{AllFields, Csv};
+    use crate::output::json::Json;
+    use crate::output::names::Spelling;
+    use crate::output::tests::{golden_clock, golden_sessions};
+    use crate::output::text::Text;
+    use crate::output::{Sink, Times};
+    use crate::testing::sample::{Numbers, any_session, closed_session};
+
+    /// A session, open or closed.
+    fn any(numbers: &mut Numbers) -> Session {
+        let (cookie, state) = (numbers.number(), numbers.below(State::ALL.len() as u64 * 2));
+        let state = State::ALL.get(state as usize).copied();
+        any_session(numbers, cookie, state.unwrap_or(State::Closed))
+    }
+
+    /// The rows of sessions in every format, with all times.
+    fn rows(sessions: &[Session], clock: &Clock) -> [String; 4] {
+        let times = Times {
+            time: true,
+            timestamp: true,
+        };
+        let written = |make: &dyn Fn(&mut Vec<u8>) -> Box<dyn Sink + '_>| {
+            let mut out = Vec::new();
+            let mut sink = make(&mut out);
+            for session in sessions {
+                sink.session(session, clock).expect("a row");
+            }
+            sink.flush().expect("memory");
+            drop(sink);
+            String::from_utf8(out).expect("UTF-8")
+        };
+        let names = Spelling::Exact;
+        [
+            written(&|out| Box::new(Json::new(out))),
+            written(&|out| Box::new(Text::new(out, true, names, times, TimeZone::UTC))),
+            written(&|out| Box::new(Csv::new(out, names, times, TimeZone::UTC).with_states())),
+            written(&|out| Box::new(AllFields::new(out))),
+        ]
+    }
+
+    /// Reads all events, and the number of damaged places.
+    fn read(bytes: Vec<u8>) -> (Vec<Event>, usize, Clock) {
+        let Ok(mut reader) = RecordingReader::new(Cursor::new(bytes)) else {
+            return (Vec::new(), 1, Clock::default());
+        };
+        let (mut events, mut damaged) = (Vec::new(), 0);
+        while let Ok(Some(found)) = reader.next() {
+            match found {
+                Found::Event(event) => events.push(*event),
+                Found::Damage { .. } | Found::CutOff => damaged += 1,
+            }
+        }
+        let skipped = reader.events.skipped;
+        let lines = skipped.lines + skipped.updates + skipped.events;
+        (events, damaged + lines as usize, reader.events.clock)
+    }
+
+    fn closes(events: &[Event]) -> Vec<Session> {
+        let close = |event: &Event| match event {
+            Event::Close(session) => Some(session.clone()),
+            _ => None,
+        };
+        events.iter().filter_map(close).collect()
+    }
+
+    fn header() -> Header {
+        Header {
+            version: "0.1.0".into(),
+            host: "db-1".into(),
+            boot_id: "b".into(),
+            kernel: "6.18".into(),
+            command: "tcplife --record f".into(),
+            capture: String::new(),
+        }
+    }
+
+    /// The bytes of a recording of these batches, a frame for each.
+    fn recorded(batches: &[Batch]) -> Vec<u8> {
+        let clock = batches[0].clock;
+        let mut writer = RecordingWriter::new(header(), clock, 1).expect("memory");
+        for batch in batches {
+            writer.batch(batch).expect("memory");
+            writer.full().expect("memory");
+        }
+        writer.end().expect("memory");
+        writer.take()
+    }
+
+    fn batch(closed: Vec<Session>, clock: Clock) -> Batch {
+        Batch {
+            taken_ns: closed.iter().map(|s| s.end_ns).max().unwrap_or(1),
+            closed,
+            clock,
+            ..Batch::default()
+        }
+    }
+
+    #[test]
+    fn session_written_and_read_has_the_same_rows() {
+        // in a build with optimizations a million
+        let count = if cfg!(debug_assertions) { 20 } else { 1000 };
+        let mut numbers = Numbers::from(7);
+        // an odd difference between the clocks
+        let mut clock = Clock::fixed(1_767_397_177_123_456_789);
+        clock.set(100_000_000_000, 1_767_397_377_000_000_001);
+        let mut lines = SessionLines::default();
+        for round in 0..count {
+            let mut sessions: Vec<Session> = (0..1000).map(|_| any(&mut numbers)).collect();
+            if round == 0 {
+                sessions.extend(golden_sessions());
+                sessions.push(closed_session());
+            }
+            let mut text = Vec::new();
+            for session in &sessions {
+                let line = match session.is_open() {
+                    true => lines.open(session, &clock),
+                    false => lines.close(session, &clock),
+                };
+                text.extend(line.expect("JSON"));
+            }
+            let (events, damaged, _) = read(text.clone());
+            let again: Vec<Session> = events
+                .into_iter()
+                .map(|event| match event {
+                    Event::Open(session) | Event::Close(session) => session,
+                    other => panic!("{other:?}"),
+                })
+                .collect();
+            assert_eq!(damaged, 0);
+            let mut rewritten = Vec::new();
+            for (before, now) in sessions.iter().zip(&again) {
+                let line = match now.is_open() {
+                    true => lines.open(now, &clock),
+                    false => lines.close(now, &clock),
+                };
+                rewritten.extend(line.expect("JSON"));
+                if round == 0 {
+                    assert_eq!(before, now);
+                }
+            }
+            assert_eq!(String::from_utf8(text), String::from_utf8(rewritten));
+            assert_eq!(rows(&sessions, &clock), rows(&again, &clock));
+        }
+    }
+
+    #[test]
+    fn line_of_a_session_begins_with_that_of_json() {
+        let mut lines = SessionLines::default();
+        let mut numbers = Numbers::from(3);
+        let clock = golden_clock();
+        for session in (0..100).map(|_| any(&mut numbers)) {
+            let line = match session.is_open() {
+                true => lines.open(&session, &clock),
+                false => lines.close(&session, &clock),
+            };
+            let line = String::from_utf8(line.expect("JSON").to_vec()).expect("UTF-8");
+            let [json, ..] = rows(&[session], &clock);
+            let json = json.trim_end().trim_end_matches('}');
+            assert!(line.starts_with(json), "{line}\n{json}");
+        }
+    }
+
+    /// Batches of some open sessions that change and close.
+    fn course() -> Vec<Batch> {
+        let mut numbers = Numbers::from(11);
+        let clock = golden_clock();
+        let open = |cookie: u64, tx_bytes, end_ns| Session {
+            cookie,
+            tx_bytes,
+            end_ns,
+            state: State::Established,
+            state_before_close: State::Established,
+            reason: Reason::Open,
+            ..closed_session()
+        };
+        let mut closed = move || {
+            let next = || any_session(&mut numbers, 4096, State::Closed);
+            std::iter::repeat_with(next).take(12).collect::<Vec<_>>()
+        };
+        let snapshot = |changed, closed, taken_ns| Batch {
+            open: Some(OpenSnapshot {
+                changed,
+                ..OpenSnapshot::default()
+            }),
+            closed,
+            taken_ns,
+            clock,
+            ..Batch::default()
+        };
+        let s = 1_000_000_000;
+        let first = vec![open(1, 10, 2 * s), open(2, 20, 2 * s)];
+        vec![
+            snapshot(first, closed(), 2 * s),
+            snapshot(vec![open(1, 11, 3 * s)], closed(), 3 * s),
+            snapshot(vec![open(2, 21, 4 * s)], closed(), 4 * s),
+        ]
+    }
+
+    #[test]
+    fn recording_of_open_and_closed_sessions_is_read_back() {
+        let batches = course();
+        let (events, damaged, clock) = read(recorded(&batches));
+        assert_eq!((damaged, clock), (0, golden_clock()));
+        let closed: Vec<Session> = batches.iter().flat_map(|b| b.closed.clone()).collect();
+        assert_eq!(closes(&events), closed);
+        assert_eq!(events.first(), Some(&Event::Header(header())));
+        assert_eq!(events.last(), Some(&Event::End));
+        let updates: Vec<(u64, u64)> = events
+            .iter()
+            .filter_map(|event| match event {
+                Event::Update(s) => Some((s.cookie, s.tx_bytes)),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(updates, [(1, 11), (2, 21)]);
+    }
+
+    #[test]
+    fn recording_cut_off_at_any_byte_keeps_what_was_flushed() {
+        let batches = course();
+        let mut writer = RecordingWriter::new(header(), batches[0].clock, 1).expect("memory");
+        let mut bytes = writer.take();
+        // lengths of the file, and the number of rows that are in it by then
+        let mut flushed = vec![(0, 0), (bytes.len(), 0)];
+        let mut all = Vec::new();
+        for batch in &batches {
+            for session in &batch.closed {
+                let one = Batch {
+                    closed: vec![session.clone()],
+                    ..self::batch(vec![session.clone()], batch.clock)
+                };
+                writer.batch(&one).expect("memory");
+                writer.tick().expect("memory");
+                bytes.extend(writer.take());
+                all.push(session.clone());
+                flushed.push((bytes.len(), all.len()));
+            }
+        }
+        for cut in 0..=bytes.len() {
+            let (events, ..) = read(bytes[..cut].to_vec());
+            let rows = closes(&events);
+            let least = flushed.iter().rev().find(|(length, _)| *length <= cut);
+            let least = least.map_or(0, |(_, rows)| *rows);
+            assert!(rows.len() >= least, "{cut}: {} of {least}", rows.len());
+            assert_eq!(rows, all[..rows.len()], "{cut}");
+        }
+        // a file whose last bytes never reached the disk
+        let mut zeros = bytes.clone();
+        zeros.extend([0; 5000]);
+        assert_eq!(closes(&read(zeros).0), all);
+    }
+
+    #[test]
+    fn recording_with_a_flipped_bit_shows_only_rows_that_are_right_or_says_so() {
+        let batches = course();
+        let whole = recorded(&batches);
+        let all: Vec<Session> = batches.iter().flat_map(|b| b.closed.clone()).collect();
+        for at in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1 << (at % 8);
+            let (events, damaged, _) = read(bytes);
+            let rows = closes(&events);
+            assert!(rows.iter().all(|row| all.contains(row)), "{at}");
+            assert!(rows.len() == all.len() || damaged > 0, "{at}");
+            // a frame has 12 of them
+            assert!(rows.len() + 12 >= all.len(), "{at}: {}", rows.len());
+        }
+    }
+
+    #[test]
+    fn recording_with_a_damaged_place_goes_on_after_it() {
+        let whole = recorded(&course());
+        let count = closes(&read(whole.clone()).0).len();
+        let half = whole.len() / 2;
+        for junk in [&b"junk"[..], &[0x28, 0xb5, 0x2f, 0xfd], &[0; 3000]] {
+            // in the place of bytes, and between them
+            for kept in [half, half + 40] {
+                let bytes = [&whole[..half], junk, &whole[kept..]].concat();
+                let (events, damaged, _) = read(bytes);
+                assert!(closes(&events).len() + 12 >= count && damaged > 0);
+            }
+        }
+    }
+
+    #[test]
+    fn frame_that_claims_four_gigabytes_is_refused() {
+        // a single segment of 4 GB, of one block of repeated bytes
+        let frame = [
+            &[0x28, 0xb5, 0x2f, 0xfd, 0xa4][..],
+            &u32::MAX.to_le_bytes(),
+            &[0x02, 0xff, 0xff, b'x'],
+        ]
+        .concat();
+        assert_eq!(read(frame.clone()).0, []);
+        let whole = recorded(&course());
+        let (events, damaged, _) = read([&whole[..], &frame].concat());
+        assert_eq!((closes(&events).len(), damaged), (36, 1));
+    }
+
+    #[test]
+    fn recording_for_a_later_reader_is_refused_and_later_events_are_skipped() {
+        let newer = |line: &str| {
+            let mut reader = RecordingReader::new(Cursor::new(line.to_owned())).expect("lines");
+            reader.next().map_err(|e| e.to_string())
+        };
+        let error = newer("{\"event\":\"header\",\"min_reader\":2,\"version\":\"9.0\"}\n");
+        assert_eq!(
+            error,
+            Err("it was written by tcplife 9.0, and needs a reader of version 2; this tcplife reads up to 1".into())
+        );
+        let mut lines = SessionLines::default();
+        let line = lines
+            .close(&closed_session(), &golden_clock())
+            .expect("JSON");
+        let line = String::from_utf8(line.to_vec()).expect("UTF-8");
+        let later = line.replacen('{', "{\"mood\":[1,{}],", 1);
+        let text = format!("{{\"event\":\"dream\"}}\n{later}not JSON\n");
+        let mut reader = RecordingReader::new(Cursor::new(text)).expect("lines");
+        let found = reader.next().expect("it is read");
+        let session = Event::Close(closed_session());
+        assert_eq!(found, Some(Found::Event(Box::new(session))));
+        assert_eq!(reader.next().expect("it is read"), None);
+        let skipped = reader.events.skipped;
+        assert_eq!((skipped.events, skipped.keys, skipped.lines), (1, 1, 1));
+    }
+}

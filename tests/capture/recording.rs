@@ -1,0 +1,362 @@
+//! Recordings: what is recorded is read back as the rows that were printed, whatever happens to the file or the disk.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::common::loopback::{Pair, V4, listen, port, session};
+use crate::common::requirements::{PATIENCE, TCPLIFE, kernel_or_skip};
+use crate::common::running::{Running, json};
+
+/// User and group without rights.
+const NOBODY: u32 = 65_534;
+
+/// Runs `--replay` as a user without rights, with these flags, and returns stdout and stderr.
+fn replay(file: &Path, args: &[&str]) -> (String, String) {
+    let recording = fs::File::open(file).expect("a recording");
+    let out = Command::new(TCPLIFE)
+        .args(["--replay", "-"])
+        .args(args)
+        .env("TZ", "UTC")
+        .stdin(recording)
+        .uid(NOBODY)
+        .gid(NOBODY)
+        .output()
+        .expect("tcplife can be started");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    let errors = text(out.stderr);
+    assert!(out.status.success(), "{errors}");
+    (text(out.stdout), errors)
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a directory")
+}
+
+/// Rows of closed sessions of a listener in a recording.
+fn closes(file: &Path, listener: u16) -> Vec<Value> {
+    let filter = format!("port {listener}");
+    let (out, _) = replay(file, &["-o", "json", "-f", &filter]);
+    let rows = out.lines().map(json);
+    rows.filter(|row| row["event"] == "close").collect()
+}
+
+#[test]
+fn replay_prints_the_rows_of_the_live_run_in_every_format() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let folder = folder();
+    let listener = listen(V4);
+    let to = listener.local_addr().expect("it is bound");
+    let filter = format!("lport {}", port(&listener));
+    for (nth, flags) in [
+        &["-o", "text", "-t", "-T"][..],
+        &["-o", "text", "-w"],
+        &["-o", "csv", "-t", "-T"],
+        &["-o", "json"],
+        &[
+            "-o",
+            "csv",
+            "--columns",
+            "time,comm,user,raddr,rport,status,waiting,srtt_us,container",
+        ],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let file = folder.path().join(nth.to_string());
+        let name = file.to_str().expect("UTF-8");
+        let flags = [flags, &["-f", &filter]].concat();
+        let mut live = Running::start(&[&flags[..], &["--record", name]].concat());
+        // the rows are printed from the moment on that the first of them is
+        let mut rows = vec![];
+        let deadline = Instant::now() + PATIENCE;
+        while rows.len() < 8 && Instant::now() < deadline {
+            session(&listener, to, 1000, 50_000);
+            rows.extend(live.lines_within(Duration::from_millis(100)));
+        }
+        let ended = live.interrupt();
+        assert!(ended.status.success(), "{}", ended.errors);
+        rows.extend(ended.rest);
+        let (out, errors) = replay(&file, &flags);
+        let is_row = |line: &&str| !line.contains("\"summary\"");
+        let replayed: Vec<&str> = out.lines().filter(is_row).collect();
+        rows.retain(|row| is_row(&row.as_str()));
+        assert!(rows.len() >= 8, "{rows:?}");
+        assert_eq!(replayed, rows, "{flags:?}: {errors}");
+        assert_eq!(errors, "");
+        let mode = fs::metadata(&file).expect("a file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn replay_open_prints_the_sessions_that_were_open_at_the_end() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let folder = folder();
+    let file = folder.path().join("a.jsonl.zst");
+    let listener = listen(V4);
+    let (ours, filter) = (port(&listener), format!("lport {}", port(&listener)));
+    let mut pair = Pair::open(&listener, V4);
+    let name = file.to_str().expect("UTF-8");
+    let live = Running::start(&["-o", "none", "--record", name]);
+    let open = || {
+        let (out, _) = replay(&file, &["--open", "-o", "json", "-f", &filter]);
+        out.lines().map(json).collect::<Vec<_>>()
+    };
+    let until = |is_wanted: &dyn Fn(&[Value]) -> bool| {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            let rows = if file.metadata().is_ok_and(|f| f.len() > 0) {
+                open()
+            } else {
+                vec![]
+            };
+            if is_wanted(&rows) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("{:?}", open());
+    };
+    // a recording can be read while it is written
+    until(&|rows| {
+        rows.iter()
+            .any(|row| row["lport"] == ours && row["rx_bytes"] == 0)
+    });
+    pair.client.write_all(&[b'x'; 4000]).expect("it is open");
+    until(&|rows| rows.iter().any(|row| row["rx_bytes"] == 4000));
+    drop(pair);
+    until(&|rows| rows.iter().all(|row| row["event"] == "summary"));
+    live.interrupt().assert_well();
+    assert_eq!(closes(&file, ours).len(), 2);
+}
+
+#[test]
+fn recording_of_a_killed_run_has_all_rows_but_those_of_the_last_second() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let folder = folder();
+    let listener = listen(V4);
+    let to = listener.local_addr().expect("it is bound");
+    for nth in 0..4_u64 {
+        let file = folder.path().join(nth.to_string());
+        let name = file.to_str().expect("UTF-8");
+        let live = Running::json(&["--record", name], &listener);
+        let mut clients = Vec::new();
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_millis(1500 + 370 * nth) {
+            clients.push((Instant::now(), session(&listener, to, 10, 10)));
+            std::thread::sleep(Duration::from_millis(3));
+        }
+        let killed = Instant::now();
+        live.signal(Signal::KILL);
+        live.wait();
+        let rows = closes(&file, port(&listener));
+        // a second until the disk has it, 50 ms in the ring, and a machine that is busy
+        let due = clients
+            .iter()
+            .filter(|(at, _)| killed - *at > Duration::from_millis(1400));
+        for (_, client) in due {
+            let ends = rows
+                .iter()
+                .filter(|r| r["lport"] == *client || r["rport"] == *client);
+            assert_eq!(ends.count(), 2, "port {client} of {}", rows.len());
+        }
+        assert!(!rows.is_empty());
+    }
+}
+
+#[test]
+fn record_to_an_existing_file_fails_and_leaves_it() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let folder = folder();
+    let file = folder.path().join("a.jsonl.zst");
+    fs::write(&file, "precious").expect("a file");
+    let name = file.to_str().expect("UTF-8");
+    let ended = Running::start(&["-o", "none", "--record", name]).wait();
+    assert_eq!(
+        (ended.status.code(), ended.errors),
+        (
+            Some(1),
+            format!("tcplife: cannot record to {name}: it exists, and is not overwritten\n")
+        )
+    );
+    assert_eq!(fs::read(&file).expect("a file"), b"precious");
+}
+
+#[test]
+fn replay_of_a_foreign_file_fails_with_one_line() {
+    let folder = folder();
+    let file = folder.path().join("passwd");
+    for foreign in [
+        "root:x:0:0::/root:/bin/bash\n",
+        "",
+        "{\"a\":1}\n",
+        "\u{1f}\u{8b}zip",
+    ] {
+        fs::write(&file, foreign).expect("a file");
+        let name = file.to_str().expect("UTF-8");
+        let ended = Running::start(&["-o", "text", "--replay", name]).wait();
+        assert_eq!(ended.status.code(), Some(1));
+        assert_eq!(ended.errors.lines().count(), 1, "{}", ended.errors);
+        assert!(ended.errors.contains("no recording"), "{}", ended.errors);
+    }
+    let ended = Running::start(&["-o", "text", "--replay", "/nowhere/a"]).wait();
+    assert_eq!(
+        ended.errors,
+        "tcplife: cannot replay /nowhere/a: No such file or directory (os error 2)\n"
+    );
+}
+
+#[test]
+fn replay_of_json_lines_packed_or_plain_prints_their_rows() {
+    let row = |port: u16, time: &str| {
+        format!(
+            "{{\"event\":\"close\",\"time\":\"2026-11-30T{time}.000001Z\",\"pid\":7,\"comm\":\"curl\",\"owner\":\"connect\",\
+             \"laddr\":\"10.0.0.1\",\"lport\":{port},\"raddr\":\"10.0.0.2\",\"rport\":443,\"tx_bytes\":2048,\"rx_bytes\":1024,\
+             \"duration_us\":1500,\"reason\":\"local-fin\"}}\n"
+        )
+    };
+    let lines = row(1, "03:12:00") + &row(2, "03:12:30") + &row(3, "03:13:00");
+    let folder = folder();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("plain"), &lines).expect("a file");
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(lines.as_bytes()).expect("memory");
+    fs::write(path("gzip"), gzip.finish().expect("memory")).expect("a file");
+    let packed = zstd::encode_all(lines.as_bytes(), 3).expect("memory");
+    fs::write(path("zstd"), packed).expect("a file");
+    for name in ["plain", "gzip", "zstd"] {
+        let all = "7     curl       10.0.0.1        1     10.0.0.2        443       2     1 1.50\n";
+        let (out, errors) = replay(&path(name), &["-o", "text"]);
+        assert_eq!((out.lines().count(), &*errors), (4, ""), "{name}");
+        assert!(out.contains(all), "{name}: {out}");
+        let (out, _) = replay(
+            &path(name),
+            &[
+                "-s",
+                "-T",
+                "--from",
+                "03:12:30",
+                "--to",
+                "2026-11-30T03:12:59Z",
+            ],
+        );
+        let rows: Vec<&str> = out.lines().skip(1).collect();
+        assert_eq!(
+            rows,
+            ["03:12:30,7,curl,4,10.0.0.1,2,10.0.0.2,443,2,1,1.50"],
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn recording_to_a_full_disk_pauses_and_the_capture_goes_on() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let folder = folder();
+    let path = folder.path();
+    let mounted = rustix::mount::mount(
+        "tmpfs",
+        path,
+        "tmpfs",
+        rustix::mount::MountFlags::empty(),
+        Some(c"size=64k"),
+    );
+    if mounted.is_err() {
+        return;
+    }
+    let filler = path.join("filler");
+    let fill = |bytes: usize| fs::write(&filler, vec![1; bytes]);
+    // a page is left
+    let _ = fill(60 << 10);
+    let file = path.join("a");
+    let name = file.to_str().expect("UTF-8");
+    let listener = listen(V4);
+    let to = listener.local_addr().expect("it is bound");
+    let mut live = Running::json(&["--record", name], &listener);
+    let mut count = 0;
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(4) {
+        session(&listener, to, 10, 10);
+        count += 1;
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    // there is room again
+    fs::remove_file(&filler).expect("it is there");
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(3) {
+        session(&listener, to, 10, 10);
+        count += 1;
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let last = session(&listener, to, 10, 10);
+    let ours = |row: &Value| row["lport"] == last;
+    live.row_until(ours);
+    let ended = live.interrupt();
+    assert!(ended.status.success());
+    let paused = "recording paused: No space left on device. The capture goes on";
+    let resumed = "recording resumed: it lacks ";
+    let said = |text: &str| ended.errors.lines().filter(|l| l.contains(text)).count();
+    assert_eq!((said(paused), said(resumed)), (1, 1), "{}", ended.errors);
+    let (_, errors) = replay(&file, &["-o", "json"]);
+    assert!(
+        errors.contains(" events: No space left on device"),
+        "{errors}"
+    );
+    let rows = closes(&file, port(&listener));
+    assert!(
+        rows.iter().any(ours) && rows.len() < 2 * count,
+        "{}",
+        rows.len()
+    );
+    let _ = rustix::mount::unmount(path, rustix::mount::UnmountFlags::DETACH);
+}
+
+#[test]
+fn record_flags_without_effect_are_refused() {
+    for (args, error) in [
+        (
+            &["-o", "none"][..],
+            "-o none shows nothing, and needs --record",
+        ),
+        (
+            &["-o", "none", "--record", "x", "-f", "a"],
+            "-f has no effect with -o none",
+        ),
+        (&["--from", "03:12"], "--replay"),
+        (
+            &["--replay", "x", "--from", "soon"],
+            "must be a time like 03:12",
+        ),
+        (&["--replay", "x", "--record", "y"], "cannot be used with"),
+    ] {
+        let out = Command::new(TCPLIFE)
+            .args(args)
+            .stdin(Stdio::null())
+            .output();
+        let out = out.expect("tcplife can be started");
+        let errors = String::from_utf8(out.stderr).expect("UTF-8");
+        assert_eq!(out.status.code(), Some(2), "{errors}");
+        assert!(
+            errors.contains(error) && errors.lines().count() == 1,
+            "{errors}"
+        );
+    }
+}
