@@ -428,6 +428,7 @@ mod tests {
         Limits {
             filter: Filter::default(),
             count: None,
+            captures_more: false,
             in_force: InForce::default(),
         }
     }

@@ -455,7 +455,7 @@ mod tests {
         };
         let mut closed = move || {
             let next = || any_session(&mut numbers, 4096, State::Closed);
-            std::iter::repeat_with(next).take(12).collect::<Vec<_>>()
+            std::iter::repeat_with(next).take(4).collect::<Vec<_>>()
         };
         let snapshot = |changed, closed, taken_ns| Batch {
             open: Some(OpenSnapshot {
@@ -542,8 +542,8 @@ mod tests {
             let rows = closes(&events);
             assert!(rows.iter().all(|row| all.contains(row)), "{at}");
             assert!(rows.len() == all.len() || damaged > 0, "{at}");
-            // a frame has 12 of them
-            assert!(rows.len() + 12 >= all.len(), "{at}: {}", rows.len());
+            // a frame has 4 of them
+            assert!(rows.len() + 4 >= all.len(), "{at}: {}", rows.len());
         }
     }
 
@@ -557,7 +557,7 @@ mod tests {
             for kept in [half, half + 40] {
                 let bytes = [&whole[..half], junk, &whole[kept..]].concat();
                 let (events, damaged, _) = read(bytes);
-                assert!(closes(&events).len() + 12 >= count && damaged > 0);
+                assert!(closes(&events).len() + 4 >= count && damaged > 0);
             }
         }
     }
@@ -574,7 +574,7 @@ mod tests {
         assert_eq!(read(frame.clone()).0, []);
         let whole = recorded(&course());
         let (events, damaged, _) = read([&whole[..], &frame].concat());
-        assert_eq!((closes(&events).len(), damaged), (36, 1));
+        assert_eq!((closes(&events).len(), damaged), (12, 1));
     }
 
     #[test]
