@@ -86,6 +86,7 @@ pub fn start(config: ReplayConfig) -> anyhow::Result<(Collector, Option<Header>)
             from: Bound::new(config.from, &config.zone),
             to: Bound::new(config.to, &config.zone),
             say: config.say,
+            open: None,
             closed: Vec::new(),
             changed: FxHashSet::default(),
             gone: Vec::new(),
@@ -149,6 +150,8 @@ struct Replay<'a> {
     from: Bound,
     to: Bound,
     say: Say,
+    /// Snapshot of the next batch, and its time, ns.
+    open: Option<(OpenSnapshot, u64)>,
     /// Closed sessions of the next batch.
     closed: Vec<Session>,
     /// Cookies of the open sessions that are new or have changed since the last snapshot.
@@ -239,7 +242,7 @@ impl Replay<'_> {
             Event::Clock { boot_ns, is } => {
                 self.is_whole_next |= is == ClockIs::BeforeAllOpen;
                 if self.reader.events.clock.steps() != self.clock.steps() {
-                    self.send(None)?;
+                    self.send()?;
                     self.clock = self.reader.events.clock;
                 }
                 self.now_ns = self.now_ns.max(boot_ns);
@@ -247,9 +250,9 @@ impl Replay<'_> {
                 self.report_damage(Some(now));
                 let is_snapshot = is == ClockIs::AfterSnapshot;
                 if is_snapshot && self.wanted == Wants::Course && self.is_meant(now) {
-                    self.send(None)?;
-                    let open = self.snapshot();
-                    self.send(Some(open))?;
+                    self.send()?;
+                    // with the sessions that close until the next one, as at the time
+                    self.open = Some((self.snapshot(), boot_ns));
                 }
             }
             Event::Gap(gap) => {
@@ -257,7 +260,7 @@ impl Replay<'_> {
                 (self.say)(format!("the recording lacks {events}: {}", gap.reason));
             }
             Event::Header(_) => {
-                self.send(None)?;
+                self.send()?;
                 self.is_whole_next = true;
                 self.has_snapshot = false;
                 (self.clock, self.now_ns) = (self.reader.events.clock, 0);
@@ -276,7 +279,7 @@ impl Replay<'_> {
         } else if self.is_meant(at) {
             self.closed.push(session);
             if self.closed.len() >= BATCH_SESSIONS {
-                self.send(None)?;
+                self.send()?;
             }
         }
         Ok(())
@@ -311,16 +314,17 @@ impl Replay<'_> {
     }
 
     /// Sends the sessions that have closed, after a snapshot if there is one.
-    fn send(&mut self, open: Option<OpenSnapshot>) -> Result<(), Stopped> {
-        if self.closed.is_empty() && open.is_none() {
+    fn send(&mut self) -> Result<(), Stopped> {
+        if self.closed.is_empty() && self.open.is_none() {
             return Ok(());
         }
+        let (open, taken_ns) = self.open.take().unzip();
         let batch = Batch {
             open,
             closed: std::mem::take(&mut self.closed),
             host: None,
             missed: self.missed,
-            taken_ns: self.now_ns,
+            taken_ns: taken_ns.unwrap_or(self.now_ns),
             clock: self.clock,
         };
         let is_stopped = self.orders.stop() || self.batches.send(batch).is_err();
@@ -330,15 +334,15 @@ impl Replay<'_> {
     /// Sends the rest.
     fn end(&mut self) -> Result<(), Stopped> {
         self.report_damage(None);
-        self.send(None)?;
-        if self.wanted != Wants::Closed {
-            self.has_snapshot = false;
+        if self.wanted == Wants::Open || self.wanted == Wants::Course && !self.has_snapshot {
             let mut open = self.snapshot();
             for session in &mut open.changed {
                 session.advance_idle_to(self.now_ns);
             }
-            self.send(Some(open))?;
-        } else {
+            self.open = Some((open, self.now_ns));
+        }
+        self.send()?;
+        if self.wanted == Wants::Closed {
             // what was missed, even if no session has closed since
             let last = Batch {
                 missed: self.missed,
