@@ -155,7 +155,7 @@ impl Collector {
     /// Passes the batches through something that takes them and hands them on.
     ///
     /// # Errors
-    /// Those of `through`.
+    /// If `through` fails.
     pub fn pass_through(
         &mut self,
         through: impl FnOnce(Receiver<Batch>) -> anyhow::Result<Receiver<Batch>>,

@@ -284,6 +284,8 @@ fn panicking_dashboard_entry_point() {
             home: None,
             session_env: SessionEnv::default(),
             in_force: InForce::default(),
+            reports: crossbeam_channel::never(),
+            replayed: None,
         };
         if let Err(error) = ui::run(collector, options) {
             eprintln!("tcplife: {error:#}");

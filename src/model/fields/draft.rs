@@ -26,7 +26,7 @@ pub struct Draft {
     cgroup: Option<CgroupDraft>,
 }
 
-/// What is known of a control group.
+/// A control group, as far as it is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct CgroupDraft {
     pub id: u64,
@@ -130,6 +130,12 @@ impl From<CgroupDraft> for Cgroup {
     fn from(draft: CgroupDraft) -> Self {
         Cgroup::new(draft.id, draft.path).named(&draft.names)
     }
+}
+
+/// Sets a part of a session to a value, if that could be read.
+pub fn set<T>(part: &mut T, value: Option<T>) -> Option<()> {
+    *part = value?;
+    Some(())
 }
 
 /// Reads a number; 0 if it is missing.

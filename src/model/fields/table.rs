@@ -1,6 +1,6 @@
 //! All fields: each row of [`FIELDS`] is a column, a sort key, a filter word, a JSON key and its explanation.
 
-use crate::model::fields::draft::{addr, milliseconds, owned, read_name, read_number, text};
+use crate::model::fields::draft::{addr, milliseconds, owned, read_name, read_number, set, text};
 use crate::model::fields::{Column, Field, FieldKind, Value};
 use crate::model::interface::Interface;
 use crate::model::session::{Age, Comm, Direction, Evidence, Reason, State, WaitsFor, ZeroWindow};
@@ -67,7 +67,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Id,
         column: column("PID", 'p', 7, 0, 6, false),
         get: |s| some_if(s.owner != Evidence::None && s.pid != 0, s.pid.into()),
-        read: Some(|d, v| Some(d.session.pid = read_number(v)?)),
+        read: Some(|d, v| set(&mut d.session.pid, read_number(v))),
     },
     Field {
         word: "comm",
@@ -83,7 +83,12 @@ pub static FIELDS: &[Field] = &[
                 Value::Text(s.comm.as_str())
             }
         },
-        read: Some(|d, v| Some(d.session.comm = text(v)?.map_or(Comm::from(""), Comm::from))),
+        read: Some(|d, v| {
+            set(
+                &mut d.session.comm,
+                text(v).map(|name| Comm::from(name.unwrap_or_default())),
+            )
+        }),
     },
     Field {
         word: "firstcomm",
@@ -93,7 +98,12 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Comm,
         column: None,
         get: |s| text_if(s.first_comm.name()),
-        read: Some(|d, v| Some(d.first_comm = Some(text(v)?.map(Comm::from)))),
+        read: Some(|d, v| {
+            set(
+                &mut d.first_comm,
+                text(v).map(|name| Some(name.map(Comm::from))),
+            )
+        }),
     },
     Field {
         word: "uid",
@@ -103,7 +113,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Id,
         column: None,
         get: |s| Value::Uint(s.uid.into()),
-        read: Some(|d, v| Some(d.session.uid = read_number(v)?)),
+        read: Some(|d, v| set(&mut d.session.uid, read_number(v))),
     },
     Field {
         word: "user",
@@ -123,7 +133,12 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Names(Evidence::NAMES),
         column: column("OWNER", 'O', 7, 0, 16, false),
         get: |s| Value::Text(s.owner.name()),
-        read: Some(|d, v| Some(d.session.owner = read_name(v, Evidence::NAMES, Evidence::ALL)?)),
+        read: Some(|d, v| {
+            set(
+                &mut d.session.owner,
+                read_name(v, Evidence::NAMES, Evidence::ALL),
+            )
+        }),
     },
     Field {
         word: "ip",
@@ -143,7 +158,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Addr,
         column: column("LADDR", 'L', 15, 24, 10, false),
         get: |s| Value::Addr(s.laddr),
-        read: Some(|d, v| Some(d.session.laddr = addr(v)?)),
+        read: Some(|d, v| set(&mut d.session.laddr, addr(v))),
     },
     Field {
         word: "lport",
@@ -153,7 +168,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Port,
         column: column("LPORT", 'l', 5, 0, 5, false),
         get: |s| some_if(s.lport != 0, s.lport.into()),
-        read: Some(|d, v| Some(d.session.lport = read_number(v)?)),
+        read: Some(|d, v| set(&mut d.session.lport, read_number(v))),
     },
     Field {
         word: "raddr",
@@ -163,7 +178,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Addr,
         column: column("RADDR", 'h', 15, 24, 0, false),
         get: |s| Value::Addr(s.raddr),
-        read: Some(|d, v| Some(d.session.raddr = addr(v)?)),
+        read: Some(|d, v| set(&mut d.session.raddr, addr(v))),
     },
     Field {
         word: "rport",
@@ -173,7 +188,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Port,
         column: column("RPORT", 'o', 5, 0, 1, false),
         get: |s| Value::Uint(s.rport.into()),
-        read: Some(|d, v| Some(d.session.rport = read_number(v)?)),
+        read: Some(|d, v| set(&mut d.session.rport, read_number(v))),
     },
     Field {
         word: "addr",
@@ -214,7 +229,10 @@ pub static FIELDS: &[Field] = &[
         column: column("DIR", 'D', 7, 0, 12, false),
         get: |s| Value::Text(s.direction.name()),
         read: Some(|d, v| {
-            Some(d.session.direction = read_name(v, Direction::NAMES, Direction::ALL)?)
+            set(
+                &mut d.session.direction,
+                read_name(v, Direction::NAMES, Direction::ALL),
+            )
         }),
     },
     Field {
@@ -225,7 +243,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Bytes,
         column: column("TX", 't', 5, 1, 3, true),
         get: |s| Value::Uint(s.tx_bytes),
-        read: Some(|d, v| Some(d.session.tx_bytes = read_number(v)?)),
+        read: Some(|d, v| set(&mut d.session.tx_bytes, read_number(v))),
     },
     Field {
         word: "rx",
@@ -235,7 +253,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Bytes,
         column: column("RX", 'x', 5, 1, 3, true),
         get: |s| Value::Uint(s.rx_bytes),
-        read: Some(|d, v| Some(d.session.rx_bytes = read_number(v)?)),
+        read: Some(|d, v| set(&mut d.session.rx_bytes, read_number(v))),
     },
     Field {
         word: "bytes",
@@ -255,7 +273,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Bytes,
         column: column("UNACKED", 'k', 7, 0, 14, true),
         get: |s| Value::Uint(s.unacked_bytes.into()),
-        read: Some(|d, v| Some(d.session.unacked_bytes = read_number(v)?)),
+        read: Some(|d, v| set(&mut d.session.unacked_bytes, read_number(v))),
     },
     Field {
         word: "unread",
@@ -265,7 +283,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Bytes,
         column: column("UNREAD", 'n', 6, 0, 15, true),
         get: |s| Value::Uint(s.unread_bytes.into()),
-        read: Some(|d, v| Some(d.session.unread_bytes = read_number(v)?)),
+        read: Some(|d, v| set(&mut d.session.unread_bytes, read_number(v))),
     },
     Field {
         word: "rate",
@@ -305,7 +323,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Micros,
         column: column("AGE", 'a', 5, 2, 4, true),
         get: |s| some_if(s.age != Age::Unknown, s.duration_ns() / 1000),
-        read: Some(|d, v| Some(d.duration_us = read_number(v)?)),
+        read: Some(|d, v| set(&mut d.duration_us, read_number(v))),
     },
     Field {
         word: "preexisting",
@@ -337,7 +355,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Micros,
         column: column("CONN", 'C', 6, 0, 11, true),
         get: |s| some(s.connect_us()),
-        read: Some(|d, v| Some(d.connect_us = read_number(v)?)),
+        read: Some(|d, v| set(&mut d.connect_us, read_number(v))),
     },
     Field {
         word: "close",
@@ -347,7 +365,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Micros,
         column: column("CLOSE", 'E', 6, 0, 23, true),
         get: |s| some_if(s.close_us != 0, s.close_us.into()),
-        read: Some(|d, v| Some(d.session.close_us = read_number(v)?)),
+        read: Some(|d, v| set(&mut d.session.close_us, read_number(v))),
     },
     Field {
         word: "status",
@@ -378,7 +396,10 @@ pub static FIELDS: &[Field] = &[
         column: column("LAST", 'z', 11, 0, 31, false),
         get: |s| Value::Text(s.state_before_close.name()),
         read: Some(|d, v| {
-            Some(d.session.state_before_close = read_name(v, State::NAMES, State::ALL)?)
+            set(
+                &mut d.session.state_before_close,
+                read_name(v, State::NAMES, State::ALL),
+            )
         }),
     },
     Field {
@@ -411,7 +432,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Micros,
         column: column("RTT", 'R', 6, 0, 8, true),
         get: |s| some_if(s.srtt_us != 0, s.srtt_us.into()),
-        read: Some(|d, v| Some(d.session.srtt_us = read_number(v)?)),
+        read: Some(|d, v| set(&mut d.session.srtt_us, read_number(v))),
     },
     Field {
         word: "minrtt",
@@ -421,7 +442,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Micros,
         column: column("MINRTT", 'M', 6, 0, 13, true),
         get: |s| some_if(s.min_rtt_us != 0, s.min_rtt_us.into()),
-        read: Some(|d, v| Some(d.session.min_rtt_us = read_number(v)?)),
+        read: Some(|d, v| set(&mut d.session.min_rtt_us, read_number(v))),
     },
     Field {
         word: "turns",
@@ -431,7 +452,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Count,
         column: column("TURNS", 'V', 5, 0, 38, true),
         get: |s| some_if(s.age != Age::Unknown, s.turns.count.into()),
-        read: Some(|d, v| Some(d.session.turns.count = read_number(v)?)),
+        read: Some(|d, v| set(&mut d.session.turns.count, read_number(v))),
     },
     Field {
         word: "resp",
@@ -441,7 +462,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Micros,
         column: column("RESP", 'y', 6, 0, 38, true),
         get: |s| some(s.turns.peer.mean_us()),
-        read: Some(|d, v| Some(d.session.turns.peer.set_mean_us(read_number(v)?))),
+        read: Some(|d, v| read_number(v).map(|us| d.session.turns.peer.set_mean_us(us))),
     },
     Field {
         word: "respmax",
@@ -451,7 +472,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Micros,
         column: None,
         get: |s| some(s.turns.peer.max_us()),
-        read: Some(|d, v| Some(d.session.turns.peer.set_max_us(read_number(v)?))),
+        read: Some(|d, v| read_number(v).map(|us| d.session.turns.peer.set_max_us(us))),
     },
     Field {
         word: "ourresp",
@@ -461,7 +482,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Micros,
         column: column("OURRESP", 'Q', 7, 0, 39, true),
         get: |s| some(s.turns.ours.mean_us()),
-        read: Some(|d, v| Some(d.session.turns.ours.set_mean_us(read_number(v)?))),
+        read: Some(|d, v| read_number(v).map(|us| d.session.turns.ours.set_mean_us(us))),
     },
     Field {
         word: "ourrespmax",
@@ -471,7 +492,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Micros,
         column: None,
         get: |s| some(s.turns.ours.max_us()),
-        read: Some(|d, v| Some(d.session.turns.ours.set_max_us(read_number(v)?))),
+        read: Some(|d, v| read_number(v).map(|us| d.session.turns.ours.set_max_us(us))),
     },
     Field {
         word: "firstdata",
@@ -481,7 +502,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Micros,
         column: column("FIRSTDATA", 'f', 9, 0, 40, true),
         get: |s| some_if(s.turns.first_data_us != 0, s.turns.first_data_us.into()),
-        read: Some(|d, v| Some(d.session.turns.first_data_us = read_number(v)?)),
+        read: Some(|d, v| set(&mut d.session.turns.first_data_us, read_number(v))),
     },
     Field {
         word: "waiting",
@@ -511,7 +532,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Count,
         column: column("RETR", 'e', 5, 0, 9, true),
         get: |s| Value::Uint(s.retransmits.into()),
-        read: Some(|d, v| Some(d.session.retransmits = read_number(v)?)),
+        read: Some(|d, v| set(&mut d.session.retransmits, read_number(v))),
     },
     Field {
         word: "retranstimeout",
@@ -521,7 +542,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Count,
         column: None,
         get: |s| some_if(s.age != Age::Unknown, s.retrans_timeout.into()),
-        read: Some(|d, v| Some(d.session.retrans_timeout = read_number(v)?)),
+        read: Some(|d, v| set(&mut d.session.retrans_timeout, read_number(v))),
     },
     Field {
         word: "retransfast",
@@ -531,7 +552,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Count,
         column: None,
         get: |s| some_if(s.age != Age::Unknown, s.retrans_fast.into()),
-        read: Some(|d, v| Some(d.session.retrans_fast = read_number(v)?)),
+        read: Some(|d, v| set(&mut d.session.retrans_fast, read_number(v))),
     },
     Field {
         word: "retransprobe",
@@ -541,7 +562,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Count,
         column: None,
         get: |s| some_if(s.age != Age::Unknown, s.retrans_probe.into()),
-        read: Some(|d, v| Some(d.session.retrans_probe = read_number(v)?)),
+        read: Some(|d, v| set(&mut d.session.retrans_probe, read_number(v))),
     },
     Field {
         word: "zerowindow",
@@ -570,7 +591,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Bytes,
         column: column("RETRB", 'H', 6, 0, 26, true),
         get: |s| Value::Uint(s.retransmitted_bytes),
-        read: Some(|d, v| Some(d.session.retransmitted_bytes = read_number(v)?)),
+        read: Some(|d, v| set(&mut d.session.retransmitted_bytes, read_number(v))),
     },
     Field {
         word: "cwnd",
@@ -580,7 +601,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Count,
         column: column("CWND", 'w', 6, 0, 18, true),
         get: |s| Value::Uint(s.cwnd.into()),
-        read: Some(|d, v| Some(d.session.cwnd = read_number(v)?)),
+        read: Some(|d, v| set(&mut d.session.cwnd, read_number(v))),
     },
     Field {
         word: "mss",
@@ -590,7 +611,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Count,
         column: column("MSS", 'm', 5, 0, 19, true),
         get: |s| Value::Uint(s.mss.into()),
-        read: Some(|d, v| Some(d.session.mss = read_number(v)?)),
+        read: Some(|d, v| set(&mut d.session.mss, read_number(v))),
     },
     Field {
         word: "busy",
@@ -600,7 +621,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Micros,
         column: column("BUSY", 'Y', 6, 0, 27, true),
         get: |s| Value::Uint(s.busy_us()),
-        read: Some(|d, v| Some(d.session.busy_ms = milliseconds(v)?)),
+        read: Some(|d, v| set(&mut d.session.busy_ms, milliseconds(v))),
     },
     Field {
         word: "rwndlimited",
@@ -610,7 +631,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Micros,
         column: column("RWNDLIM", 'W', 7, 0, 28, true),
         get: |s| Value::Uint(s.rwnd_limited_us()),
-        read: Some(|d, v| Some(d.session.rwnd_limited_ms = milliseconds(v)?)),
+        read: Some(|d, v| set(&mut d.session.rwnd_limited_ms, milliseconds(v))),
     },
     Field {
         word: "sndbuflimited",
@@ -620,7 +641,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Micros,
         column: column("SNDLIM", 'd', 6, 0, 28, true),
         get: |s| Value::Uint(s.sndbuf_limited_us()),
-        read: Some(|d, v| Some(d.session.sndbuf_limited_ms = milliseconds(v)?)),
+        read: Some(|d, v| set(&mut d.session.sndbuf_limited_ms, milliseconds(v))),
     },
     Field {
         word: "cookie",
@@ -630,7 +651,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Id,
         column: column("COOKIE", 'K', 8, 12, 33, false),
         get: |s| Value::Uint(s.cookie),
-        read: Some(|d, v| Some(d.session.cookie = read_number(v)?)),
+        read: Some(|d, v| set(&mut d.session.cookie, read_number(v))),
     },
     Field {
         word: "netns",
@@ -640,7 +661,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Id,
         column: column("NETNS", 'N', 10, 0, 20, false),
         get: |s| Value::Uint(s.netns.into()),
-        read: Some(|d, v| Some(d.session.netns = read_number(v)?)),
+        read: Some(|d, v| set(&mut d.session.netns, read_number(v))),
     },
     Field {
         word: "interface",
@@ -651,7 +672,10 @@ pub static FIELDS: &[Field] = &[
         column: column("INTERFACE", 'I', 9, 6, 34, false),
         get: |s| text_if(s.interface.name()),
         read: Some(|d, v| {
-            Some(d.session.interface = Interface::new(&owned(v)?.unwrap_or_default()))
+            set(
+                &mut d.session.interface,
+                owned(v).map(|name| Interface::new(&name.unwrap_or_default())),
+            )
         }),
     },
     Field {
@@ -662,7 +686,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Text,
         column: column("CGROUP", 'G', 20, 60, 32, false),
         get: |s| text_if(s.cgroup.path.as_deref()),
-        read: Some(|d, v| Some(d.cgroup_mut().path = owned(v)?)),
+        read: Some(|d, v| set(&mut d.cgroup_mut().path, owned(v))),
     },
     Field {
         word: "container",
@@ -702,7 +726,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Text,
         column: column("CONTAINERNAME", 'j', 13, 16, 35, false),
         get: |s| text_if(s.cgroup.names.container.as_deref()),
-        read: Some(|d, v| Some(d.cgroup_mut().names.container = owned(v)?)),
+        read: Some(|d, v| set(&mut d.cgroup_mut().names.container, owned(v))),
     },
     Field {
         word: "podname",
@@ -712,7 +736,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Text,
         column: column("PODNAME", 'J', 12, 24, 36, false),
         get: |s| text_if(s.cgroup.names.pod.as_deref()),
-        read: Some(|d, v| Some(d.cgroup_mut().names.pod = owned(v)?)),
+        read: Some(|d, v| set(&mut d.cgroup_mut().names.pod, owned(v))),
     },
     Field {
         word: "namespace",
@@ -722,7 +746,7 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Text,
         column: column("NAMESPACE", 'F', 10, 10, 37, false),
         get: |s| text_if(s.cgroup.names.namespace.as_deref()),
-        read: Some(|d, v| Some(d.cgroup_mut().names.namespace = owned(v)?)),
+        read: Some(|d, v| set(&mut d.cgroup_mut().names.namespace, owned(v))),
     },
     Field {
         word: "unit",

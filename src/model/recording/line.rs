@@ -11,7 +11,9 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 use serde::ser::{SerializeMap, Serializer};
 
 use crate::model::batch::Clock;
-use crate::model::fields::{Draft, FIELDS, Field, FieldKind, Read, Value, read_name, read_number};
+use crate::model::fields::{
+    Draft, FIELDS, Field, FieldKind, Read, Value, read_name, read_number, set,
+};
 use crate::model::session::{Session, WaitsFor};
 
 /// A value that lines of `-o json` do not have.
@@ -28,37 +30,37 @@ static BESIDES: &[Besides] = &[
     Besides {
         key: "start_ns",
         get: |s| Value::Uint(s.start_ns),
-        read: |d, v| Some(d.session.start_ns = read_number(v)?),
+        read: |d, v| set(&mut d.session.start_ns, read_number(v)),
         is_time: false,
     },
     Besides {
         key: "established_ns",
         get: |s| some(s.established_ns),
-        read: |d, v| Some(d.session.established_ns = read_number(v)?),
+        read: |d, v| set(&mut d.session.established_ns, read_number(v)),
         is_time: false,
     },
     Besides {
         key: "end_ns",
         get: |s| Value::Uint(s.end_ns),
-        read: |d, v| Some(d.session.end_ns = read_number(v)?),
+        read: |d, v| set(&mut d.session.end_ns, read_number(v)),
         is_time: true,
     },
     Besides {
         key: "cgroup_id",
         get: |s| some(s.cgroup.id),
-        read: |d, v| Some(d.cgroup_mut().id = read_number(v)?),
+        read: |d, v| set(&mut d.cgroup_mut().id, read_number(v)),
         is_time: false,
     },
     Besides {
         key: "resp_last_us",
         get: |s| s.turns.peer.last_us().map_or(Value::Missing, Value::Uint),
-        read: |d, v| Some(d.session.turns.peer.set_last_us(read_number(v)?)),
+        read: |d, v| read_number(v).map(|us| d.session.turns.peer.set_last_us(us)),
         is_time: false,
     },
     Besides {
         key: "ourresp_last_us",
         get: |s| s.turns.ours.last_us().map_or(Value::Missing, Value::Uint),
-        read: |d, v| Some(d.session.turns.ours.set_last_us(read_number(v)?)),
+        read: |d, v| read_number(v).map(|us| d.session.turns.ours.set_last_us(us)),
         is_time: false,
     },
     Besides {
@@ -79,7 +81,7 @@ static BESIDES: &[Besides] = &[
     Besides {
         key: "waiting_us",
         get: |s| some(s.waiting_us.into()),
-        read: |d, v| Some(d.session.waiting_us = read_number(v)?),
+        read: |d, v| set(&mut d.session.waiting_us, read_number(v)),
         is_time: true,
     },
 ];
