@@ -30,6 +30,8 @@ pub enum Presence {
     Hidden,
     /// No process has this id any more.
     Gone,
+    /// The session is of a recording, so a process with this id is another one.
+    NotRecorded,
 }
 
 /// The program that a process executes.

@@ -21,7 +21,7 @@ use crate::filter::Filter;
 use crate::host::broker::{Broker, Place};
 use crate::host::job;
 use crate::host::proc;
-use crate::host::process_info::{ProcessInfo, descriptor_limit};
+use crate::host::process_info::{Presence, ProcessInfo, descriptor_limit};
 use crate::host::resolver::{Answer, Resolver};
 use crate::host::sandbox::InForce;
 use crate::host::services::Services;
@@ -369,7 +369,12 @@ impl<'a> Outside<'a> {
             Effect::Capture(capture) => self.collector.capture(capture),
             Effect::Interval(interval) => self.collector.set_interval(interval),
             // processes and sockets of this host are others
-            Effect::LookUp(..) | Effect::TimeWait if self.is_replay => {}
+            Effect::LookUp(pid, _) if self.is_replay => app.process(ProcessInfo {
+                pid,
+                presence: Presence::NotRecorded,
+                ..ProcessInfo::default()
+            }),
+            Effect::TimeWait if self.is_replay => {}
             Effect::LookUp(pid, cookie) => {
                 let program = |pid| self.broker.program(pid);
                 app.process(ProcessInfo::look_up(pid, program));

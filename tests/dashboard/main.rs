@@ -37,6 +37,7 @@ mod names;
 mod namespaces;
 mod privileges;
 mod refresh;
+mod replay;
 mod resize_storm;
 mod screens;
 mod slow;

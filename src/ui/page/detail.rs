@@ -647,6 +647,9 @@ fn owner(page: &mut Page, detail: &Detail) {
         Some(p) if p.presence == Presence::Gone => {
             page.entry("command", "the process has exited", Tone::Plain);
         }
+        Some(p) if p.presence == Presence::NotRecorded => {
+            page.entry("command", "not in the recording", Tone::Plain);
+        }
         Some(p) if p.presence == Presence::Hidden => page.entry(
             "command",
             "not readable: the process runs, but /proc does not show it to this user (hidepid)",
