@@ -11,7 +11,8 @@ use crate::model::recording::index::Index;
 use crate::model::recording::{ClockIs, Event, Gap, Header, SessionLines};
 use crate::model::session::Session;
 
-/// Events after which all open sessions are written again, so that reading can begin there.
+/// Events after which all open sessions are written again, so that reading can begin there; more if so many are open that
+/// they would be most of the recording.
 const EVENTS_TO_FULL: u64 = 50_000;
 
 /// Writes a recording. It keeps the open sessions as they were last written.
@@ -87,7 +88,7 @@ impl RecordingWriter {
                 self.open.remove(&session.cookie);
             }
         }
-        if self.events >= EVENTS_TO_FULL {
+        if self.events >= EVENTS_TO_FULL.max(2 * self.open.len() as u64) {
             self.full()?;
         }
         Ok(())
