@@ -23,7 +23,7 @@ fn replay_in_the_dashboard_shows_the_sessions_and_asks_this_host_nothing() {
     let file = folder.path().join("a.jsonl");
     fs::write(&file, lines(&[1111, 2222])).expect("a file");
     let name = file.to_str().expect("UTF-8");
-    let mut seen = Seen::start(pty::command(&argv(&["--replay", name])));
+    let mut seen = Seen::sized(pty::command(&argv(&["--replay", name])), 60, 120);
     seen.wait_for("both sessions", |s| {
         s.shows("1111") && s.shows("2222") && s.shows("recording") && s.shows("closed 2")
     });
