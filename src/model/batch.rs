@@ -248,6 +248,20 @@ impl Clock {
         let (_, epoch_ns) = step.unwrap_or(&self.steps[Clock::STEPS - 1]);
         jiff::Timestamp::from_nanosecond(epoch_ns + i128::from(boot_ns)).unwrap_or_default()
     }
+
+    /// Converts wall-clock time to the latest boot time that had it. `None`: it is before boot, or too late.
+    pub fn boot(&self, wall: jiff::Timestamp) -> Option<u64> {
+        let mut times = self.steps.iter().map(|(from_ns, epoch_ns)| {
+            let boot_ns = u64::try_from(wall.as_nanosecond() - epoch_ns).ok();
+            (boot_ns, *from_ns)
+        });
+        let at = times.find(|(boot_ns, from_ns)| boot_ns.is_some_and(|ns| ns >= *from_ns));
+        let (_, oldest_ns) = self.steps[Clock::STEPS - 1];
+        at.map_or_else(
+            || u64::try_from(wall.as_nanosecond() - oldest_ns).ok(),
+            |(boot_ns, _)| boot_ns,
+        )
+    }
 }
 
 #[cfg(test)]
@@ -308,6 +322,11 @@ mod tests {
         assert_eq!(clock.wall(9 * S), early);
         assert_eq!(clock.wall(25 * S).as_second(), 1_003_615);
         assert_eq!(clock.wall(31 * S).as_second(), 917_221);
+        assert_eq!(clock.boot(clock.wall(31 * S + 1)), Some(31 * S + 1));
+        // the clock has this time again later
+        let twice = clock.boot(early).expect("a boot time");
+        assert!(twice > 30 * S);
+        assert_eq!(clock.wall(twice), early);
     }
 
     #[test]

@@ -59,6 +59,18 @@ impl LineValue<'_> {
     }
 }
 
+impl<'a> From<Value<'a>> for LineValue<'a> {
+    fn from(value: Value<'a>) -> Self {
+        match value {
+            Value::Missing => LineValue::Missing,
+            Value::Uint(n) => LineValue::Uint(n),
+            Value::Addr(a) => LineValue::Addr(a),
+            Value::Text(t) => LineValue::Text(t.into()),
+            Value::Bool(b) => LineValue::Bool(b),
+        }
+    }
+}
+
 /// Columns of `-o json` and of exports: everything that has a JSON key, in the order of [`FIELDS`].
 pub static ALL: LazyLock<Vec<LineColumn>> = LazyLock::new(|| {
     let fields = FIELDS.iter().filter(|f| f.json.is_some());
@@ -224,11 +236,7 @@ impl LineColumn {
                 let name = u32::try_from(uid).ok().and_then(users::known_name);
                 LineValue::Text(name.map_or_else(|| uid.to_string().into(), Cow::from))
             }
-            (Value::Missing, _) => LineValue::Missing,
-            (Value::Uint(n), _) => LineValue::Uint(n),
-            (Value::Addr(a), _) => LineValue::Addr(a),
-            (Value::Text(t), _) => LineValue::Text(t.into()),
-            (Value::Bool(b), _) => LineValue::Bool(b),
+            (value, _) => value.into(),
         }
     }
 

@@ -1,10 +1,12 @@
 //! Events of sessions as JSON lines: `open` and `close` with all keys, `update` with those that have changed, and `gone`.
 //!
-//! Owns their encoding, for every output that has them. Which event a session gets, and when, is up to its caller.
+//! Owns their encoding, for every output that has them, and for recordings. Which event a session gets, and when, is up to its caller.
 
 use std::io;
 
 use crate::model::batch::Clock;
+use crate::model::fields::Value;
+use crate::model::recording::{BESIDES, Besides, InUpdates};
 use crate::model::session::Session;
 use crate::output::columns::{ALL, LineColumn, LineValue, time_text};
 
@@ -41,7 +43,23 @@ pub struct Gone {
 pub struct Encoder {
     /// The columns, each with its key as it stands in a line: `,"comm":`.
     columns: Vec<(LineColumn, Box<[u8]>)>,
+    /// What lines of a recording have besides, likewise.
+    besides: Vec<(&'static Besides, Box<[u8]>)>,
+    time: TimeDigits,
     line: Vec<u8>,
+}
+
+/// Digits of the time of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TimeDigits {
+    Micros,
+    /// So that boot time follows from it.
+    Nanos,
+}
+
+/// Returns a key as it stands in a line. Keys are plain words.
+fn in_line(key: &str) -> Box<[u8]> {
+    format!(",\"{key}\":").into_bytes().into()
 }
 
 impl Default for Encoder {
@@ -53,11 +71,20 @@ impl Default for Encoder {
 impl Encoder {
     /// Creates an encoder that knows only these columns.
     pub fn of(columns: &[LineColumn]) -> Self {
-        // keys are plain words
-        let key = |column: &LineColumn| format!(",\"{}\":", column.key()).into_bytes();
         Encoder {
-            columns: columns.iter().map(|c| (*c, key(c).into())).collect(),
+            columns: columns.iter().map(|c| (*c, in_line(c.key()))).collect(),
+            besides: Vec::new(),
+            time: TimeDigits::Micros,
             line: Vec::new(),
+        }
+    }
+
+    /// Creates an encoder for recordings: with all columns, and what sessions have besides.
+    pub fn of_recordings() -> Self {
+        Encoder {
+            besides: BESIDES.iter().map(|b| (b, in_line(b.key))).collect(),
+            time: TimeDigits::Nanos,
+            ..Encoder::default()
         }
     }
 
@@ -69,7 +96,18 @@ impl Encoder {
         self.line.clear();
         for (column, key) in &self.columns {
             self.line.extend_from_slice(key);
-            push(&mut self.line, &column.value(session, clock))?;
+            let value = match column {
+                LineColumn::Time => LineValue::Text(self.time.text(session.end_ns, clock).into()),
+                column => column.value(session, clock),
+            };
+            push(&mut self.line, &value)?;
+        }
+        for (besides, key) in &self.besides {
+            let value = (besides.get)(session, clock);
+            if value != Value::Missing {
+                self.line.extend_from_slice(key);
+                push(&mut self.line, &value.into())?;
+            }
         }
         Ok(self.finish())
     }
@@ -98,13 +136,29 @@ impl Encoder {
             });
         for (column, field, key) in fields {
             let (old, new) = (column.value(before, clock), column.value(now, clock));
-            let differs = old != new;
-            let is_known = [&old, &new].map(|value| *value != LineValue::Missing);
-            let only_passes = field.grows_with_time() && is_known == [true, true];
-            has_changed |= differs && !only_passes;
-            if differs || only_passes {
+            let known = [&old, &new].map(|value| *value != LineValue::Missing);
+            let only_grows = field.grows_with_time() && known == [true, true];
+            has_changed |= old != new && !only_grows;
+            if old != new || only_grows {
                 self.line.extend_from_slice(key);
                 push(&mut self.line, &new)?;
+            }
+        }
+        let starts = [before, now].map(|s| (s.start_ns, s.established_ns));
+        for (besides, key) in &self.besides {
+            let (old, new) = ((besides.get)(before, clock), (besides.get)(now, clock));
+            let known = [old, new].map(|value| value != Value::Missing);
+            let only_grows = besides.in_updates == InUpdates::Growing && known == [true, true];
+            let (is_written, is_change) = match besides.in_updates {
+                InUpdates::Changed => (old != new, old != new),
+                InUpdates::Growing => (old != new || only_grows, old != new && !only_grows),
+                InUpdates::OtherStart => (starts[0] != starts[1], starts[0] != starts[1]),
+                InUpdates::OfEvent => (known[1], false),
+            };
+            has_changed |= is_change;
+            if is_written {
+                self.line.extend_from_slice(key);
+                push(&mut self.line, &new.into())?;
             }
         }
         Ok(if has_changed {
@@ -128,7 +182,7 @@ impl Encoder {
     /// Begins a line with the keys that every event has, whatever columns were chosen.
     fn begin(&mut self, event: &str, at_ns: u64, cookie: u64, clock: &Clock) -> io::Result<()> {
         self.line.clear();
-        let time = time_text(at_ns, clock);
+        let time = self.time.text(at_ns, clock);
         for (key, value) in [
             (&b",\"event\":"[..], LineValue::Text(event.into())),
             (b",\"time\":", LineValue::Text(time.into())),
@@ -149,6 +203,15 @@ impl Encoder {
         }
         self.line.extend_from_slice(b"}\n");
         &self.line
+    }
+}
+
+impl TimeDigits {
+    fn text(self, at_ns: u64, clock: &Clock) -> String {
+        match self {
+            TimeDigits::Micros => time_text(at_ns, clock),
+            TimeDigits::Nanos => format!("{:.9}", clock.wall(at_ns)),
+        }
     }
 }
 
@@ -176,7 +239,7 @@ mod tests {
     use crate::output::names::Spelling;
     use crate::output::tests::golden_clock;
     use crate::output::text::TextColumns;
-    use crate::testing::sample::{Numbers, any_session, closed_session, later_session};
+    use crate::testing::sample::{Numbers, any_life, any_session, closed_session};
 
     fn object(line: &[u8]) -> Map<String, Value> {
         let text = std::str::from_utf8(line).expect("UTF-8");
@@ -193,37 +256,12 @@ mod tests {
         field.is_some_and(|f| f.grows_with_time())
     }
 
-    /// Open sessions of one life, and its close.
-    fn life(seed: u64) -> Vec<Session> {
-        let mut numbers = Numbers::from(seed);
-        let state =
-            |numbers: &mut Numbers| State::ALL[numbers.below(State::ALL.len() as u64 - 1) as usize];
-        let first = state(&mut numbers);
-        let mut life = vec![any_session(&mut numbers, 1 + seed % 1000, first)];
-        for _ in 0..numbers.below(6) {
-            let before = &life[life.len() - 1];
-            let mut idle = before.clone();
-            idle.advance_idle_to(idle.end_ns + numbers.below(1_000_000_000));
-            let next = match numbers.below(3) {
-                0 => idle,
-                _ => {
-                    let next = state(&mut numbers);
-                    later_session(&mut numbers, before, next)
-                }
-            };
-            life.push(next);
-        }
-        let last = later_session(&mut numbers, &life[life.len() - 1], State::Closed);
-        life.push(last);
-        life
-    }
-
     proptest! {
         #[test]
         fn open_and_all_updates_together_are_the_close(seed in any::<u64>()) {
             let clock = golden_clock();
             let mut encoder = Encoder::default();
-            let life = life(seed);
+            let life = any_life(seed);
             let mut known = object(encoder.row(&life[0], &clock)?);
             prop_assert_eq!(known.len(), ALL.len());
             prop_assert_eq!(&known["event"], "open");

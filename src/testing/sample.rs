@@ -328,8 +328,13 @@ pub fn any_session(numbers: &mut Numbers, cookie: u64, state: State) -> Session 
 }
 
 /// Returns what an open session may be at a later snapshot, or with [`State::Closed`] at its close: some figures differ.
-pub fn later_session(numbers: &mut Numbers, before: &Session, state: State) -> Session {
-    let mut other = any_session(numbers, before.cookie, state);
+fn later_session(numbers: &mut Numbers, before: &Session, state: State) -> Session {
+    let mut other = loop {
+        let other = any_session(numbers, before.cookie, state);
+        if other.age == before.age {
+            break other;
+        }
+    };
     macro_rules! keep_most {
         ($($figure:ident)+) => { $(
             if numbers.below(4) != 0 {
@@ -340,13 +345,41 @@ pub fn later_session(numbers: &mut Numbers, before: &Session, state: State) -> S
     keep_most!(
         cgroup tx_bytes rx_bytes retransmitted_bytes busy_ms rwnd_limited_ms sndbuf_limited_ms close_us
         unacked_bytes unread_bytes srtt_us min_rtt_us retransmits retrans_timeout retrans_fast retrans_probe
-        cwnd mss turns pid uid netns interface lport rport laddr raddr comm first_comm owner direction age
-        zero_window
+        cwnd mss turns uid netns interface lport rport laddr raddr direction zero_window
     );
+    if numbers.below(4) != 0 {
+        (other.owner, other.pid) = (before.owner, before.pid);
+        (other.comm, other.first_comm) = (before.comm, before.first_comm);
+    }
     other.start_ns = before.start_ns;
     other.established_ns = before.established_ns;
     other.end_ns = before.end_ns + 1000 + numbers.below(1_000_000_000);
     other
+}
+
+/// Returns a session at some moments while it is open, some of which differ only by their time, and at its close.
+pub fn any_life(seed: u64) -> Vec<Session> {
+    let mut numbers = Numbers::from(seed);
+    let state =
+        |numbers: &mut Numbers| State::ALL[numbers.below(State::ALL.len() as u64 - 1) as usize];
+    let first = state(&mut numbers);
+    let mut life = vec![any_session(&mut numbers, 1 + seed % 1000, first)];
+    for _ in 0..numbers.below(6) {
+        let before = &life[life.len() - 1];
+        let mut idle = before.clone();
+        idle.advance_idle_to(idle.end_ns + numbers.below(1_000_000_000));
+        let next = match numbers.below(3) {
+            0 => idle,
+            _ => {
+                let next = state(&mut numbers);
+                later_session(&mut numbers, before, next)
+            }
+        };
+        life.push(next);
+    }
+    let last = later_session(&mut numbers, &life[life.len() - 1], State::Closed);
+    life.push(last);
+    life
 }
 
 /// Returns any address: of IPv6 also those that contain one of IPv4.

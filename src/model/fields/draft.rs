@@ -19,7 +19,12 @@ pub struct Draft {
     pub session: Session,
     /// First name of the owner, if that was read.
     pub first_comm: Option<Option<Comm>>,
-    /// Duration of a session without instants, µs.
+    /// End of the session, ns of boot time; `None`: that of the event.
+    pub end_ns: Option<u64>,
+    /// Its duration, and the time of its handshake if that was completed, exactly.
+    pub duration_ns: Option<u64>,
+    pub handshake_ns: Option<u64>,
+    /// Its duration, µs.
     pub duration_us: u64,
     /// Time of its handshake, µs; 0: none is known.
     pub connect_us: u64,
@@ -91,6 +96,9 @@ impl Draft {
         Draft {
             session,
             first_comm: None,
+            end_ns: None,
+            duration_ns: None,
+            handshake_ns: None,
             duration_us: 0,
             connect_us: 0,
             cgroup: None,

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use serde::ser::SerializeMap;
+use serde::ser::{SerializeMap, Serializer as _};
 use serde_json::Value as Json;
 
 use crate::model::batch::{Clock, Missed};
 use crate::model::cgroup::Cgroup;
 use crate::model::fields::{CgroupDraft, Draft};
-use crate::model::recording::line::{Members, write_line};
+use crate::model::recording::line::Members;
 use crate::model::recording::{READER, SCHEMA};
 use crate::model::session::{Session, State};
 use crate::text::sanitize::sanitize;
@@ -237,7 +237,7 @@ impl EventReader {
     }
 
     fn fill(&mut self, members: &Members<'_>, mut draft: Draft) -> Option<Session> {
-        self.skipped.keys += members.fill(&mut draft)?;
+        self.skipped.keys += members.fill(&mut draft, &self.clock)?;
         let session = draft.finish(|draft| {
             if self.cgroups.len() >= MOST_CGROUPS {
                 self.cgroups.clear();
@@ -262,13 +262,15 @@ fn missed(members: &Members<'_>) -> Option<Missed> {
 ///
 /// # Errors
 /// If a value cannot be written as JSON, which is a bug.
-pub(super) fn write_event(
+pub fn write_event(
     line: &mut Vec<u8>,
     event: &Event,
     boot_ns: u64,
     clock: &Clock,
 ) -> serde_json::Result<()> {
-    write_line(line, |map| {
+    let mut serializer = serde_json::Serializer::new(&mut *line);
+    let mut map = serializer.serialize_map(None)?;
+    {
         let name = match event {
             Event::Header(_) => "header",
             Event::Missed(_) => "missed",
@@ -312,6 +314,8 @@ pub(super) fn write_event(
             let steps = steps.map(|(from, epoch)| (*from, i64::try_from(*epoch).unwrap_or(0)));
             map.serialize_entry("steps", &steps.collect::<Vec<_>>())?;
         }
-        Ok(())
-    })
+    }
+    SerializeMap::end(map)?;
+    line.push(b'\n');
+    Ok(())
 }

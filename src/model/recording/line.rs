@@ -1,6 +1,4 @@
-//! Lines of a recording: a session to a line of JSON and back.
-//!
-//! A line has the keys of `-o json`, and after them what a session has besides, so that every row of it can be written again.
+//! Lines of a recording: what they have besides those of `-o json`, and a line back to a session.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,64 +6,84 @@ use std::sync::LazyLock;
 
 use rustc_hash::FxHashMap;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::ser::{SerializeMap, Serializer};
 
 use crate::model::batch::Clock;
-use crate::model::fields::{
-    Draft, FIELDS, Field, FieldKind, Read, Value, read_name, read_number, set,
-};
+use crate::model::fields::{Draft, FIELDS, FieldKind, Read, Value, read_name, read_number, set};
 use crate::model::session::{Session, WaitsFor};
 
-/// A value that lines of `-o json` do not have.
-struct Besides {
-    key: &'static str,
-    get: fn(&Session) -> Value<'_>,
-    read: Read,
-    /// It changes because time passes.
-    is_time: bool,
+/// A value that lines of `-o json` do not have, so that every row of a session can be written again.
+#[derive(Debug)]
+pub struct Besides {
+    pub key: &'static str,
+    pub get: fn(&Session, &Clock) -> Value<'static>,
+    pub read: Read,
+    pub in_updates: InUpdates,
 }
 
-/// Values after those of `-o json`. Instants are ns of boot time.
-static BESIDES: &[Besides] = &[
-    Besides {
-        key: "start_ns",
-        get: |s| Value::Uint(s.start_ns),
-        read: |d, v| set(&mut d.session.start_ns, read_number(v)),
-        is_time: false,
-    },
-    Besides {
-        key: "established_ns",
-        get: |s| some(s.established_ns),
-        read: |d, v| set(&mut d.session.established_ns, read_number(v)),
-        is_time: false,
-    },
+/// When an update has a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InUpdates {
+    /// If it differs from the previous event's.
+    Changed,
+    /// Likewise, and while it grows because time passes; there is no update for the sake of that.
+    Growing,
+    /// If the session has begun, or its handshake has ended, at another instant than in the previous event.
+    OtherStart,
+    /// If it is known: it is about the event.
+    OfEvent,
+}
+
+/// Values after those of `-o json`. The instants of a session follow from the event's time, to a nanosecond, and these.
+pub static BESIDES: &[Besides] = &[
     Besides {
         key: "end_ns",
-        get: |s| Value::Uint(s.end_ns),
-        read: |d, v| set(&mut d.session.end_ns, read_number(v)),
-        is_time: true,
+        get: |s, clock| match clock.boot(clock.wall(s.end_ns)) {
+            Some(ns) if ns == s.end_ns => Value::Missing,
+            // the wall clock has had this time twice
+            _ => Value::Uint(s.end_ns),
+        },
+        read: |d, v| set(&mut d.end_ns, some_number(v)),
+        in_updates: InUpdates::OfEvent,
+    },
+    Besides {
+        key: "duration_ns",
+        get: |s, _| match s.established_ns {
+            0 => Value::Uint(s.end_ns.wrapping_sub(s.start_ns)),
+            from => Value::Uint(s.end_ns.wrapping_sub(from)),
+        },
+        read: |d, v| set(&mut d.duration_ns, some_number(v)),
+        in_updates: InUpdates::OtherStart,
+    },
+    Besides {
+        key: "handshake_ns",
+        get: |s, _| match s.established_ns {
+            0 => Value::Missing,
+            to => Value::Uint(to.wrapping_sub(s.start_ns)),
+        },
+        read: |d, v| set(&mut d.handshake_ns, some_number(v)),
+        in_updates: InUpdates::OtherStart,
     },
     Besides {
         key: "cgroup_id",
-        get: |s| some(s.cgroup.id),
+        get: |s, _| some(s.cgroup.id),
         read: |d, v| set(&mut d.cgroup_mut().id, read_number(v)),
-        is_time: false,
+        in_updates: InUpdates::Changed,
     },
     Besides {
         key: "resp_last_us",
-        get: |s| s.turns.peer.last_us().map_or(Value::Missing, Value::Uint),
+        get: |s, _| s.turns.peer.last_us().map_or(Value::Missing, Value::Uint),
         read: |d, v| read_number(v).map(|us| d.session.turns.peer.set_last_us(us)),
-        is_time: false,
+        in_updates: InUpdates::Changed,
     },
     Besides {
         key: "ourresp_last_us",
-        get: |s| s.turns.ours.last_us().map_or(Value::Missing, Value::Uint),
+        get: |s, _| s.turns.ours.last_us().map_or(Value::Missing, Value::Uint),
         read: |d, v| read_number(v).map(|us| d.session.turns.ours.set_last_us(us)),
-        is_time: false,
+        in_updates: InUpdates::Changed,
     },
     Besides {
         key: "waits_for",
-        get: |s| match s.waits_for {
+        get: |s, _| match s.waits_for {
             WaitsFor::Nobody => Value::Missing,
             end => Value::Text(end.name()),
         },
@@ -76,13 +94,13 @@ static BESIDES: &[Besides] = &[
             };
             Some(())
         },
-        is_time: false,
+        in_updates: InUpdates::Changed,
     },
     Besides {
         key: "waiting_us",
-        get: |s| some(s.waiting_us.into()),
+        get: |s, _| some(s.waiting_us.into()),
         read: |d, v| set(&mut d.session.waiting_us, read_number(v)),
-        is_time: true,
+        in_updates: InUpdates::Growing,
     },
 ];
 
@@ -93,139 +111,12 @@ fn some(n: u64) -> Value<'static> {
     }
 }
 
-/// True for fields that change because time passes.
-fn is_time(field: &Field) -> bool {
-    matches!(field.word, "duration" | "close")
-}
-
-/// Writes events of sessions as lines.
-#[derive(Debug, Default)]
-pub struct SessionLines {
-    line: Vec<u8>,
-}
-
-impl SessionLines {
-    /// Returns the line of an open session, in full.
-    ///
-    /// # Errors
-    /// If a value cannot be written as JSON, which is a bug.
-    pub fn open(&mut self, session: &Session, clock: &Clock) -> serde_json::Result<&[u8]> {
-        self.full("open", session, clock)
-    }
-
-    /// Returns the line of a closed session.
-    ///
-    /// # Errors
-    /// See [`SessionLines::open`].
-    pub fn close(&mut self, session: &Session, clock: &Clock) -> serde_json::Result<&[u8]> {
-        self.full("close", session, clock)
-    }
-
-    /// Returns the line of the values in which an open session differs from an earlier moment; `None`: only time has passed.
-    ///
-    /// # Errors
-    /// See [`SessionLines::open`].
-    pub fn update(
-        &mut self,
-        before: &Session,
-        now: &Session,
-        clock: &Clock,
-    ) -> serde_json::Result<Option<&[u8]>> {
-        let of_json = FIELDS.iter().filter_map(|field| {
-            let (was, is) = ((field.get)(before), (field.get)(now));
-            Some((field.json?, is, is_time(field))).filter(|_| was != is)
-        });
-        let besides = BESIDES.iter().filter_map(|besides| {
-            let (was, is) = ((besides.get)(before), (besides.get)(now));
-            Some((besides.key, is, besides.is_time)).filter(|_| was != is)
-        });
-        let changed: Vec<_> = of_json.chain(besides).collect();
-        if changed.iter().all(|(_, _, is_time)| *is_time) {
-            return Ok(None);
-        }
-        self.write(|map| {
-            map.serialize_entry("event", "update")?;
-            map.serialize_entry("time", &time(now, clock))?;
-            map.serialize_entry("cookie", &now.cookie)?;
-            let rest = changed.iter().filter(|(key, ..)| *key != "cookie");
-            rest.into_iter()
-                .try_for_each(|(key, value, _)| entry(map, key, *value))
-        })
-        .map(Some)
-    }
-
-    /// Returns the line of a session that is no longer open, whose close was missed.
-    ///
-    /// # Errors
-    /// See [`SessionLines::open`].
-    pub fn gone(&mut self, cookie: u64, at_ns: u64, clock: &Clock) -> serde_json::Result<&[u8]> {
-        self.write(|map| {
-            map.serialize_entry("event", "gone")?;
-            map.serialize_entry("time", &format!("{:.6}", clock.wall(at_ns)))?;
-            map.serialize_entry("cookie", &cookie)
-        })
-    }
-
-    fn full(&mut self, event: &str, s: &Session, clock: &Clock) -> serde_json::Result<&[u8]> {
-        self.write(|map| {
-            map.serialize_entry("event", event)?;
-            map.serialize_entry("time", &time(s, clock))?;
-            for field in FIELDS {
-                if let Some(key) = field.json {
-                    entry(map, key, (field.get)(s))?;
-                }
-            }
-            for besides in BESIDES {
-                match (besides.get)(s) {
-                    Value::Missing => {}
-                    value => entry(map, besides.key, value)?,
-                }
-            }
-            Ok(())
-        })
-    }
-
-    fn write(
-        &mut self,
-        fill: impl FnOnce(&mut Map<'_>) -> serde_json::Result<()>,
-    ) -> serde_json::Result<&[u8]> {
-        self.line.clear();
-        write_line(&mut self.line, fill)?;
-        Ok(&self.line)
-    }
-}
-
-/// An object that is being written.
-pub(super) type Map<'a> =
-    serde_json::ser::Compound<'a, &'a mut Vec<u8>, serde_json::ser::CompactFormatter>;
-
-/// Appends an object and the end of its line.
-pub(super) fn write_line(
-    line: &mut Vec<u8>,
-    fill: impl FnOnce(&mut Map<'_>) -> serde_json::Result<()>,
-) -> serde_json::Result<()> {
-    {
-        let mut serializer = serde_json::Serializer::new(&mut *line);
-        let mut map = serializer.serialize_map(None)?;
-        fill(&mut map)?;
-        SerializeMap::end(map)?;
-    }
-    line.push(b'\n');
-    Ok(())
-}
-
-fn entry(map: &mut Map<'_>, key: &str, value: Value<'_>) -> serde_json::Result<()> {
+/// Reads a number, which may be missing.
+fn some_number(value: Value<'_>) -> Option<Option<u64>> {
     match value {
-        Value::Missing => map.serialize_entry(key, &()),
-        Value::Uint(n) => map.serialize_entry(key, &n),
-        Value::Addr(a) => map.serialize_entry(key, &a),
-        Value::Text(t) => map.serialize_entry(key, t),
-        Value::Bool(b) => map.serialize_entry(key, &b),
+        Value::Missing => Some(None),
+        value => read_number(value).map(Some),
     }
-}
-
-fn time(session: &Session, clock: &Clock) -> String {
-    format!("{:.6}", clock.wall(session.end_ns))
 }
 
 /// A value in a line; arrays and objects are only known to be there.
@@ -341,7 +232,7 @@ impl<'a> Members<'a> {
 
     /// Puts the values of all keys that are known into a session. Returns the number of those that are not known; `None`: a
     /// value is none of its field.
-    pub(super) fn fill(&self, draft: &mut Draft) -> Option<u64> {
+    pub(super) fn fill(&self, draft: &mut Draft, clock: &Clock) -> Option<u64> {
         let mut unknown = 0;
         for (key, value) in &self.0 {
             match READERS.get(&**key) {
@@ -352,21 +243,33 @@ impl<'a> Members<'a> {
                 None => unknown += 1,
             }
         }
-        if draft.session.end_ns == 0 {
-            self.fill_instants(draft)?;
-        }
+        self.fill_instants(draft, clock)?;
         Some(unknown)
     }
 
-    /// Computes the instants of a line of `-o json`, whose boot time is taken for that since 1970.
-    fn fill_instants(&self, draft: &mut Draft) -> Option<()> {
+    /// Computes the session's instants. Where a line of `-o json` has no more exact figures, those in µs count.
+    fn fill_instants(&self, draft: &mut Draft, clock: &Clock) -> Option<()> {
         let time: jiff::Timestamp = self.text("time")?.parse().ok()?;
-        let end_ns = u64::try_from(time.as_nanosecond()).ok()?;
-        let before = |at: u64, us: u64| at.saturating_sub(us.saturating_mul(1000));
+        let end_ns = match draft.end_ns {
+            Some(ns) => ns,
+            None => clock.boot(time)?,
+        };
         let session = &mut draft.session;
+        let is_new = session.end_ns == 0;
         session.end_ns = end_ns;
-        session.established_ns = before(end_ns, draft.duration_us);
-        session.start_ns = before(session.established_ns, draft.connect_us);
+        if let Some(ns) = draft.duration_ns {
+            let from = end_ns.wrapping_sub(ns);
+            session.established_ns = if draft.handshake_ns.is_some() {
+                from
+            } else {
+                0
+            };
+            session.start_ns = from.wrapping_sub(draft.handshake_ns.unwrap_or(0));
+        } else if is_new {
+            let before = |at: u64, us: u64| at.saturating_sub(us.saturating_mul(1000));
+            session.established_ns = before(end_ns, draft.duration_us);
+            session.start_ns = before(session.established_ns, draft.connect_us);
+        }
         Some(())
     }
 }

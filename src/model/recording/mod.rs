@@ -1,6 +1,6 @@
-//! Recordings: sessions as lines of JSON in frames of zstd, and back.
+//! Recordings: lines of JSON in frames of zstd, and from there back to sessions.
 //!
-//! The lines have the schema of `-o json`. A recording is a sequence of independent frames, each of which begins with the
+//! `output` writes them. The lines have the schema of `-o json`. A recording is a sequence of independent frames, each of which begins with the
 //! clock, so that damage costs no more than the frames that it hits. `docs/recordings.md` describes the format.
 
 mod events;
@@ -8,12 +8,12 @@ mod frames;
 mod index;
 mod line;
 mod reader;
-mod writer;
 
-pub use events::{ClockIs, Event, EventReader, Gap, Header, NeedsNewer, Skipped};
-pub use line::SessionLines;
+pub use events::{ClockIs, Event, EventReader, Gap, Header, NeedsNewer, Skipped, write_event};
+pub use frames::FrameWriter;
+pub use index::Index;
+pub use line::{BESIDES, Besides, InUpdates};
 pub use reader::{Found, RecordingReader};
-pub use writer::RecordingWriter;
 
 /// Version of the schema that is written.
 pub const SCHEMA: u64 = 1;

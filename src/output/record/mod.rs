@@ -15,8 +15,11 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounde
 use crate::host::thread;
 use crate::model::batch::Batch;
 use crate::model::fields;
-use crate::model::recording::{Gap, Header, RecordingWriter};
+use crate::model::recording::{Gap, Header};
 use crate::output::export_file::reason;
+use crate::output::record::writer::RecordingWriter;
+
+mod writer;
 
 /// Interval of the snapshots of a recording, unless the dashboard beside it has another.
 pub const INTERVAL: Duration = Duration::from_secs(1);
@@ -276,21 +279,33 @@ mod tests {
 
     use super::*;
     use crate::model::batch::{Clock, OpenSnapshot};
-    use crate::model::recording::{Event, Found, RecordingReader, SessionLines};
+    use crate::model::recording::{
+        ClockIs, Event, EventReader, Found, RecordingReader, write_event,
+    };
     use crate::model::session::{Reason, Session, State};
     use crate::output::csv::{AllFields, Csv};
+    use crate::output::events::Encoder;
     use crate::output::json::Json;
     use crate::output::names::Spelling;
     use crate::output::tests::{golden_clock, golden_sessions};
     use crate::output::text::Text;
     use crate::output::{Sink, Times};
-    use crate::testing::sample::{Numbers, any_session, closed_session};
+    use crate::testing::sample::{Numbers, any_life, any_session, closed_session};
 
     /// A session, open or closed.
     fn any(numbers: &mut Numbers) -> Session {
         let (cookie, state) = (numbers.number(), numbers.below(State::ALL.len() as u64 * 2));
         let state = State::ALL.get(state as usize).copied();
         any_session(numbers, cookie, state.unwrap_or(State::Closed))
+    }
+
+    /// The line with which each frame begins.
+    fn clock_line(clock: &Clock) -> Vec<u8> {
+        let mut line = Vec::new();
+        let (boot_ns, is) = (1, ClockIs::Read);
+        let event = Event::Clock { boot_ns, is };
+        write_event(&mut line, &event, boot_ns, clock).expect("memory");
+        line
     }
 
     /// The rows of sessions in every format, with all times.
@@ -383,36 +398,31 @@ mod tests {
         // an odd difference between the clocks
         let mut clock = Clock::fixed(1_767_397_177_123_456_789);
         clock.set(100_000_000_000, 1_767_397_377_000_000_001);
-        let mut lines = SessionLines::default();
+        let mut lines = Encoder::of_recordings();
         for round in 0..count {
             let mut sessions: Vec<Session> = (0..1000).map(|_| any(&mut numbers)).collect();
             if round == 0 {
                 sessions.extend(golden_sessions());
                 sessions.push(closed_session());
             }
-            let mut text = Vec::new();
+            let mut text = clock_line(&clock);
             for session in &sessions {
-                let line = match session.is_open() {
-                    true => lines.open(session, &clock),
-                    false => lines.close(session, &clock),
-                };
+                let line = lines.row(session, &clock);
                 text.extend(line.expect("JSON"));
             }
             let (events, damaged, _) = read(text.clone());
             let again: Vec<Session> = events
                 .into_iter()
-                .map(|event| match event {
-                    Event::Open(session) | Event::Close(session) => session,
+                .filter_map(|event| match event {
+                    Event::Open(session) | Event::Close(session) => Some(session),
+                    Event::Clock { .. } => None,
                     other => panic!("{other:?}"),
                 })
                 .collect();
             assert_eq!(damaged, 0);
-            let mut rewritten = Vec::new();
+            let mut rewritten = clock_line(&clock);
             for (before, now) in sessions.iter().zip(&again) {
-                let line = match now.is_open() {
-                    true => lines.open(now, &clock),
-                    false => lines.close(now, &clock),
-                };
+                let line = lines.row(now, &clock);
                 rewritten.extend(line.expect("JSON"));
                 if round == 0 {
                     assert_eq!(before, now);
@@ -424,19 +434,59 @@ mod tests {
     }
 
     #[test]
-    fn line_of_a_session_begins_with_that_of_json() {
-        let mut lines = SessionLines::default();
+    fn line_of_a_session_begins_with_that_of_json_but_for_the_digits_of_its_time() {
+        let mut lines = Encoder::of_recordings();
         let mut numbers = Numbers::from(3);
         let clock = golden_clock();
         for session in (0..100).map(|_| any(&mut numbers)) {
-            let line = match session.is_open() {
-                true => lines.open(&session, &clock),
-                false => lines.close(&session, &clock),
-            };
-            let line = String::from_utf8(line.expect("JSON").to_vec()).expect("UTF-8");
+            let line = lines.row(&session, &clock).expect("JSON").to_vec();
+            let line = String::from_utf8(line).expect("UTF-8");
             let [json, ..] = rows(&[session], &clock);
-            let json = json.trim_end().trim_end_matches('}');
-            assert!(line.starts_with(json), "{line}\n{json}");
+            let (until, from) = json.trim_end().split_once("Z\"").expect("a time");
+            let (exact_until, exact_from) = line.split_once("Z\"").expect("a time");
+            assert!(exact_until.starts_with(until), "{line}\n{json}");
+            let from = from.trim_end_matches('}');
+            assert!(exact_from.starts_with(from), "{line}\n{json}");
+        }
+    }
+
+    #[test]
+    fn updates_read_in_turn_are_the_session_at_each_moment() {
+        let mut clock = Clock::fixed(1_767_397_177_123_456_789);
+        for seed in 0..2000 {
+            // the wall clock is set back and ahead while a session lives, so that it has the same time twice
+            let life = any_life(seed);
+            let mut lines = Encoder::of_recordings();
+            let mut reader = EventReader::default();
+            let mut sent = life[0].clone();
+            for (at, now) in life.iter().enumerate() {
+                let wall = clock.wall(now.start_ns).as_nanosecond();
+                if seed % 7 == 0 {
+                    clock.set(
+                        now.start_ns,
+                        wall + 100_000_000 * (1 - 2 * (at as i128 % 2)),
+                    );
+                }
+                reader.clock = Clock::of_steps(clock.steps());
+                let line = match at {
+                    0 => Some(lines.row(now, &clock)),
+                    _ if !now.is_open() => Some(lines.row(now, &clock)),
+                    _ => lines.update(&sent, now, &clock).transpose(),
+                };
+                let Some(line) = line else {
+                    continue;
+                };
+                sent = now.clone();
+                match reader.read(line.expect("memory")) {
+                    Ok(Some(Event::Open(read) | Event::Update(read) | Event::Close(read))) => {
+                        assert_eq!(rows(&[read.clone()], &clock), rows(&[now.clone()], &clock));
+                        let instants = |s: &Session| [s.start_ns, s.established_ns, s.end_ns];
+                        assert_eq!(instants(&read), instants(now), "{seed} {at}");
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+            assert_eq!(reader.skipped, Default::default());
         }
     }
 
@@ -588,14 +638,14 @@ mod tests {
             error,
             Err("it was written by tcplife 9.0, and needs a reader of version 2; this tcplife reads up to 1".into())
         );
-        let mut lines = SessionLines::default();
-        let line = lines
-            .close(&closed_session(), &golden_clock())
-            .expect("JSON");
+        let mut lines = Encoder::of_recordings();
+        let line = lines.row(&closed_session(), &golden_clock()).expect("JSON");
         let line = String::from_utf8(line.to_vec()).expect("UTF-8");
         let later = line.replacen('{', "{\"mood\":[1,{}],", 1);
-        let text = format!("{{\"event\":\"dream\"}}\n{later}not JSON\n");
+        let mut text = clock_line(&golden_clock());
+        text.extend(format!("{{\"event\":\"dream\"}}\n{later}not JSON\n").into_bytes());
         let mut reader = RecordingReader::new(Cursor::new(text)).expect("lines");
+        reader.next().expect("the clock");
         let found = reader.next().expect("it is read");
         let session = Event::Close(closed_session());
         assert_eq!(found, Some(Found::Event(Box::new(session))));

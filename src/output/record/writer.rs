@@ -5,11 +5,9 @@ use std::io;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::batch::{Batch, Clock, Missed, OpenSnapshot};
-use crate::model::recording::events::write_event;
-use crate::model::recording::frames::FrameWriter;
-use crate::model::recording::index::Index;
-use crate::model::recording::{ClockIs, Event, Gap, Header, SessionLines};
+use crate::model::recording::{ClockIs, Event, FrameWriter, Gap, Header, Index, write_event};
 use crate::model::session::Session;
+use crate::output::events::{Encoder, Gone, GoneCause};
 
 /// Events after which all open sessions are written again, so that reading can begin there; more if so many are open that
 /// they would be most of the recording.
@@ -19,7 +17,7 @@ const EVENTS_TO_FULL: u64 = 50_000;
 #[derive(Debug)]
 pub struct RecordingWriter {
     frames: FrameWriter,
-    lines: SessionLines,
+    lines: Encoder,
     line: Vec<u8>,
     open: FxHashMap<u64, Session>,
     /// Cookies of sessions that were no longer open at the last snapshot. Their records may still follow; by the next one
@@ -42,7 +40,7 @@ impl RecordingWriter {
     pub fn new(header: Header, clock: Clock, now_ns: u64) -> io::Result<Self> {
         let mut writer = RecordingWriter {
             frames: FrameWriter::new()?,
-            lines: SessionLines::default(),
+            lines: Encoder::of_recordings(),
             line: Vec::new(),
             open: FxHashMap::default(),
             leaving: Vec::new(),
@@ -78,7 +76,7 @@ impl RecordingWriter {
         }
         for session in &batch.closed {
             self.begin_frame()?;
-            let line = self.lines.close(session, &self.clock)?;
+            let line = self.lines.row(session, &self.clock)?;
             self.frames.write(line)?;
             self.index.closed += 1;
             self.events += 1;
@@ -97,8 +95,12 @@ impl RecordingWriter {
     fn snapshot(&mut self, open: &OpenSnapshot) -> io::Result<()> {
         for cookie in self.take_snapshot_of(open) {
             self.begin_frame()?;
-            let gone = self.lines.gone(cookie, self.now_ns, &self.clock)?;
-            self.frames.write(gone)?;
+            let gone = Gone {
+                cookie,
+                at_ns: self.now_ns,
+                cause: GoneCause::Vanished,
+            };
+            self.frames.write(self.lines.gone(&gone, &self.clock)?)?;
         }
         for session in &open.changed {
             self.begin_frame()?;
@@ -106,7 +108,7 @@ impl RecordingWriter {
             let before = before.filter(|before| before.id() == session.id());
             let line = match before {
                 Some(before) => self.lines.update(before, session, &self.clock)?,
-                None => Some(self.lines.open(session, &self.clock)?),
+                None => Some(self.lines.row(session, &self.clock)?),
             };
             if let Some(line) = line {
                 self.frames.write(line)?;
@@ -171,7 +173,7 @@ impl RecordingWriter {
                 write_event(&mut self.line, &clock, self.now_ns, &self.clock)?;
                 self.frames.write(&self.line)?;
             }
-            let line = self.lines.open(session, &self.clock)?;
+            let line = self.lines.row(session, &self.clock)?;
             self.frames.write(line)?;
         }
         self.events = 0;
