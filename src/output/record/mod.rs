@@ -274,6 +274,7 @@ fn write_on(file: &mut File, rest: &mut &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use std::io::Cursor;
+    use std::slice::from_ref;
 
     use jiff::tz::TimeZone;
 
@@ -479,7 +480,8 @@ mod tests {
                 sent = now.clone();
                 match reader.read(line.expect("memory")) {
                     Ok(Some(Event::Open(read) | Event::Update(read) | Event::Close(read))) => {
-                        assert_eq!(rows(&[read.clone()], &clock), rows(&[now.clone()], &clock));
+                        let [read_rows, now_rows] = [&read, now].map(|s| rows(from_ref(s), &clock));
+                        assert_eq!(read_rows, now_rows);
                         let instants = |s: &Session| [s.start_ns, s.established_ns, s.end_ns];
                         assert_eq!(instants(&read), instants(now), "{seed} {at}");
                     }
@@ -585,7 +587,9 @@ mod tests {
         let batches = course();
         let whole = recorded(&batches);
         let all: Vec<Session> = batches.iter().flat_map(|b| b.closed.clone()).collect();
-        for at in 0..whole.len() {
+        // in a build with optimizations every byte
+        let step = if cfg!(debug_assertions) { 7 } else { 1 };
+        for at in (0..whole.len()).step_by(step) {
             let mut bytes = whole.clone();
             bytes[at] ^= 1 << (at % 8);
             let (events, damaged, _) = read(bytes);
