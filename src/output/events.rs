@@ -43,7 +43,7 @@ pub struct Gone {
 pub struct Encoder {
     /// The columns, each with its key as it stands in a line: `,"comm":`.
     columns: Vec<(LineColumn, Box<[u8]>)>,
-    /// What lines of a recording have besides, likewise.
+    /// Keys and values that lines of a recording have besides.
     besides: Vec<(&'static Besides, Box<[u8]>)>,
     time: TimeDigits,
     line: Vec<u8>,
