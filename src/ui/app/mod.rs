@@ -130,11 +130,7 @@ pub struct App {
     pub uid_of: UidOf,
     pub layers: Layers,
     /// Details that were left, which go on watching their sessions, the last one last.
-    #[expect(
-        clippy::vec_box,
-        reason = "the layers have it in a box: only the box moves between them and here"
-    )]
-    left_details: Vec<Box<Detail>>,
+    left_details: Vec<Detail>,
     /// The screens to go back to from where lines of them led, the last one first.
     left_screens: Vec<LeftScreen>,
     pub sort: Sort,

@@ -29,7 +29,7 @@ pub(super) struct Observers<'a> {
     findings: &'a mut Findings,
     host_state: &'a HostState,
     layers: &'a mut Layers,
-    left_details: &'a mut [Box<Detail>],
+    left_details: &'a mut [Detail],
     selection: &'a mut Selection,
     hidden: &'a mut Selected,
     pub(super) waiting: &'a mut Waiting,
@@ -138,10 +138,8 @@ impl Observers<'_> {
 
     /// The detail that is shown, and those that were left.
     fn details(&mut self) -> impl Iterator<Item = &mut Detail> {
-        let shown = self.layers.detail_mut().into_iter();
-        shown
-            .chain(self.left_details.iter_mut())
-            .map(|detail| &mut **detail)
+        let shown = self.layers.detail_mut().map(|detail| &mut **detail);
+        shown.into_iter().chain(self.left_details.iter_mut())
     }
 }
 

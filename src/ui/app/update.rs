@@ -526,7 +526,7 @@ impl App {
         self.leave_detail();
         let mut left = self.left_details.iter();
         let detail = match left.position(|d| d.id() == session.id()) {
-            Some(at) => self.left_details.remove(at).reopened(&self.store),
+            Some(at) => Box::new(self.left_details.remove(at).reopened(&self.store)),
             None => Box::new(Detail::new(session, &self.store)),
         };
         self.layers.push(Layer::Detail(detail));
@@ -541,7 +541,7 @@ impl App {
         if let Some(detail) = self.layers.take_detail() {
             let over = (self.left_details.len() + 1).saturating_sub(MOST);
             self.left_details.drain(..over);
-            self.left_details.push(detail);
+            self.left_details.push(*detail);
         }
     }
 

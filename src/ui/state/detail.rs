@@ -97,7 +97,7 @@ impl Detail {
     }
 
     /// Shows a session again that was watched since it was left: its other end is searched for again.
-    pub fn reopened(mut self: Box<Self>, store: &Store) -> Box<Self> {
+    pub fn reopened(mut self, store: &Store) -> Self {
         self.top = 0;
         // facts of /proc are of the moment
         self.asked = 0;
