@@ -122,6 +122,11 @@ const NEVER: &[(&[&str], &str)] = &[
     ),
 ];
 
+/// Beginnings of Wireshark's names for parts of packets.
+const PACKETS: &[&str] = &[
+    "tcp.", "ip.", "ipv6.", "frame.", "eth.", "http.", "http2.", "tls.", "dns.",
+];
+
 /// The field that a word always names.
 pub fn field_named(word: &str) -> Option<&'static Field> {
     by_word(&word.to_ascii_lowercase())
@@ -194,6 +199,13 @@ pub fn pattern(word: &str, value: &str) -> Option<String> {
         .iter()
         .find(|(name, _)| name.eq_ignore_ascii_case(word));
     found.map(|(_, pattern)| pattern(value))
+}
+
+/// Reason that a word names a part of a packet, like `tcp.analysis.retransmission`, and no field.
+pub fn in_packets(word: &str) -> Option<&'static str> {
+    let word = word.to_ascii_lowercase();
+    let is_one = PACKETS.iter().any(|begin| word.starts_with(begin));
+    is_one.then_some("no session has such a field, and packets are not kept")
 }
 
 /// Reason that a word can match no session.

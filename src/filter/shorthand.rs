@@ -7,7 +7,7 @@ use crate::filter::UidOf;
 use crate::filter::error::quoted;
 use crate::filter::eval::ends;
 use crate::filter::expr::{EVERYTHING, Expr, Literal, Net, Op, Term};
-use crate::filter::foreign::never;
+use crate::filter::foreign::{in_packets, never};
 use crate::filter::literal::{self, Bad, digits, expected, kind_of};
 use crate::model::fields::{Field, FieldKind, by_word};
 use crate::model::session::{Reason, State};
@@ -125,7 +125,7 @@ pub enum Bare {
 
 /// Reads a bare word without quotes.
 pub fn bare(text: &str) -> Result<Bare, Bad> {
-    if let Some(why) = never(text) {
+    if let Some(why) = never(text).or_else(|| in_packets(text)) {
         let help = format!("to search for the word, quote it: \"{text}\"");
         return Err(Bad::new(why.into(), help));
     }

@@ -226,7 +226,10 @@ fn baseline_of_local_services_has_a_line_for_each_cause_and_enter_shows_its_sess
     seen.click_on("session-api → redis");
     seen.press("\r");
     seen.wait_for("its failures", |s| {
-        s.heading().is_some() && s.shows("filter: comm session-api") && s.rows().len() > 10
+        s.heading().is_some()
+            && s.shows("filter: comm session-api")
+            && s.rows().len() > 10
+            && s.is_whole()
     });
     let rows = seen.rows();
     for row in &rows {
@@ -236,5 +239,6 @@ fn baseline_of_local_services_has_a_line_for_each_cause_and_enter_shows_its_sess
     seen.press("\x1b");
     seen.wait_for("the comparison again", |s| s.shows(&causes[0]));
     drop((redis, web, session_api, cart, search, cache, report));
-    seen.quit();
+    seen.press("\x03");
+    seen.ends("^C", 0);
 }

@@ -63,6 +63,9 @@ impl Store {
         known.no_memory = known.no_memory.max(batch.missed.no_memory);
         self.counts_vanished = batch.missed.vanished.is_some();
         let is_snapshot = batch.open.is_some();
+        if self.counts_vanished && is_snapshot {
+            self.totals.missed.vanished.get_or_insert(0);
+        }
         let next = self.snapshot.checked_add(u32::from(is_snapshot));
         self.snapshot = next.unwrap_or(NonZeroU32::MIN);
         let open = batch.open.unwrap_or_default();

@@ -212,7 +212,7 @@ const MATTERS: [(&str, &str); 12] = [
     ("names", "addresses as names"),
     ("pause", "pause the display"),
     ("export", "export to a file"),
-    ("next-screen", "next screen: the tabs above"),
+    ("ipv4", "only IPv4; again: both"),
     ("quit", "quit; elsewhere go back"),
 ];
 

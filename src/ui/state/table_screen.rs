@@ -152,9 +152,9 @@ impl Arrangement {
         self.typing.as_ref().map(|(line, _)| line)
     }
 
-    /// Starts to type a text to search for.
+    /// Starts to type a text to search for, instead of the one before.
     pub fn ask(&mut self) {
-        let line = Line::new(self.searched.clone());
+        let line = Line::new(String::new());
         self.typing = Some((line, self.searched.clone()));
     }
 

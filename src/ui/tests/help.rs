@@ -100,7 +100,7 @@ fn help_first_page_has_the_purpose_twelve_keys_and_all_questions() {
         title(&app).contains(&format!("{}  Sessions: {sessions}", chapter(1))),
         "{shown}"
     );
-    for text in ["filter, as you type", "undo the filter", "next screen"] {
+    for text in ["filter, as you type", "undo the filter", "only IPv4"] {
         assert!(shown.contains(text), "{text}:\n{shown}");
     }
     // the last ones may be below the last line of the smallest window
