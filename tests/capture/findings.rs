@@ -2,9 +2,9 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::ops::{Deref, DerefMut};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -12,9 +12,11 @@ use std::time::{Duration, Instant};
 use rustix::net::sockopt::{
     set_socket_keepalive, set_socket_linger, set_tcp_keepcnt, set_tcp_keepidle, set_tcp_keepintvl,
 };
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen as listen_on, socket_with};
 use serde_json::Value;
 
+use crate::common::faults::{
+    Configured, Faults, address, begin, broken_network, fill, listener_of, nft,
+};
 use crate::common::loopback::{Pair, V4, listen, port};
 use crate::common::netns::Netns;
 use crate::common::requirements::{kernel_or_skip, tool_or_skip};
@@ -25,100 +27,32 @@ pub(crate) const REPORTED: Duration = Duration::from_secs(12);
 /// Time in which it is to end.
 const ENDS: Duration = Duration::from_secs(60);
 
-/// Thresholds that need less waiting and fewer sessions.
-const THRESHOLDS: &str = "[findings]
-close-wait = 5
-close-wait-age = 1
-fin-wait = 5
-fin-wait-age = 1
-unread = 1
-peer-window = 1
-";
-
-/// Writes the thresholds to a file, and removes it at the end.
-pub(crate) struct Configured(std::path::PathBuf);
-
-impl Configured {
-    pub(crate) fn new(name: &str) -> Configured {
-        let name = format!("tcplife-findings-{name}-{}.toml", std::process::id());
-        let file = std::env::temp_dir().join(name);
-        std::fs::write(&file, THRESHOLDS).expect("a file");
-        Configured(file)
-    }
-
-    pub(crate) fn path(&self) -> &str {
-        self.0.to_str().expect("UTF-8")
-    }
-}
-
-impl Drop for Configured {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
-/// A socket that does not block.
-fn client() -> OwnedFd {
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).expect("a socket")
-}
-
-/// Begins to connect.
-pub(crate) fn begin(to: SocketAddr) -> OwnedFd {
-    let socket = client();
-    // it is in progress, or refused
-    let _ = rustix::net::connect(&socket, &to);
-    socket
-}
-
-/// A listener whose queue has so much room.
-fn listener_of(backlog: i32) -> TcpListener {
-    let socket = socket_with(
-        AddressFamily::INET,
-        SocketType::STREAM,
-        SocketFlags::CLOEXEC,
-        None,
-    );
-    let socket = socket.expect("a socket");
-    bind(&socket, &V4).expect("a port");
-    listen_on(&socket, backlog).expect("a listener");
-    socket.into()
-}
-
-pub(crate) fn address(listener: &TcpListener) -> SocketAddr {
-    listener.local_addr().expect("it is bound")
-}
-
-/// Fills the buffers between both ends, of which the second does not read.
-fn fill(sender: &mut TcpStream) {
-    sender.set_nonblocking(true).expect("a socket");
-    while sender.write(&[0; 65536]).is_ok() {}
-}
-
-/// Faults that last until they are stopped.
+/// Faults, and the findings that are expected of them.
 #[derive(Default)]
-pub(crate) struct Faults {
-    stop: Arc<AtomicBool>,
-    threads: Vec<std::thread::JoinHandle<()>>,
-    /// Findings that are expected, with their subjects.
+pub(crate) struct ExpectedFaults {
+    faults: Faults,
+    /// Findings with their subjects.
     pub(crate) expected: Vec<(&'static str, String)>,
 }
 
-impl Faults {
+impl Deref for ExpectedFaults {
+    type Target = Faults;
+
+    fn deref(&self) -> &Faults {
+        &self.faults
+    }
+}
+
+impl DerefMut for ExpectedFaults {
+    fn deref_mut(&mut self) -> &mut Faults {
+        &mut self.faults
+    }
+}
+
+impl ExpectedFaults {
     /// Expects a finding.
     pub(crate) fn expect(&mut self, finding: &'static str, subject: impl Into<String>) {
         self.expected.push((finding, subject.into()));
-    }
-
-    /// Does something again and again.
-    pub(crate) fn every(&mut self, interval: Duration, mut act: impl FnMut() + Send + 'static) {
-        let stop = Arc::clone(&self.stop);
-        self.threads.push(std::thread::spawn(move || {
-            while !stop.load(Ordering::Relaxed) {
-                act();
-                std::thread::sleep(interval);
-            }
-        }));
     }
 
     /// The expected ones of these findings: other tests have faults of the same kinds.
@@ -130,23 +64,19 @@ impl Faults {
         };
         begun.into_iter().filter(is_expected).collect()
     }
-
-    pub(crate) fn stop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        for thread in self.threads.drain(..) {
-            thread.join().expect("no fault panics");
-        }
-    }
 }
 
-/// The name of the finding, and its subject.
 fn name_of(line: &Value) -> (String, String) {
     let text = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
     (text("finding"), text("subject"))
 }
 
 /// Reads findings that begin until all that are expected have begun.
-pub(crate) fn await_all(tcplife: &mut Running, faults: &Faults, within: Duration) -> Vec<Value> {
+pub(crate) fn await_all(
+    tcplife: &mut Running,
+    faults: &ExpectedFaults,
+    within: Duration,
+) -> Vec<Value> {
     let started = Instant::now();
     let mut begun: Vec<Value> = Vec::new();
     let is_among = |begun: &[Value], finding: &str, subject: &str| {
@@ -209,11 +139,11 @@ fn findings_on_loopback_are_reported_and_end() {
     if !kernel_or_skip() {
         return;
     }
-    let configured = Configured::new("loopback");
+    let configured = Configured::new();
     let probe = listen(V4);
     let flags = ["--findings", "--config", configured.path()];
     let mut tcplife = Running::json(&flags, &probe);
-    let mut faults = Faults::default();
+    let mut faults = ExpectedFaults::default();
 
     let gone = address(&listen(V4));
     faults.expect("refusing", gone.to_string());
@@ -272,16 +202,16 @@ fn findings_on_loopback_are_reported_and_end() {
         .collect();
 
     // a listener that accepts nothing, and one whose queue is full
-    let idle = listener_of(50);
+    let idle = listener_of(50, V4);
     faults.expect("accept-queue-ageing", address(&idle).to_string());
     let waiting = TcpStream::connect(address(&idle)).expect("a connection");
-    let small = listener_of(2);
+    let small = listener_of(2, V4);
     faults.expect("accept-queue-full", address(&small).to_string());
     let to = address(&small);
     let crowd: Vec<OwnedFd> = (0..6).map(|_| begin(to)).collect();
 
     // a server that is restarted while clients wait
-    let restarted = listener_of(50);
+    let restarted = listener_of(50, V4);
     faults.expect("never-accepted", format!(":{}", port(&restarted)));
     let clients: Vec<OwnedFd> = (0..4).map(|_| begin(address(&restarted))).collect();
     std::thread::sleep(Duration::from_millis(100));
@@ -327,35 +257,6 @@ fn findings_on_loopback_are_reported_and_end() {
     assert_eq!(tcplife.interrupt().status.code(), Some(1));
 }
 
-/// A network namespace with peers that do not answer, and rules that drop packets.
-fn broken_network() -> Netns {
-    let netns = Netns::new();
-    netns.ip("addr add 10.0.0.9/32 dev lo");
-    netns.ip("link add near type veth peer name far");
-    netns.ip("addr add 10.1.0.1/24 dev near");
-    netns.ip("link set near up");
-    netns.ip("link set far up");
-    netns.ip("neigh add 10.1.0.5 lladdr 02:00:00:00:00:05 dev near");
-    nft(&netns, "add table ip t");
-    nft(
-        &netns,
-        "add chain ip t out { type filter hook output priority 0; }",
-    );
-    nft(
-        &netns,
-        "add chain ip t in { type filter hook input priority 0; }",
-    );
-    netns
-}
-
-fn nft(netns: &Netns, rule: &str) {
-    let rule = rule.to_owned();
-    netns.run(move || {
-        let status = Command::new("nft").arg(&rule).status();
-        assert!(status.expect("nft").success(), "nft {rule}");
-    });
-}
-
 #[test]
 fn findings_of_a_broken_network_are_reported_and_end() {
     if !kernel_or_skip()
@@ -364,15 +265,15 @@ fn findings_of_a_broken_network_are_reported_and_end() {
     {
         return;
     }
-    let configured = Configured::new("network");
-    let netns = broken_network();
+    let configured = Configured::new();
+    let netns = broken_network(&[]);
     let probe = listen(V4);
     let flags = ["--findings", "--config", configured.path()];
     let mut tcplife = Running::json(&flags, &probe);
     // another one that captures only some of the sessions
     let only = format!("{},7005", port(&probe));
     let mut limited = Running::json(&[&flags[..], &["-L", &only]].concat(), &probe);
-    let mut faults = Faults::default();
+    let mut faults = ExpectedFaults::default();
     let addr = |text: &str| -> SocketAddr { text.parse().expect("an address") };
 
     // whoever has this address does not answer
@@ -426,21 +327,8 @@ fn findings_of_a_broken_network_are_reported_and_end() {
     }
 
     // clients whose handshakes never complete
-    let flooded = {
-        let at = addr("10.0.0.9:7005");
-        netns.run(move || {
-            let socket = socket_with(
-                AddressFamily::INET,
-                SocketType::STREAM,
-                SocketFlags::CLOEXEC,
-                None,
-            );
-            let socket = socket.expect("a socket");
-            bind(&socket, &at).expect("a port");
-            listen_on(&socket, 8).expect("a listener");
-            socket
-        })
-    };
+    let at = addr("10.0.0.9:7005");
+    let flooded = netns.run(move || listener_of(8, at));
     nft(&netns, "add rule ip t in tcp sport 7005 drop");
     faults.expect("half-open", "10.0.0.9:7005");
     let flood: Vec<OwnedFd> = netns.run(move || {
@@ -459,7 +347,7 @@ fn findings_of_a_broken_network_are_reported_and_end() {
     let many: Vec<OwnedFd> = netns.run(move || (0..12).map(|_| begin(address(&few))).collect());
 
     let begun = await_all(&mut tcplife, &faults, REPORTED);
-    let mut of_port = Faults::default();
+    let mut of_port = ExpectedFaults::default();
     of_port.expect("half-open", "10.0.0.9:7005");
     let of_port = await_all(&mut limited, &of_port, REPORTED);
     drop(limited);
@@ -494,38 +382,25 @@ fn slow_answers_are_reported_at_both_ends_and_end() {
     if !kernel_or_skip() {
         return;
     }
-    let configured = Configured::new("slow");
+    let configured = Configured::new();
     let probe = listen(V4);
     let flags = ["--findings", "--config", configured.path()];
     let mut tcplife = Running::json(&flags, &probe);
     let server = listen(V4);
     let to = address(&server);
     let is_slow = Arc::new(AtomicBool::new(false));
-    let mut faults = Faults::default();
+    let mut faults = ExpectedFaults::default();
     faults.expect("slow-peer", to.to_string());
     faults.expect("slow-us", format!(":{}", to.port()));
     for _ in 0..2 {
-        let Pair {
-            mut client,
-            mut server,
-        } = Pair::open(&server, V4);
         let slow = Arc::clone(&is_slow);
-        std::thread::spawn(move || {
-            let mut question = [0];
-            while matches!(server.read(&mut question), Ok(1)) {
-                let delay = if slow.load(Ordering::Relaxed) { 400 } else { 5 };
-                std::thread::sleep(Duration::from_millis(delay));
-                if server.write_all(b"a").is_err() {
-                    break;
-                }
-            }
-        });
-        faults.every(Duration::from_millis(50), move || {
-            let asked = client.write_all(b"q");
-            let answered = asked.and_then(|()| client.read_exact(&mut [0]));
-            answered.expect("an answer");
-        });
+        let takes = move || match slow.load(Ordering::Relaxed) {
+            true => Duration::from_millis(400),
+            false => Duration::from_millis(5),
+        };
+        faults.ask(&server, takes, Duration::from_millis(50));
     }
+    faults.keep(server);
     // what is usual is known after eight seconds with answers
     let early = tcplife.lines_within(Duration::from_secs(11));
     let is_ours = |line: &String| {
@@ -544,55 +419,25 @@ fn slow_answers_are_reported_at_both_ends_and_end() {
     assert_eq!(tcplife.interrupt().status.code(), Some(1));
 }
 
-/// Answers each question of this client after a delay, in a thread.
-fn answer_after(mut server: TcpStream, delay: Duration) {
-    std::thread::spawn(move || {
-        let mut question = [0];
-        while matches!(server.read(&mut question), Ok(1)) {
-            std::thread::sleep(delay);
-            if server.write_all(b"a").is_err() {
-                break;
-            }
-        }
-    });
-}
-
 #[test]
 fn service_that_is_slow_from_its_first_answer_is_reported_and_a_poll_is_not() {
     if !kernel_or_skip() {
         return;
     }
-    let configured = Configured::new("always-slow");
+    let configured = Configured::new();
     let probe = listen(V4);
     let flags = ["--findings", "--config", configured.path()];
     let mut tcplife = Running::json(&flags, &probe);
-    let mut faults = Faults::default();
+    let mut faults = ExpectedFaults::default();
     let (slow, polled) = (listen(V4), listen(V4));
     faults.expect("always-slow-peer", address(&slow).to_string());
     faults.expect("always-slow-us", format!(":{}", port(&slow)));
-    let ask = |faults: &mut Faults, listener: &TcpListener, answers: Duration, pause: Duration| {
-        let Pair { mut client, server } = Pair::open(listener, V4);
-        answer_after(server, answers);
-        faults.every(pause, move || {
-            let asked = client.write_all(b"q");
-            let answered = asked.and_then(|()| client.read_exact(&mut [0]));
-            answered.expect("an answer");
-        });
-    };
     for _ in 0..4 {
-        ask(
-            &mut faults,
-            &slow,
-            Duration::from_millis(1200),
-            Duration::from_millis(150),
-        );
+        let answers = || Duration::from_millis(1200);
+        faults.ask(&slow, answers, Duration::from_millis(150));
         // it asks again at once, and always waits for the time limit
-        ask(
-            &mut faults,
-            &polled,
-            Duration::from_millis(1500),
-            Duration::ZERO,
-        );
+        let limit = || Duration::from_millis(1500);
+        faults.ask(&polled, limit, Duration::ZERO);
     }
     let begun = await_all(&mut tcplife, &faults, REPORTED);
     let line = found(&begun, "always-slow-us");
@@ -638,7 +483,7 @@ fn findings_of_a_short_run_say_what_it_could_not_judge() {
     );
     assert!(last.ends_with("; `--duration 37s` judges all"), "{last}");
     // thresholds that need less waiting
-    let configured = Configured::new("short");
+    let configured = Configured::new();
     let quick = [
         "--config",
         configured.path(),
@@ -658,7 +503,7 @@ fn healthy_traffic_has_no_finding() {
     if !kernel_or_skip() {
         return;
     }
-    let configured = Configured::new("healthy");
+    let configured = Configured::new();
     let stop = Arc::new(AtomicBool::new(false));
     // short sessions, a stream, questions and answers, and idle sessions, all in a namespace of their own
     let netns = Netns::new();

@@ -13,11 +13,12 @@ use serde_json::Value;
 use tcplife::testing::model::FINDINGS;
 
 use crate::bound_sockets::listen_for_flag;
+use crate::common::faults::{Configured, Faults};
 use crate::common::link::{self, ENDED, Quality};
 use crate::common::netns::Netns;
 use crate::common::requirements::{kernel_or_skip, tool_or_skip};
 use crate::common::running::Running;
-use crate::findings::{Configured, Faults, REPORTED, await_all, await_ends, found, us};
+use crate::findings::{ExpectedFaults, REPORTED, await_all, await_ends, found, us};
 use crate::missed::overflow;
 use crate::puppet::Puppet;
 
@@ -121,7 +122,7 @@ fn findings_of_bad_links_and_low_limits_are_reported_and_end() {
     }
     // beside the others: its end takes longest
     let missed = std::thread::spawn(sessions_missed_are_reported_and_end);
-    let configured = Configured::new("links");
+    let configured = Configured::new();
     // tcplife is in the namespace with few ports: it knows the range of its own alone
     let few = Netns::new();
     let (probe, port_of_few) = few.run(|| {
@@ -133,7 +134,7 @@ fn findings_of_bad_links_and_low_limits_are_reported_and_end() {
     });
     let config = configured.path().to_owned();
     let mut tcplife = few.run(move || Running::json(&["--findings", "--config", &config], &probe));
-    let mut faults = Faults::default();
+    let mut faults = ExpectedFaults::default();
 
     let rejecting = Link::new(
         0,
@@ -268,7 +269,7 @@ fn sessions_missed_are_reported_and_end() {
     let (listener, only) = listen_for_flag();
     let flags = ["--findings", "-L", &only, "--ring-size", "4096"];
     let mut tcplife = Running::json(&flags, &listener);
-    let mut faults = Faults::default();
+    let mut faults = ExpectedFaults::default();
     faults.expect("missed", "this host");
     overflow(&tcplife, &listener);
     let begun = await_all(&mut tcplife, &faults, REPORTED);

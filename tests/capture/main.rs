@@ -9,6 +9,7 @@
 mod common {
     pub(crate) mod cgroups;
     pub(crate) mod confined;
+    pub(crate) mod faults;
     pub(crate) mod inject;
     pub(crate) mod link;
     pub(crate) mod loopback;

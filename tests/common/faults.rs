@@ -1,7 +1,7 @@
 //! Faults on real sockets, which last until they are dropped.
 
 use std::any::Any;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::process::Command;
@@ -11,8 +11,34 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with};
+use tempfile::NamedTempFile;
 
+use super::loopback::Pair;
+use super::loopback::V4;
 use super::netns::Netns;
+
+/// A configuration with thresholds that need less waiting and fewer sessions, as a file.
+pub(crate) struct Configured(NamedTempFile);
+
+impl Configured {
+    pub(crate) fn new() -> Configured {
+        const THRESHOLDS: &str = "[findings]
+close-wait = 5
+close-wait-age = 1
+fin-wait = 5
+fin-wait-age = 1
+unread = 1
+peer-window = 1
+";
+        let file = NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), THRESHOLDS).expect("a configuration");
+        Configured(file)
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        self.0.path().to_str().expect("UTF-8")
+    }
+}
 
 /// A fault's sockets and threads.
 #[derive(Default)]
@@ -38,6 +64,40 @@ impl Faults {
     pub(crate) fn keep(&mut self, sockets: impl Any) {
         self.kept.push(Box::new(sockets));
     }
+
+    /// A client that asks a server of its own, whose answers take this long, and pauses after each.
+    pub(crate) fn ask(
+        &mut self,
+        listener: &TcpListener,
+        takes: impl Fn() -> Duration + Send + 'static,
+        pause: Duration,
+    ) {
+        let Pair {
+            mut client,
+            mut server,
+        } = Pair::open(listener, V4);
+        std::thread::spawn(move || {
+            while matches!(server.read(&mut [0]), Ok(1)) {
+                std::thread::sleep(takes());
+                if server.write_all(b"a").is_err() {
+                    break;
+                }
+            }
+        });
+        self.every(pause, move || {
+            let asked = client.write_all(b"q");
+            let answered = asked.and_then(|()| client.read_exact(&mut [0]));
+            answered.expect("an answer");
+        });
+    }
+
+    /// Ends what is done again and again.
+    pub(crate) fn stop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            thread.join().expect("no fault panics");
+        }
+    }
 }
 
 impl Drop for Faults {
@@ -47,6 +107,10 @@ impl Drop for Faults {
             let _ = thread.join();
         }
     }
+}
+
+pub(crate) fn address(listener: &TcpListener) -> SocketAddr {
+    listener.local_addr().expect("it is bound")
 }
 
 /// Begins to connect, and does not wait for an answer.
@@ -82,4 +146,22 @@ pub(crate) fn nft(netns: &Netns, command: &str) {
         let status = Command::new("nft").arg(&command).status();
         assert!(status.expect("nft").success(), "nft {command}");
     });
+}
+
+/// A network namespace with peers that do not answer, and a table of rules that drop packets.
+pub(crate) fn broken_network(rules: &[&str]) -> Netns {
+    let netns = Netns::new();
+    netns.ip("addr add 10.0.0.9/32 dev lo");
+    netns.ip("link add near type veth peer name far");
+    netns.ip("addr add 10.1.0.1/24 dev near");
+    netns.ip("link set near up");
+    netns.ip("link set far up");
+    netns.ip("neigh add 10.1.0.5 lladdr 02:00:00:00:00:05 dev near");
+    let table = [
+        "add table ip t",
+        "add chain ip t out { type filter hook output priority 0; }",
+        "add chain ip t in { type filter hook input priority 0; }",
+    ];
+    table.iter().chain(rules).for_each(|rule| nft(&netns, rule));
+    netns
 }

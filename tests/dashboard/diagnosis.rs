@@ -12,22 +12,14 @@ use rustix::net::sockopt::{
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, setrlimit};
 use tcplife::testing::model::{FINDINGS, Proof};
 
-use crate::common::faults::{Faults, begin, fill, listener_of, nft};
+use crate::common::faults::{
+    Configured, Faults, address, begin, broken_network, fill, listener_of, nft,
+};
 use crate::common::loopback::{Pair, V4, listen, port, session};
 use crate::common::netns::Netns;
 use crate::common::pty;
 use crate::common::requirements::{kernel_or_skip, tool_or_skip};
 use crate::harness::{Seen, brisk};
-
-/// Thresholds that need less waiting and fewer sessions.
-const THRESHOLDS: &str = "[findings]
-close-wait = 5
-close-wait-age = 1
-fin-wait = 5
-fin-wait-age = 1
-unread = 1
-peer-window = 1
-";
 
 /// Time in which a finding is to be on the screen, on a busy machine.
 const REPORTED: Duration = Duration::from_secs(30);
@@ -75,13 +67,6 @@ struct Provoked {
     sentence: String,
     /// A port, address or pid in the lines that prove it.
     proof: String,
-}
-
-/// The configuration with [`THRESHOLDS`], as a file.
-fn thresholds() -> tempfile::NamedTempFile {
-    let file = tempfile::NamedTempFile::new().expect("a file");
-    std::fs::write(file.path(), THRESHOLDS).expect("a configuration");
-    file
 }
 
 impl Seen {
@@ -198,10 +183,6 @@ impl Drop for Culprit {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn address(listener: &TcpListener) -> SocketAddr {
-    listener.local_addr().expect("it is bound")
 }
 
 /// The names of the findings, in the order in which they are proven.
@@ -337,25 +318,8 @@ fn serve(faults: &mut Faults, takes: impl Fn() -> Duration + Clone + Send + 'sta
     let server = listen(V4);
     let to = address(&server);
     for _ in 0..2 {
-        let takes = takes.clone();
-        let Pair {
-            mut client,
-            mut server,
-        } = Pair::open(&server, V4);
-        std::thread::spawn(move || {
-            while matches!(server.read(&mut [0]), Ok(1)) {
-                std::thread::sleep(takes());
-                if server.write_all(b"a").is_err() {
-                    break;
-                }
-            }
-        });
         // a client that asks again sooner waits for events
-        faults.every(Duration::from_millis(80), move || {
-            let asked = client.write_all(b"q");
-            let answered = asked.and_then(|()| client.read_exact(&mut [0]));
-            answered.expect("an answer");
-        });
+        faults.ask(&server, takes.clone(), Duration::from_millis(80));
     }
     faults.keep(server);
     to
@@ -366,8 +330,8 @@ fn keys_lead_to_the_proof_of_findings_on_loopback() {
     if !kernel_or_skip() {
         return;
     }
-    let configuration = thresholds();
-    let path = configuration.path().to_str().expect("UTF-8");
+    let configured = Configured::new();
+    let path = configured.path();
     let mut seen = Seen::sized(pty::command(&brisk(&["--config", path])), 40, 160);
     seen.wait_for("the dashboard", |s| s.shows("open "));
     let mut culprit = Culprit::start("loopback");
@@ -397,31 +361,6 @@ fn use_up_descriptors(faults: &mut Faults) -> Vec<Provoked> {
         sentence: format!("{pid} is near its limit"),
         proof: pid.to_string(),
     }]
-}
-
-/// A network namespace with peers that do not answer, and rules that drop packets.
-fn broken_network() -> Netns {
-    let netns = Netns::new();
-    netns.ip("addr add 10.0.0.9/32 dev lo");
-    netns.ip("link add near type veth peer name far");
-    netns.ip("addr add 10.1.0.1/24 dev near");
-    netns.ip("link set near up");
-    netns.ip("link set far up");
-    netns.ip("neigh add 10.1.0.5 lladdr 02:00:00:00:00:05 dev near");
-    for command in [
-        "add table ip t",
-        "add chain ip t out { type filter hook output priority 0; }",
-        "add chain ip t in { type filter hook input priority 0; }",
-        "add rule ip t out tcp dport 7002 drop",
-        "add rule ip t in tcp dport 7010 reject with icmp type host-unreachable",
-        "add rule ip t in tcp sport 7005 drop",
-        // every tenth packet with data, and every other SYN
-        "add rule ip t in tcp dport 7011 meta length > 1000 numgen inc mod 10 == 0 drop",
-        "add rule ip t in tcp dport 7012 tcp flags & (syn | ack) == syn numgen inc mod 2 == 0 drop",
-    ] {
-        nft(&netns, command);
-    }
-    netns
 }
 
 fn addr(text: &str) -> SocketAddr {
@@ -592,9 +531,16 @@ fn keys_lead_to_the_proof_of_findings_of_a_network() {
     {
         return;
     }
-    let configuration = thresholds();
-    let path = configuration.path().to_str().expect("UTF-8").to_owned();
-    let netns = Arc::new(broken_network());
+    let configured = Configured::new();
+    let path = configured.path().to_owned();
+    let netns = Arc::new(broken_network(&[
+        "add rule ip t out tcp dport 7002 drop",
+        "add rule ip t in tcp dport 7010 reject with icmp type host-unreachable",
+        "add rule ip t in tcp sport 7005 drop",
+        // every tenth packet with data, and every other SYN
+        "add rule ip t in tcp dport 7011 meta length > 1000 numgen inc mod 10 == 0 drop",
+        "add rule ip t in tcp dport 7012 tcp flags & (syn | ack) == syn numgen inc mod 2 == 0 drop",
+    ]));
     // its own range, so that the other faults leave the ports of the last one alone
     let few = Arc::new(Netns::new());
     few.ip("addr add 10.0.0.9/32 dev lo");
@@ -619,6 +565,7 @@ fn keys_lead_to_the_proof_of_findings_of_a_network() {
     }
     seen.press("\x03");
     seen.ends("^C", 0);
+    faults.stop();
 }
 
 #[test]
