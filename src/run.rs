@@ -443,9 +443,9 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
             Box::new(if cli.open { text.with_states() } else { text })
         }
     };
+    let open = rounds.map(|rounds| OpenEvents::every(rounds.snapshots));
     if cli.findings {
         let (batches, sink) = (collector.batches(), sink.as_mut());
-        let open = rounds.map(|rounds| OpenEvents::every(rounds.snapshots));
         let sessions = findings::Sessions {
             is_self: &is_self,
             open,
@@ -454,12 +454,12 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
         collector.join()?;
         return Ok(status(verdict));
     }
-    let run = match () {
-        () if cli.open => output::run_open,
-        () if rounds.is_some() => output::run_with_open,
-        () => output::run,
+    let (batches, sink) = (collector.batches(), sink.as_mut());
+    let written = match cli.open {
+        true => output::run_open(batches, &stop, sink, &end, limits),
+        false => output::run(batches, &stop, sink, &end, limits, open),
     };
-    run(collector.batches(), &stop, sink.as_mut(), &end, limits).context(NOT_WRITTEN)?;
+    written.context(NOT_WRITTEN)?;
     collector.join().map(|()| 0)
 }
 

@@ -187,8 +187,9 @@ impl Limits {
     }
 }
 
-/// Writes the sessions of all batches until the end of the run, `count` rows, or until the reader of stdout is gone. A
-/// reader that takes nothing does not delay the end: see [`DeadlineWriter`](stdout::DeadlineWriter).
+/// Writes the sessions of all batches until the end of the run, `count` rows, or until the reader of stdout is gone; with
+/// `open`, the events of open sessions after each snapshot, too. A reader that takes nothing does not delay the end: see
+/// [`DeadlineWriter`](stdout::DeadlineWriter).
 ///
 /// # Errors
 /// If writing fails, with [`io::ErrorKind::BrokenPipe`] if the reader is gone.
@@ -198,43 +199,24 @@ pub fn run(
     sink: &mut dyn Sink,
     end: &End,
     limits: Limits,
+    mut open: Option<OpenEvents>,
 ) -> anyhow::Result<()> {
     let mut summary = Summary::new(&limits);
-    sink.begin()?;
-    sink.flush()?;
-    follow(batches, request_stop, end, |batch| {
-        summary.missed = batch.missed;
-        write_closed(sink, &batch, &limits, &mut summary, None)?;
-        sink.flush()?;
-        Ok(limits.after(&summary))
-    })?;
-    conclude(sink, end, summary)
-}
-
-/// Like [`run`], and writes the events of open sessions after each snapshot.
-///
-/// # Errors
-/// Like [`run`].
-pub fn run_with_open(
-    batches: &Receiver<Batch>,
-    request_stop: &dyn Fn(),
-    sink: &mut dyn Sink,
-    end: &End,
-    limits: Limits,
-) -> anyhow::Result<()> {
-    let mut summary = Summary::new(&limits);
-    let mut open = OpenEvents::every(1);
     // closed sessions are taken as they come
     let mut store = Store::new(0);
     sink.begin()?;
     sink.flush()?;
     follow(batches, request_stop, end, |batch| {
-        write_closed(sink, &batch, &limits, &mut summary, Some(&mut open))?;
-        let taken = Taken::from(&batch);
-        store.ingest(batch, |event| open.note(&event));
-        summary.missed = store.totals().missed;
-        if limits.after(&summary).is_continue() {
-            open.write(sink, &store, &limits.filter, taken)?;
+        write_closed(sink, &batch, &limits, &mut summary, open.as_mut())?;
+        if let Some(open) = &mut open {
+            let taken = Taken::from(&batch);
+            store.ingest(batch, |event| open.note(&event));
+            summary.missed = store.totals().missed;
+            if limits.after(&summary).is_continue() {
+                open.write(sink, &store, &limits.filter, taken)?;
+            }
+        } else {
+            summary.missed = batch.missed;
         }
         sink.flush()?;
         Ok(limits.after(&summary))

@@ -228,7 +228,7 @@ mod tests {
     use crate::model::session::{Age, Reason, State};
     use crate::output::json::Json;
     use crate::output::stdout::End;
-    use crate::output::{Limits, run_with_open};
+    use crate::output::{Limits, run};
     use crate::testing::sample::closed_session;
     use crate::text::units::S;
 
@@ -294,7 +294,8 @@ mod tests {
         };
         let mut out = Vec::new();
         let end = End::new(Some(Duration::from_secs(60))).expect("signals");
-        run_with_open(&rx, &|| (), &mut Json::new(&mut out), &end, limits).expect("memory");
+        let events = Some(OpenEvents::every(1));
+        run(&rx, &|| (), &mut Json::new(&mut out), &end, limits, events).expect("memory");
         let text = String::from_utf8(out).expect("UTF-8");
         let parse = |line: &str| serde_json::from_str(line).expect("JSON");
         text.lines().map(parse).collect()
