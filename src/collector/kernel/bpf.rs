@@ -370,8 +370,8 @@ impl Rounds<'_> {
     }
 
     /// Hands over closed sessions, in one or more batches, and the open ones in the ring to their snapshot. If this is the
-    /// `last` time and no snapshot `follows`, there is a batch in any case. Returns whether any session had closed, and
-    /// whether the receiver wants more.
+    /// `last` time and no snapshot `follows`, there is a batch in any case. Returns two flags: any session had closed, and
+    /// the receiver wants more.
     fn drain(
         &mut self,
         last: bool,

@@ -258,8 +258,8 @@ impl DeltaTracker {
     }
 
     /// Returns the sessions that are gone. One is gone if two snapshots in a row did not contain it, the second of them
-    /// unbroken: an iterator that goes on after a break may skip a session while others disappear, and the record of one
-    /// that is just closing may be on its way.
+    /// unbroken: an iterator that goes on after a break may skip a session while others disappear, and a session may be
+    /// closing, with its record not drained yet.
     fn compare(
         &mut self,
         mut cells: Cells,

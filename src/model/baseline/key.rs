@@ -76,7 +76,7 @@ pub const KEYS: usize = 4;
 pub const GROUPS: [GroupBy; KEYS - 1] = [GroupBy::Peer, GroupBy::Program, GroupBy::Port];
 
 /// Returns the keys that a session counts for: its link, peer, program and port. An address of this host is no peer:
-/// what connects to it has nothing in common.
+/// the programs that connect to it have nothing else in common.
 pub fn keys(session: &Session) -> [Option<BaselineKey>; KEYS] {
     let [peer, program, port] = GROUPS.map(|by| BaselineKey::Group(by.key(session)));
     [
