@@ -3,8 +3,62 @@
 use std::env;
 use std::ffi::OsStr;
 use std::path::PathBuf;
+use std::process::Command;
+
+/// Runs a command and returns its output, if it succeeds.
+fn output_of(command: &str, args: &[&str]) -> Option<String> {
+    let output = Command::new(command).args(args).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| text.trim().to_owned())
+}
+
+/// Passes facts about the source to the program: the date, and for a release the commit.
+fn tell_the_source() {
+    for name in ["SOURCE_DATE_EPOCH", "TCPLIFE_COMMIT"] {
+        println!("cargo:rerun-if-env-changed={name}");
+    }
+    let epoch = env::var("SOURCE_DATE_EPOCH").ok();
+    let date = match &epoch {
+        Some(epoch) => output_of("date", &["-u", "-d", &format!("@{epoch}"), "+%Y-%m-%d"]),
+        None => output_of("git", &["log", "-1", "--format=%cs"]),
+    };
+    println!("cargo:rustc-env=TCPLIFE_DATE={}", date.unwrap_or_default());
+    // other builds are made from what has not been committed, and again and again
+    let is_release = env::var("PROFILE").is_ok_and(|profile| profile == "release");
+    let commit = match env::var("TCPLIFE_COMMIT") {
+        Ok(commit) => Some(commit),
+        Err(_) if is_release => {
+            if let Some(log) = output_of("git", &["rev-parse", "--git-path", "logs/HEAD"]) {
+                println!("cargo:rerun-if-changed={log}");
+            }
+            output_of(
+                "git",
+                &[
+                    "describe",
+                    "--always",
+                    "--dirty",
+                    "--abbrev=40",
+                    "--exclude=*",
+                ],
+            )
+        }
+        Err(_) => None,
+    };
+    let commit = commit.filter(|commit| !commit.is_empty());
+    let commit = commit.unwrap_or_else(|| "not recorded".to_owned());
+    println!("cargo:rustc-env=TCPLIFE_COMMIT={commit}");
+    let features = env::var("CARGO_CFG_TARGET_FEATURE").unwrap_or_default();
+    let linked = match features.split(',').any(|feature| feature == "crt-static") {
+        true => "static, with libbpf, libelf and zlib",
+        false => "dynamic, with libbpf",
+    };
+    println!("cargo:rustc-env=TCPLIFE_LINKED={linked}");
+    let target = env::var("TARGET").unwrap_or_default();
+    println!("cargo:rustc-env=TCPLIFE_TARGET={target}");
+}
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tell_the_source();
     let out = PathBuf::from(env::var("OUT_DIR")?).join("tcplife.skel.rs");
     libbpf_cargo::SkeletonBuilder::new()
         .source("src/bpf/tcplife.bpf.c")

@@ -37,6 +37,10 @@ test   ss            iproute2            iproute                iproute2        
 test   tc|/usr/sbin/tc|/sbin/tc iproute2 iproute-tc             iproute2           iproute2            iproute2
 test   iptables|/usr/sbin/iptables|/sbin/iptables iptables iptables-nft iptables       iptables            iptables
 test   setcap|/usr/sbin/setcap|/sbin/setcap libcap2-bin libcap libcap              libcap-progs        libcap-utils
+test   zsh           zsh                 zsh                    zsh                zsh                zsh
+test   fish          fish                fish                   fish               fish               fish
+test   mandoc        mandoc              mandoc                 mandoc             mandoc             mandoc
+test   man           man-db,groff-base   man-db,groff-base      man-db             man,groff          man-db,groff
 test   setpriv       util-linux          util-linux             util-linux         util-linux          util-linux
 test   unshare       util-linux          util-linux             util-linux         util-linux          util-linux
 test   python3       python3             python3                python             python3             python3

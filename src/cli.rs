@@ -1,5 +1,7 @@
 //! The command line: flags, their checks, and usage errors.
 
+pub mod complete;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,6 +9,7 @@ use clap::builder::styling::Styles;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{ArgGroup, Parser, ValueEnum};
+use clap_complete::engine::ArgValueCompleter;
 
 use crate::filter::Filter;
 use crate::host::broker::{Broker, Place};
@@ -21,6 +24,19 @@ use crate::text::units::{SIZES, scaled};
 use crate::ui::config::{ColumnList, Config};
 use crate::ui::theme;
 use crate::ui::theme::NamedTheme;
+
+/// Text of `--version`: facts of the build.
+const FACTS: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\ncommit: ",
+    env!("TCPLIFE_COMMIT"),
+    "\ndate: ",
+    env!("TCPLIFE_DATE"),
+    "\ntarget: ",
+    env!("TCPLIFE_TARGET"),
+    "\nlinked: ",
+    env!("TCPLIFE_LINKED"),
+);
 
 /// Text of `--help` after the flags.
 const EXAMPLES: &str = "\
@@ -39,7 +55,7 @@ Examples:
 
 /// Show every TCP session of this host: owner, peer, bytes, duration, quality, and why it closed.
 #[derive(Debug, Parser)]
-#[command(name = "tcplife", version, after_help = EXAMPLES, styles = Styles::plain(), max_term_width = 100)]
+#[command(name = "tcplife", version, long_version = FACTS, after_help = EXAMPLES, styles = Styles::plain(), max_term_width = 100)]
 // values that begin with a dash are allowed where they are checked: the error is about the value then
 #[command(args_override_self = true)] // so that an alias can be given more flags
 #[command(group(ArgGroup::new("family").args(["ipv4", "ipv6"])))]
@@ -67,7 +83,7 @@ pub struct Cli {
 
     /// Show these columns in this order: a list like comm,raddr,rport,reason,rtt, in CSV and JSON with the
     /// keys of JSON, in text with the units in the headings; `help` lists all
-    #[arg(long, value_name = "LIST")]
+    #[arg(long, value_name = "LIST", add = ArgValueCompleter::new(complete::columns))]
     pub columns: Option<ColumnsFlag>,
 
     /// Print the sessions that are open now, and exit
@@ -108,7 +124,7 @@ pub struct Cli {
 
     /// Show only sessions that match, like 'port 443 and rtt > 50ms' (press ? in the dashboard for
     /// the syntax)
-    #[arg(short, long, value_name = "EXPR")]
+    #[arg(short, long, value_name = "EXPR", add = ArgValueCompleter::new(complete::filters))]
     pub filter: Option<String>,
 
     /// Set the output format [default: dashboard on a terminal, else text; --snapshots implies json; -T, -t,
@@ -167,6 +183,10 @@ pub struct Cli {
     #[arg(long)]
     pub print_config: bool,
 
+    /// Print the man page, or the completions of a shell, and exit
+    #[arg(long, value_name = "FILE", value_enum)]
+    pub generate: Option<Generate>,
+
     /// Set how much of root's rights is given up when the BPF programs are attached
     #[arg(long, value_name = "MODE", value_enum, default_value_t)]
     pub sandbox: Mode,
@@ -183,6 +203,19 @@ pub struct RingSize {
     pub bytes: u32,
     /// A notice if the size differs from the requested one.
     pub notice: Option<String>,
+}
+
+/// File that the program makes for an installation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Generate {
+    /// Man page, section 8
+    Man,
+    /// Completions for bash
+    Bash,
+    /// Completions for zsh
+    Zsh,
+    /// Completions for fish
+    Fish,
 }
 
 /// Output format.

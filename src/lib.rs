@@ -5,6 +5,7 @@
 mod cli;
 mod collector;
 mod filter;
+mod generate;
 mod host;
 mod model;
 mod output;

@@ -14,12 +14,14 @@ use crossbeam_channel::unbounded;
 use jiff::tz::TimeZone;
 use rustix::thread::CapabilitySet;
 
+use crate::cli::complete;
 use crate::cli::{Cli, Output, Stop};
 use crate::collector::kernel;
 use crate::collector::kernel::NamespaceScan;
 use crate::collector::replay;
 use crate::collector::replay::{ReplayConfig, Wants};
 use crate::filter::Filter;
+use crate::generate::generate;
 use crate::host::broker::{Broker, Place, Places};
 use crate::host::caller::Caller;
 use crate::host::containers::Namer;
@@ -57,12 +59,21 @@ use crate::ui::state::self_traffic::SelfTraffic;
 
 /// Runs the whole program and returns its exit status.
 pub fn main() -> ExitCode {
+    if let Some(words) = complete::requested(std::env::args_os()) {
+        let printed = words
+            .map_err(anyhow::Error::from)
+            .and_then(|words| print(&words));
+        return finish(printed.map(|()| 0), FAILED);
+    }
     let cli = match Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
         Err(stop) => return stopped(stop),
     };
     if cli.print_config {
         return stopped(Stop::Help(Config::default().to_toml()));
+    }
+    if let Some(what) = cli.generate {
+        return stopped(Stop::Help(generate(what)));
     }
     let output = cli.output(is_on_a_terminal());
     let filter = match cli.session_filter(output) {

@@ -17,6 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["collector", "output"],
     &["ui"],
     &["cli"],
+    &["generate"],
     &["run"],
 ];
 

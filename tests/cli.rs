@@ -9,6 +9,7 @@ mod common {
     pub(crate) mod pty;
     pub(crate) mod requirements;
 }
+mod generated;
 
 use std::fs;
 use std::path::PathBuf;
@@ -245,12 +246,18 @@ fn help_requested_prints_every_flag_to_stdout() {
 }
 
 #[test]
-fn version_requested_prints_name_and_version() {
+fn version_requested_prints_name_and_version_and_in_full_the_build() {
+    let line = concat!("tcplife ", env!("CARGO_PKG_VERSION"), "\n");
+    let run = tcplife(&["-V"]);
+    assert!(run.status.success());
+    assert_eq!(String::from_utf8_lossy(&run.stdout), line);
     let run = tcplife(&["--version"]);
     assert!(run.status.success());
+    let text = String::from_utf8_lossy(&run.stdout);
+    let facts: Vec<&str> = text.lines().filter_map(|l| l.split(": ").next()).collect();
     assert_eq!(
-        String::from_utf8_lossy(&run.stdout),
-        concat!("tcplife ", env!("CARGO_PKG_VERSION"), "\n")
+        facts,
+        [line.trim_end(), "commit", "date", "target", "linked"]
     );
 }
 

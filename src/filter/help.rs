@@ -93,9 +93,8 @@ pub const GRAMMAR: &[(&str, &str)] = &[
     ),
 ];
 
-/// Rules that no example shows.
-#[cfg(any(test, feature = "testing"))]
-const RULES: &str = "\
+/// Rules that no example shows; paragraphs are apart by an empty line.
+pub const RULES: &str = "\
 A missing value (`-` in the table) never matches a comparison, except with `!=` and `!~`: these negate `=` and `~`, so
 `reason != refused` matches open sessions too. `port` and `addr` match if either end matches; with `!=`, neither end
 may match. A word directly before an operator is always a field, and so is one before a colon: `port:443`.

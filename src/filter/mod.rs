@@ -35,7 +35,7 @@ use eval::Node;
 use expr::Expr;
 #[cfg(any(test, feature = "testing"))]
 pub use help::help_markdown;
-pub use help::{GRAMMAR, help_rows};
+pub use help::{GRAMMAR, RULES, help_rows};
 pub use nearby::readings;
 pub use parse::LONGEST;
 use parse::Mended;

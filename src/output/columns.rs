@@ -106,7 +106,7 @@ fn push_number(text: &mut String, n: u64) {
 
 impl LineColumn {
     /// Iterates over the columns that can be selected.
-    fn selectable() -> impl Iterator<Item = LineColumn> {
+    pub fn selectable() -> impl Iterator<Item = LineColumn> {
         let has_value = |f: &&Field| !matches!(f.kind, FieldKind::Either(..));
         [LineColumn::Event, LineColumn::Time]
             .into_iter()
@@ -132,7 +132,8 @@ impl LineColumn {
         }
     }
 
-    fn help(self) -> &'static str {
+    /// Returns its meaning, in one line.
+    pub fn help(self) -> &'static str {
         match self {
             LineColumn::Event => "kind of the event: close, or open",
             LineColumn::Time => "time of the event, UTC",

@@ -38,7 +38,6 @@ impl KeyBinding {
     }
 
     /// All of its keys, as the help shows them.
-    #[cfg(any(test, feature = "testing"))]
     pub fn names(&self) -> String {
         key_press::names(self.presses)
     }
