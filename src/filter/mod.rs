@@ -12,6 +12,7 @@ mod error;
 mod eval;
 mod expr;
 pub mod for_difference;
+pub mod for_failure;
 pub mod for_finding;
 pub mod for_group;
 mod foreign;

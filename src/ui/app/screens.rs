@@ -3,6 +3,8 @@
 use std::ops::ControlFlow::{Break, Continue};
 
 use crate::filter::for_difference::filter_for_difference;
+use crate::filter::for_failure::filter_for_failure;
+use crate::model::measures::MEASURES;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
@@ -11,7 +13,7 @@ use crate::ui::keys::titles::tabs;
 use crate::ui::layout;
 use crate::ui::layout::list_area;
 use crate::ui::layout::panes::Focus;
-use crate::ui::state::distributions::{Distributions, MEASURES};
+use crate::ui::state::distributions::Distributions;
 use crate::ui::state::drops::DropLine;
 use crate::ui::state::failures::Failures;
 use crate::ui::state::findings::FindingLine;
@@ -239,7 +241,7 @@ impl App {
                 None
             }
             (Screen::Failures(shown), Action::Narrow) => match shown.selected() {
-                Some(failure) => Some(failure.filter()),
+                Some(failure) => Some(filter_for_failure(&failure)),
                 None => {
                     self.notice.hint(NOT_SELECTED.into());
                     None

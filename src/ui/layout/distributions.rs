@@ -3,9 +3,10 @@
 use ratatui::layout::Rect;
 
 use crate::model::histogram::{Bucket, Histogram, Level};
+use crate::model::measures::MEASURE_COUNT;
 
 /// Number of the chart of the host, after the histograms.
-pub const HOST: usize = 6;
+pub const HOST: usize = MEASURE_COUNT;
 
 /// Area of each histogram and of the chart of the host: that on top of the histograms, in three columns or in three
 /// rows, as far as there is room. Where there is none, and if the chart of the host is selected, only the selected one.

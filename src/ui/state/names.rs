@@ -12,11 +12,11 @@ use unicode_width::UnicodeWidthStr;
 use crate::host::resolver::Answer;
 use crate::host::services::Services;
 use crate::model::aggregate::GroupKey;
+use crate::model::failures::Failure;
 use crate::model::fields;
 use crate::model::fields::{Field, FieldKind, Value};
 use crate::model::interface::{Interface, ZonedAddr};
 use crate::model::session::Session;
-use crate::ui::state::failures::Failure;
 
 /// Maximum number of addresses remembered.
 const MOST: usize = 10_000;

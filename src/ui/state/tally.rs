@@ -3,6 +3,7 @@
 //! Each session is counted once: open ones again at each snapshot, closed ones by store events and one chunk at a
 //! time; evicted ones are subtracted.
 
+use crate::model::count::Count;
 use crate::model::local_pairs::comes_first;
 use crate::model::session::Session;
 use crate::model::store::{Backfill, SessionRef, Slot, Store, StoreEvent};
@@ -10,21 +11,6 @@ use crate::ui::state::view_filter::ViewFilter;
 
 /// Sessions counted in one step: a few milliseconds.
 const CHUNK: u64 = 1 << 12;
-
-/// Figures that sessions can be added to and removed from.
-pub trait Count {
-    /// True if the figures count such a session.
-    fn concerns(_session: &Session) -> bool {
-        true
-    }
-    fn add(&mut self, session: &Session);
-    /// Removes a session, which is the same as when it was added.
-    fn remove(&mut self, session: &Session);
-    /// Removes a session that does not count any more, because the other end of its connection stands for both.
-    fn retract(&mut self, session: &Session) {
-        self.remove(session);
-    }
-}
 
 /// Figures of the open and of the closed sessions, and how far counting has come.
 #[derive(Debug)]
@@ -207,10 +193,10 @@ mod tests {
     use super::*;
     use crate::filter::Filter;
     use crate::model::batch::Batch;
+    use crate::model::failures::Failed;
+    use crate::model::measures::Spread;
     use crate::model::session::{Reason, State};
     use crate::testing::sample::closed_session as sample;
-    use crate::ui::state::distributions::Spread;
-    use crate::ui::state::failures::Failed;
 
     fn session(cookie: u64, open: bool) -> Session {
         Session {

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::model::fields;
+use crate::model::measures::MEASURES;
 use crate::ui::action::{Action, Mode};
-use crate::ui::state::distributions::MEASURES;
 use crate::ui::state::screens::Screen;
 use crate::ui::tests::press_and_settle;
 
@@ -220,7 +220,7 @@ fn failures_are_counted_by_kind_and_enter_filters_to_one() {
         let Some(Screen::Failures(shown)) = app.layers.screen() else {
             panic!("no failures");
         };
-        let of = |f: crate::ui::state::failures::Failure| {
+        let of = |f: crate::model::failures::Failure| {
             format!("{} {}", f.reason.word(), f.destination(None))
         };
         shown

@@ -8,12 +8,13 @@ use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
 use crate::model::histogram::{Histogram, Level};
+use crate::model::measures::MEASURES;
 use crate::model::store::Store;
 use crate::model::{fields, histogram};
 use crate::ui::app::App;
 use crate::ui::layout::charts::bars;
 use crate::ui::layout::distributions::{HOST, areas, buckets};
-use crate::ui::state::distributions::{Distributions, MEASURES};
+use crate::ui::state::distributions::Distributions;
 use crate::ui::theme::Theme;
 use crate::ui::view::host_chart;
 

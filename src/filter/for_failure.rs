@@ -1,0 +1,69 @@
+//! Filters that select the sessions of a kind of failure.
+
+use crate::filter::for_group::{filter_for_group, filter_for_peer};
+use crate::model::failures::Failure;
+
+/// Returns the filter that matches exactly these failures.
+pub fn filter_for_failure(failure: &Failure) -> String {
+    let to = match failure.addr {
+        Some(addr) => format!("{} and rport {}", filter_for_peer(addr), failure.port),
+        None => format!("lport {}", failure.port),
+    };
+    format!(
+        "reason {} and direction {} and {to} and {}",
+        failure.reason.name(),
+        failure.direction.name(),
+        filter_for_group(&failure.program)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::Filter;
+    use crate::model::session::{Comm, Direction, Evidence, Reason, Session};
+    use crate::testing::sample::closed_session as sample;
+    use crate::text::units::S;
+
+    fn failed(reason: Reason, direction: Direction, comm: &str, end_s: u64) -> Session {
+        Session {
+            reason,
+            direction,
+            comm: Comm::from(comm),
+            owner: if comm.is_empty() {
+                Evidence::None
+            } else {
+                Evidence::Connect
+            },
+            end_ns: end_s * S,
+            ..sample()
+        }
+    }
+
+    #[test]
+    fn filter_of_failure_matches_exactly_its_sessions() {
+        let mut sessions = Vec::new();
+        for reason in [Reason::Refused, Reason::LocalReset, Reason::LocalFin] {
+            for direction in [Direction::In, Direction::Out, Direction::Unknown] {
+                for comm in ["", "a b", "and"] {
+                    sessions.push(failed(reason, direction, comm, 2));
+                }
+            }
+        }
+        for one in &sessions {
+            let Some(failure) = Failure::of(one) else {
+                assert_eq!(one.reason, Reason::LocalFin);
+                continue;
+            };
+            let filter = Filter::parse(&filter_for_failure(&failure)).expect("a filter");
+            for other in &sessions {
+                assert_eq!(
+                    filter.matches(other),
+                    other == one,
+                    "{}",
+                    filter_for_failure(&failure)
+                );
+            }
+        }
+    }
+}
