@@ -367,7 +367,12 @@ struct socket {
 	struct sock *sk;
 };
 
-struct file;
+struct file {
+	atomic64_t f_count; /* before Linux 6.13 */
+	struct {
+		atomic64_t refcnt;
+	} f_ref; /* since then */
+};
 
 struct bpf_map;
 

@@ -104,32 +104,60 @@ static __always_inline struct sock_state *adopt(struct sock *sk, struct tcp_sock
 	return bpf_sk_storage_get(&states, sk, &first, BPF_SK_STORAGE_GET_F_CREATE);
 }
 
+/* A walk along the accept queue of a listener. */
+struct queue_walk {
+	struct request_sock *next;
+	struct sock_state first; /* for the children that have no state; others keep theirs */
+};
+
+/* A queue holds one more than its limit, net.core.somaxconn, which is 4096 by default. */
+#define QUEUE_LENGTH 4097
+
+static __always_inline long adopt_child(struct queue_walk *walk)
+{
+	struct request_sock *req = walk->next;
+
+	if (!req)
+		return 1;
+	bpf_sk_storage_get(&states, req->sk, &walk->first, BPF_SK_STORAGE_GET_F_CREATE);
+	walk->next = req->dl_next;
+	return 0;
+}
+
+static long adopt_next_child(__u32 index, struct queue_walk *walk)
+{
+	return adopt_child(walk);
+}
+
 /*
- * Sessions that wait to be accepted have no descriptor; only their listener leads to them. The
- * verifier follows every iteration of the loop: each instruction in it adds a millisecond to
- * loading the programs (on Linux 6.18).
+ * Sessions that wait to be accepted have no descriptor; only their listener leads to them.
+ * `has_loops`: the kernel has bpf_loop(). The verifier follows every iteration of the other loop: each
+ * instruction in it adds a millisecond to loading the programs (on Linux 6.18).
  */
-static __always_inline void adopt_queue(struct sock *listener, const struct process *p)
+static __always_inline void adopt_queue(struct sock *listener, const struct process *p,
+					bool has_loops)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(listener);
-	struct sock_state child = {
-		.start_ns = bpf_ktime_get_boot_ns(),
-		.flags = ADOPTED,
-		.direction = DIRECTION_IN,
+	struct queue_walk walk = {
+		.first = {
+			.start_ns = bpf_ktime_get_boot_ns(),
+			.flags = ADOPTED,
+			.direction = DIRECTION_IN,
+		},
 	};
-	struct request_sock *req;
 
 	if (!tp)
 		return;
 	note_namespace(tp);
-	set_owner(&child, listener, p);
-	req = tp->inet_conn.icsk_accept_queue.rskq_accept_head;
-	/*
-	 * a queue holds one more than its limit, net.core.somaxconn, which is 4096 by default; a
-	 * child that has a state keeps it
-	 */
-	for (int i = 0; i < 4097 && req; i++, req = req->dl_next)
-		bpf_sk_storage_get(&states, req->sk, &child, BPF_SK_STORAGE_GET_F_CREATE);
+	set_owner(&walk.first, listener, p);
+	walk.next = tp->inet_conn.icsk_accept_queue.rskq_accept_head;
+	if (has_loops) {
+		bpf_loop(QUEUE_LENGTH, adopt_next_child, &walk, 0);
+		return;
+	}
+	for (int i = 0; i < QUEUE_LENGTH; i++)
+		if (adopt_child(&walk))
+			break;
 }
 
 /*
@@ -166,10 +194,21 @@ static __always_inline struct port_holder port_holder_of(struct sock *sk, struct
 }
 
 /*
- * Of several processes that hold a socket, its owner is the one that holds the listener of its
- * port, too; else the oldest. The others have inherited the descriptor.
+ * True if a file that an iterator visits is open once only, so that no other process holds it: then
+ * nothing needs to be kept to compare holders. The iterator has a reference, too, and f_ref counts from 0.
  */
-static __always_inline bool is_best_holder(struct sock *sk, struct task_struct *task)
+static __always_inline bool is_open_once(struct file *file)
+{
+	if (bpf_core_field_exists(file->f_ref))
+		return file->f_ref.refcnt.counter == 1;
+	return bpf_core_field_exists(file->f_count) && file->f_count.counter == 2;
+}
+
+/*
+ * Of several processes that hold a socket, its owner is the one that holds the listener of its
+ * port, too; else the oldest. The others have inherited the descriptor. `owner` is the evidence so far.
+ */
+static __always_inline bool is_best_holder(struct sock *sk, struct task_struct *task, __u8 owner)
 {
 	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
 	__u64 key = (__u64)sk;
@@ -181,6 +220,9 @@ static __always_inline bool is_best_holder(struct sock *sk, struct task_struct *
 	};
 	const struct holder *best = bpf_map_lookup_elem(&holders, &key);
 
+	/* forked since, by a process that was the only one to hold it when it was visited */
+	if (!best && owner == OWNER_SCAN && now.start_ns > scan_began_ns)
+		return false;
 	if (best && (best->listens > now.listens ||
 		     (best->listens == now.listens && best->start_ns <= now.start_ns)))
 		return false;
@@ -200,21 +242,19 @@ static __always_inline struct sock *inet_sock_of(struct file *file)
 	return sk;
 }
 
-/*
- * Finds which process holds which TCP socket: at the start for preexisting sockets, later for those
- * of which only the listener is known. Runs twice: first for listeners, then for sessions.
- */
-SEC("iter/task_file")
-int scan_files(struct bpf_iter__task_file *ctx)
+static __always_inline int scan_file(struct bpf_iter__task_file *ctx, bool has_loops)
 {
 	struct task_struct *task = ctx->task;
-	struct sock *sk = inet_sock_of(ctx->file);
+	struct file *file = ctx->file;
+	struct sock *sk = inet_sock_of(file);
 	struct sock_state *st;
 	struct process p;
 	__u64 key;
 	__u8 state;
 
-	if (!task || !sk)
+	if (ctx->meta->seq_num == 0)
+		scan_began_ns = bpf_ktime_get_ns();
+	if (!task || !file || !sk)
 		return 0;
 	state = sk->__sk_common.skc_state;
 	if (sk->sk_protocol == IPPROTO_MPTCP) {
@@ -223,7 +263,7 @@ int scan_files(struct bpf_iter__task_file *ctx)
 		key = (__u64)sk;
 		known = bpf_map_lookup_elem(&mptcp_owners, &key);
 		if (scan_pass == 0 || (known && known->evidence > OWNER_SCAN) ||
-		    !is_best_holder(sk, task))
+		    !is_best_holder(sk, task, OWNER_NONE))
 			return 0;
 		describe(&p, task, OWNER_SCAN);
 		bpf_map_update_elem(&mptcp_owners, &key, &p, 0);
@@ -240,7 +280,7 @@ int scan_files(struct bpf_iter__task_file *ctx)
 		/* prefork: the first process found, the master, counts as the owner */
 		describe(&p, task, OWNER_LISTEN);
 		if (adopt_listener(sk, &p))
-			adopt_queue(sk, &p);
+			adopt_queue(sk, &p, has_loops);
 		return 0;
 	}
 	if (scan_pass == 0)
@@ -249,11 +289,28 @@ int scan_files(struct bpf_iter__task_file *ctx)
 	if (!st)
 		st = adopt(sk, bpf_skc_to_tcp_sock(sk), state);
 	if (st && !(st->flags & UNCONFIRMED) && st->owner <= OWNER_SCAN &&
-	    is_best_holder(sk, task)) {
+	    (is_open_once(file) || is_best_holder(sk, task, st->owner))) {
 		describe(&p, task, OWNER_SCAN);
 		set_owner(st, sk, &p);
 	}
 	return 0;
+}
+
+/*
+ * Finds which process holds which TCP socket: at the start for preexisting sockets, later for those
+ * of which only the listener is known. Runs twice: first for listeners, then for sessions.
+ */
+SEC("?iter/task_file")
+int scan_files(struct bpf_iter__task_file *ctx)
+{
+	return scan_file(ctx, true);
+}
+
+/* The same before Linux 5.17. */
+SEC("?iter/task_file")
+int scan_files_unrolled(struct bpf_iter__task_file *ctx)
+{
+	return scan_file(ctx, false);
 }
 
 /* Finds all processes that have a descriptor of one session, and the network namespace of each. */

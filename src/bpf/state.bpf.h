@@ -203,6 +203,7 @@ __u64 wanted_cookie; /* of the session whose holders find_holders looks for */
 __u32 wanted_pid; /* a process that it reports once, too; 0: none */
 __u32 listener_round; /* counts how often the collector has asked for figures of the listeners */
 __u32 gone_owner; /* its listeners get another owner from the next scan; 0: none */
+__u64 scan_began_ns; /* CLOCK_MONOTONIC, as the start times of processes */
 __u32 scan_pass; /* 0: the scan looks for listeners, 1: for sessions */
 
 __u32 jiffy_us; /* set by the collector before the tracepoints are attached */

@@ -40,7 +40,10 @@ impl Iterators {
             ],
         };
         Ok(Iterators {
-            scan: attach_iterator(&progs.scan_files, IterOpts::None)?,
+            scan: match progs.scan_files.autoload() {
+                true => attach_iterator(&progs.scan_files, IterOpts::None)?,
+                false => attach_iterator(&progs.scan_files_unrolled, IterOpts::None)?,
+            },
             scan_orphans: attach_iterator(&progs.scan_orphans, IterOpts::None)?,
             live,
             holders: attach_iterator(&progs.find_holders, IterOpts::None)?,

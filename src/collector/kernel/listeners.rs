@@ -6,6 +6,7 @@ use rustc_hash::FxHashSet;
 
 use crate::collector::kernel::decode::{DecodeContext, addr, millis};
 use crate::collector::kernel::iterators::{read_map, walk_silent};
+use crate::collector::kernel::load::has_function;
 use crate::collector::kernel::shared::SharedState;
 use crate::collector::kernel::skel::types;
 use crate::host::proc::Process;
@@ -14,10 +15,7 @@ use crate::model::session::Comm;
 
 /// True if programs can walk a map: from Linux 5.13 on.
 pub(super) fn can_walk_maps(types: &Btf<'_>) -> bool {
-    let helper = "bpf_for_each_map_elem";
-    types
-        .type_by_name::<libbpf_rs::btf::types::Func<'_>>(helper)
-        .is_some()
+    has_function(types, "bpf_for_each_map_elem")
 }
 
 /// The map of the listeners, and the iterator that fills in their figures.

@@ -106,6 +106,13 @@ pub(super) fn kernel_types() -> Result<Btf<'static>, StartError> {
     Btf::from_vmlinux().map_err(refused("reading the kernel's type information"))
 }
 
+/// True if the kernel has a function of this name, such as a helper of BPF programs.
+pub(super) fn has_function(types: &Btf<'_>, name: &str) -> bool {
+    types
+        .type_by_name::<libbpf_rs::btf::types::Func<'_>>(name)
+        .is_some()
+}
+
 /// Loads the programs into the kernel, without attaching them.
 pub(super) fn load<'o>(
     builder: skel::TcplifeSkelBuilder,
@@ -126,6 +133,10 @@ pub(super) fn load<'o>(
     open.progs.dump_open_sessions.set_autoload(is_map);
     open.progs.dump_held_sessions.set_autoload(!is_map);
     open.progs.dump_tcp_sessions.set_autoload(!is_map);
+    // from Linux 5.17 on
+    let has_loops = has_function(types, "bpf_loop");
+    open.progs.scan_files.set_autoload(has_loops);
+    open.progs.scan_files_unrolled.set_autoload(!has_loops);
     let reads_listeners = can_walk_maps(types);
     open.progs.read_listeners.set_autoload(reads_listeners);
     let writer = WriteTracepoint::of_this_kernel(types);

@@ -17,9 +17,13 @@ use crate::model::session::{Session, SessionId};
 
 /// While a snapshot is taken, its thread rests for this many times as long as it reads.
 const REST: u32 = 3;
-/// The interval between snapshots is at least this many times the CPU time of one: they take a twentieth of a processor
-/// at most.
-const SHARE: u32 = 20;
+/// The interval between snapshots is this many times the CPU time of one, so that they take a fortieth of a processor, as
+/// long as figures get no older than [`NOT_OLDER`].
+const SHARE: u32 = 40;
+/// Age of the figures from which on snapshots take a greater share instead of coming even less often.
+const NOT_OLDER: Duration = Duration::from_secs(4);
+/// The interval is at least this many times the CPU time: a twelfth of a processor is the greatest share.
+const GREATEST_SHARE: u32 = 12;
 
 /// How much of a snapshot is read at once.
 #[derive(Clone, Copy, Debug)]
@@ -289,7 +293,8 @@ impl Pacing {
     /// Takes the CPU time of a snapshot. One that is more expensive than the one before it and the one after it, as the first
     /// is, does not count.
     fn add(&mut self, cost: Duration) {
-        let needed = cost.min(self.last) * SHARE;
+        let steady = cost.min(self.last);
+        let needed = (steady * SHARE).min(NOT_OLDER).max(steady * GREATEST_SHARE);
         self.last = cost;
         // a little less is no reason to go back and forth
         if needed > self.needed || needed < self.needed * 4 / 5 {
@@ -317,12 +322,25 @@ mod tests {
             pacing.stretched(second).map_or(1, |s| s.as_secs())
         };
         assert_eq!(after(400), 1, "the first has all sessions in full");
-        assert_eq!(after(40), 1);
-        assert_eq!(after(45), 1);
-        assert_eq!([after(130), after(120)], [1, 3]);
-        assert_eq!([after(140), after(150)], [3, 3]);
-        assert_eq!([after(120), after(130)], [3, 3], "hardly cheaper");
-        assert_eq!([after(85), after(75)], [2, 2]);
-        assert_eq!([after(10), after(10)], [1, 1]);
+        assert_eq!(after(20), 1);
+        assert_eq!(after(22), 1);
+        assert_eq!([after(65), after(60)], [1, 3]);
+        assert_eq!([after(70), after(75)], [3, 3]);
+        assert_eq!([after(60), after(65)], [3, 3], "hardly cheaper");
+        assert_eq!([after(42), after(38)], [2, 2]);
+        assert_eq!([after(5), after(5)], [1, 1]);
+    }
+
+    #[test]
+    fn interval_beyond_four_seconds_takes_a_greater_share_first() {
+        let second = Duration::from_secs(1);
+        let stretched = |cost_ms| {
+            let mut pacing = Pacing::default();
+            pacing.add(Duration::from_millis(cost_ms));
+            pacing.add(Duration::from_millis(cost_ms));
+            pacing.stretched(second).map_or(1, |s| s.as_secs())
+        };
+        let seconds = [100, 200, 330, 340, 800].map(stretched);
+        assert_eq!(seconds, [4, 4, 4, 5, 10]);
     }
 }
