@@ -3,7 +3,7 @@
 
 use std::ffi::CStr;
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Read, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::cli::{Cli, Output, Stop};
 use crate::collector::kernel;
 use crate::collector::kernel::NamespaceScan;
 use crate::collector::replay;
-use crate::collector::replay::{ReplayConfig, Wants};
+use crate::collector::replay::{ReplayConfig, Source};
 use crate::filter::Filter;
 use crate::generate::generate;
 use crate::host::broker::{Broker, Place, Places};
@@ -35,7 +35,7 @@ use crate::host::users;
 use crate::model::capture_filter::CaptureFilter;
 use crate::model::fields;
 use crate::model::findings::Findings;
-use crate::model::recording::Header;
+use crate::model::recording::{Header, Reports};
 use crate::model::session::Session;
 use crate::output;
 use crate::output::columns::LineColumn;
@@ -288,8 +288,8 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
     let sandbox = Sandbox::new(cli.sandbox, &plan.caller);
     let containers = helpers.containers.as_ref();
     let container_names = containers.map_or(0, Namer::rights);
-    let input = cli.replay.as_ref().map(|path| to_replay(path, &helpers));
-    let input = input.transpose()?;
+    let source = cli.replay.as_ref().map(|path| to_replay(path, &helpers));
+    let source = source.transpose()?;
     let (told, reports) = unbounded();
     let say = move |text: String| match is_dashboard {
         // the dashboard may be gone, and then nobody needs to know
@@ -319,17 +319,18 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
     // it waits for the collector to stop, so it is dropped after it
     let _recorder;
     let (mut collector, in_force, finds_all, origin);
-    if let Some(input) = input {
+    if let Some(source) = source {
         in_force = sandbox.enter(CapabilitySet::empty())?;
-        let wanted = match () {
-            () if is_dashboard => Wants::Course,
-            () if cli.open => Wants::Open,
-            () => Wants::Closed,
+        let reports = match () {
+            () if is_dashboard => Reports::All,
+            () if cli.open => Reports::OpenAtEnd,
+            () => Reports::Closed,
         };
         let config = ReplayConfig {
-            input,
+            source,
             capture: plan.capture.clone(),
-            wanted,
+            reports,
+            keep: is_dashboard.then_some(plan.config.keep as u64),
             from: cli.from,
             to: cli.to,
             zone: zone.clone(),
@@ -500,13 +501,15 @@ impl Rounds {
 }
 
 /// Opens the recording to replay.
-fn to_replay(path: &Path, helpers: &Helpers) -> anyhow::Result<Box<dyn Read + Send>> {
-    Ok(match &helpers.broker {
-        Some(broker) if path.as_os_str() != "-" => {
-            let file = broker.read(Place::Replay);
-            Box::new(file.with_context(|| format!("cannot replay {}", path.display()))?)
-        }
-        _ => Box::new(io::stdin()),
+fn to_replay(path: &Path, helpers: &Helpers) -> anyhow::Result<Source> {
+    let Some(broker) = helpers.broker.as_ref().filter(|_| path.as_os_str() != "-") else {
+        return Ok(Source::Stream(Box::new(io::stdin())));
+    };
+    let trying = || format!("cannot replay {}", path.display());
+    let file = broker.read(Place::Replay).with_context(trying)?;
+    Ok(match file.metadata().is_ok_and(|file| file.is_file()) {
+        true => Source::Files(vec![(path.to_owned(), file)]),
+        false => Source::Stream(Box::new(file)),
     })
 }
 

@@ -43,6 +43,9 @@ pub mod model {
     pub use crate::model::interface::Interface;
     pub use crate::model::listener::Listener;
     pub use crate::model::packet_drop::{DROP_REASONS, DropClass, PacketDirection, PacketDrops};
+    pub use crate::model::recording::{
+        Header, Medium, MediumReader, Played, Player, Reports, Seeked, Tape,
+    };
     pub use crate::model::session::{
         Age, Comm, Direction, Evidence, Reason, Session, SessionId, State,
     };
@@ -55,6 +58,7 @@ pub mod output {
     pub use crate::output::csv::{Csv, CsvColumns};
     pub use crate::output::json::Json;
     pub use crate::output::names::Spelling;
+    pub use crate::output::record::RecordingWriter;
     pub use crate::output::stdout::{DeadlineWriter, End};
     pub use crate::output::text::{Text, TextColumns};
     pub use crate::output::{Sink, Times};

@@ -112,6 +112,8 @@ const MOST_CGROUPS: usize = 1 << 14;
 #[derive(Debug, Default)]
 pub struct EventReader {
     pub clock: Clock,
+    /// Boot time of the last reading of the clock, ns; 0: there was none.
+    pub clock_ns: u64,
     pub skipped: Skipped,
     /// Lines that were events.
     pub events: u64,
@@ -220,6 +222,7 @@ impl EventReader {
         let steps: Option<Vec<_>> = steps.and_then(|steps| steps.iter().map(step).collect());
         if let Some(steps) = steps {
             self.clock = Clock::of_steps(&steps);
+            self.clock_ns = json["boot_ns"].as_u64().unwrap_or(0);
         }
     }
 

@@ -13,6 +13,8 @@ use zstd::zstd_safe::{
 const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// Beginning of a frame that decoders skip: the first byte is 0x50 to 0x5f (RFC 8878 §3.1.2).
 const SKIPPABLE: [u8; 3] = [0x2a, 0x4d, 0x18];
+/// Length of the head of such a frame: the magic and the length of its content.
+pub(super) const SKIPPABLE_HEAD: usize = 8;
 /// Flag in a frame's descriptor, after the magic: its content has a checksum.
 const HAS_CHECKSUM: u8 = 1 << 2;
 
@@ -360,7 +362,9 @@ impl<R: Read> Frames<R> {
                 // that is how a file ends whose last bytes never reached the disk
                 return Ok(None);
             }
-            if let Some(length) = skippable(self.rest()) {
+            // in a recording, a length that leads nowhere is damage
+            let length = skippable(self.rest());
+            if let Some(length) = length.filter(|l| !self.is_recording || self.leads_on(*l)) {
                 if self.skip(length)? {
                     continue;
                 }
@@ -430,6 +434,16 @@ impl<R: Read> Frames<R> {
         })
     }
 
+    /// True if a frame begins so many bytes further on, or the file ends there.
+    fn leads_on(&self, length: usize) -> bool {
+        match self.rest().get(length..) {
+            Some([]) => self.is_at_end,
+            Some(next) => next.starts_with(&MAGIC) || skippable(next).is_some(),
+            // an index is longer than what is looked at at once, or cut off
+            None => length > LOOK_AHEAD || self.is_at_end,
+        }
+    }
+
     /// Skips bytes. False: the file ends before.
     fn skip(&mut self, length: usize) -> io::Result<bool> {
         let buffered = length.min(self.rest().len());
@@ -442,11 +456,11 @@ impl<R: Read> Frames<R> {
 }
 
 /// Returns the length of the frame that these bytes begin with, if decoders skip it.
-fn skippable(bytes: &[u8]) -> Option<usize> {
-    let (head, _) = bytes.split_first_chunk::<8>()?;
+pub(super) fn skippable(bytes: &[u8]) -> Option<usize> {
+    let (head, _) = bytes.split_first_chunk::<SKIPPABLE_HEAD>()?;
     let is_one = head[0] & 0xf0 == 0x50 && head[1..4] == SKIPPABLE;
     let length = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
-    is_one.then(|| 8 + length as usize)
+    is_one.then(|| SKIPPABLE_HEAD + length as usize)
 }
 
 /// Decodes the frame that these bytes begin with. `must_check`: one without a checksum is damaged.

@@ -7,13 +7,17 @@ mod events;
 mod frames;
 mod index;
 mod line;
+mod player;
 mod reader;
+mod tape;
 
 pub use events::{ClockIs, Event, EventReader, Gap, Header, NeedsNewer, Skipped, write_event};
 pub use frames::FrameWriter;
-pub use index::Index;
+pub use index::{Index, Point};
 pub use line::{BESIDES, Besides, InUpdates};
-pub use reader::{Found, RecordingReader};
+pub use player::{Input, Inputs, Named, Played, Player, Reports};
+pub use reader::{Found, ReadError, RecordingReader};
+pub use tape::{Medium, MediumReader, Seeked, Tape};
 
 /// Version of the schema that is written.
 pub const SCHEMA: u64 = 1;

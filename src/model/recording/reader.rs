@@ -48,6 +48,8 @@ pub struct RecordingReader<R: Read> {
     is_too_long: bool,
     found: VecDeque<Found>,
     pub events: EventReader,
+    /// Number of events before this file.
+    first_event: u64,
     /// A frame was read whole.
     has_frames: bool,
 }
@@ -73,8 +75,19 @@ impl<R: Read + Send + 'static> RecordingReader<R> {
             is_too_long: false,
             found: VecDeque::new(),
             events: EventReader::default(),
+            first_event: 0,
             has_frames: false,
         })
+    }
+
+    /// Goes on from what was read before.
+    #[must_use]
+    pub fn with(self, before: EventReader) -> Self {
+        RecordingReader {
+            first_event: before.events,
+            events: before,
+            ..self
+        }
     }
 
     /// Reads until the next event or damage; `None`: the file ends here.
@@ -92,7 +105,7 @@ impl<R: Read + Send + 'static> RecordingReader<R> {
                     continue;
                 }
                 let event = self.events.read(line)?;
-                if self.events.events == 0 {
+                if self.events.events == self.first_event {
                     return Err(ReadError::Foreign);
                 }
                 if let Some(event) = event {
@@ -114,7 +127,7 @@ impl<R: Read + Send + 'static> RecordingReader<R> {
                     self.found.push_back(Found::Damage { from, to });
                 }
                 None if self.is_text_open => self.is_text_open = false,
-                None if self.events.events == 0 => return Err(ReadError::Foreign),
+                None if self.events.events == self.first_event => return Err(ReadError::Foreign),
                 None => return Ok(None),
             }
         }

@@ -5,7 +5,9 @@ use std::io;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::batch::{Batch, Clock, Missed, OpenSnapshot};
-use crate::model::recording::{ClockIs, Event, FrameWriter, Gap, Header, Index, write_event};
+use crate::model::recording::{
+    ClockIs, Event, FrameWriter, Gap, Header, Index, Point, write_event,
+};
 use crate::model::session::Session;
 use crate::output::events::{Encoder, Gone, GoneCause};
 
@@ -27,8 +29,12 @@ pub struct RecordingWriter {
     missed: Missed,
     /// Time of the last batch, ns of boot time.
     now_ns: u64,
+    /// Time of the last snapshot, ns; 0: there was none.
+    snapshot_ns: u64,
     /// Events since all open sessions were written.
     events: u64,
+    /// Number of sessions that have closed.
+    closed: u64,
     index: Index,
 }
 
@@ -47,7 +53,9 @@ impl RecordingWriter {
             clock,
             missed: Missed::default(),
             now_ns,
+            snapshot_ns: 0,
             events: 0,
+            closed: 0,
             index: Index::default(),
         };
         writer.event(&Event::Header(header))?;
@@ -78,7 +86,7 @@ impl RecordingWriter {
             self.begin_frame()?;
             let line = self.lines.row(session, &self.clock)?;
             self.frames.write(line)?;
-            self.index.closed += 1;
+            self.closed += 1;
             self.events += 1;
             if let Some(open) = self.open.get(&session.cookie)
                 && open.id() == session.id()
@@ -116,6 +124,7 @@ impl RecordingWriter {
                 self.open.insert(session.cookie, session.clone());
             }
         }
+        self.snapshot_ns = self.now_ns;
         self.clock_event(ClockIs::AfterSnapshot)
     }
 
@@ -148,6 +157,7 @@ impl RecordingWriter {
         let mut count = batch.closed.len() as u64;
         if let Some(open) = &batch.open {
             count += open.changed.len() as u64;
+            self.snapshot_ns = self.now_ns;
             self.take_snapshot_of(open);
             let changed = open.changed.iter().cloned();
             self.open.extend(changed.map(|s| (s.cookie, s)));
@@ -176,6 +186,14 @@ impl RecordingWriter {
             let line = self.lines.row(session, &self.clock)?;
             self.frames.write(line)?;
         }
+        // the state is complete here; a reader of everything has had this snapshot before
+        if self.snapshot_ns > 0 {
+            self.line.clear();
+            let at_ns = self.snapshot_ns;
+            let clock = clock(at_ns, ClockIs::AfterSnapshot);
+            write_event(&mut self.line, &clock, at_ns, &self.clock)?;
+            self.frames.write(&self.line)?;
+        }
         self.events = 0;
         Ok(())
     }
@@ -195,6 +213,7 @@ impl RecordingWriter {
     pub fn end(&mut self) -> io::Result<()> {
         self.event(&Event::End)?;
         self.frames.end()?;
+        self.index.end = Some(self.point());
         self.frames.skippable(&self.index.encode());
         Ok(())
     }
@@ -209,9 +228,20 @@ impl RecordingWriter {
         self.frames.take()
     }
 
+    /// Marks a place from which one can read on.
     fn mark_full(&mut self) {
-        let at = self.frames.position();
-        self.index.full.push((at, self.now_ns));
+        let point = self.point();
+        self.frames.skippable(&point.encode());
+        self.index.points.push(point);
+    }
+
+    fn point(&self) -> Point {
+        Point {
+            offset: self.frames.position(),
+            boot_ns: self.now_ns,
+            wall: self.clock.wall(self.now_ns),
+            closed: self.closed,
+        }
     }
 
     /// Writes the clock at the beginning of a frame, so that it can be read without the others.
