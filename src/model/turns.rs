@@ -87,6 +87,24 @@ pub struct Turns {
     pub first_data_us: u32,
 }
 
+/// Pause before the next question up to which it is asked at once, µs.
+const AT_ONCE_US: u64 = 50_000;
+/// Difference up to which two waits are equally long: a share of them, and µs.
+const EQUAL: f64 = 0.03;
+const EQUAL_US: u64 = 120_000;
+
+/// True if the client looks like one that waits for an event, with a time limit: it asks again at once, and waits as long as
+/// before. `before_us` and `us` are its last two waits, `pause_us` the time between an answer and the next question. The first
+/// wait of a session tells nothing while it is open.
+pub fn is_poll(is_open: bool, before_us: Option<u64>, us: u64, pause_us: Option<u64>) -> bool {
+    let Some(before_us) = before_us else {
+        return is_open;
+    };
+    let difference = us.abs_diff(before_us);
+    let is_equal = difference <= EQUAL_US || difference as f64 <= us as f64 * EQUAL;
+    is_equal && pause_us.is_some_and(|pause| pause <= AT_ONCE_US)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

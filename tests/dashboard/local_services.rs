@@ -43,6 +43,10 @@ fn entry_point() {
                 let to = SocketAddr::new(V4.ip(), number as u16);
                 std::thread::spawn(move || ask(to));
             }
+            "keep" => {
+                let to = SocketAddr::new(V4.ip(), number as u16);
+                std::thread::spawn(move || keep_asking(to));
+            }
             "delay" => delay_ms.store(number, Ordering::Relaxed),
             "reset" => delay_ms.store(RESET, Ordering::Relaxed),
             _ => panic!("cannot {order}"),
@@ -50,24 +54,22 @@ fn entry_point() {
     }
 }
 
-/// Answers questions, each in a connection of its own. Questions of clients that ask in capitals are never reset.
+/// Answers questions, and resets connections instead if it is told to.
 fn serve(listener: &TcpListener, delay: &Arc<AtomicU64>) {
     for client in listener.incoming() {
         let mut client = client.expect("a connection");
         let delay = Arc::clone(delay);
         std::thread::spawn(move || {
-            let mut question = [0];
-            if !matches!(client.read(&mut question), Ok(1)) {
-                return;
-            }
-            match delay.load(Ordering::Relaxed) {
-                RESET => {
-                    let _ = set_socket_linger(&client, Some(Duration::ZERO));
-                }
-                ms => {
-                    std::thread::sleep(Duration::from_millis(ms));
-                    let _ = client.write_all(b"a");
-                    let _ = client.read(&mut question);
+            while let Ok(1) = client.read(&mut [0]) {
+                match delay.load(Ordering::Relaxed) {
+                    RESET => {
+                        let _ = set_socket_linger(&client, Some(Duration::ZERO));
+                        return;
+                    }
+                    ms => {
+                        std::thread::sleep(Duration::from_millis(ms));
+                        let _ = client.write_all(b"a");
+                    }
                 }
             }
         });
@@ -81,6 +83,14 @@ fn ask(to: SocketAddr) {
             let asked = stream.write_all(b"q");
             let _ = asked.and_then(|()| stream.read_exact(&mut [0]));
         }
+        std::thread::sleep(REQUESTS);
+    }
+}
+
+/// Asks again and again in one connection.
+fn keep_asking(to: SocketAddr) {
+    let mut stream = TcpStream::connect(to).expect("a connection");
+    while stream.write_all(b"q").is_ok() && stream.read_exact(&mut [0]).is_ok() {
         std::thread::sleep(REQUESTS);
     }
 }
@@ -239,6 +249,50 @@ fn baseline_of_local_services_has_a_line_for_each_cause_and_enter_shows_its_sess
     seen.press("\x1b");
     seen.wait_for("the comparison again", |s| s.shows(&causes[0]));
     drop((redis, web, session_api, cart, search, cache, report));
+    seen.press("\x03");
+    seen.ends("^C", 0);
+}
+
+#[test]
+fn baseline_service_that_becomes_slow_on_three_kept_connections_has_a_line_and_enter_shows_them() {
+    if !kernel_or_skip() || !tool_or_skip(&["ip", "link"]) {
+        return;
+    }
+    let netns = Netns::new();
+    let mut postgres = Service::start(&netns, "postgres");
+    let mut app = Service::start(&netns, "app");
+    let keep = format!("keep {}", postgres.port);
+    (0..3).for_each(|_| app.order(&keep));
+    let mut seen = Seen::sized(pty::command(&brisk(&[])), 24, 80);
+    seen.wait_for("the dashboard", |s| s.shows("COMM") && s.shows("open "));
+    seen.press(&format!("Cnetns {}\r", netns.id()));
+    seen.wait_for("three connections", |s| s.shows("open 3"));
+    // enough answers to compare with
+    seen.press("/turns > 20\r");
+    seen.wait_for("many answers", |s| {
+        s.shows("filter: turns > 20") && s.rows().len() == 3
+    });
+    seen.press("mm");
+    seen.wait_for("patience", |s| {
+        (4..10).any(|ago| s.shows(&format!("Too early: {ago} s")))
+    });
+    postgres.order("delay 200");
+    let service = format!("app → postgres {}", postgres.port);
+    seen.wait_for("the slow service", |s| s.shows(&service));
+    seen.wait_for("its answers", |s| {
+        let lines = differences(s);
+        lines.len() == 1 && lines[0].starts_with("worse") && lines[0].contains(" answers")
+    });
+    let line = differences(&seen).concat();
+    assert!(line.contains(" RESP "), "{line}");
+    seen.press("\r");
+    seen.wait_for("its connections", |s| {
+        s.heading().is_some() && s.rows().len() == 3 && s.is_whole()
+    });
+    for row in seen.rows() {
+        assert_eq!(row.ports.map(|p| p.1), Some(postgres.port), "{row:?}");
+    }
+    drop((postgres, app));
     seen.press("\x03");
     seen.ends("^C", 0);
 }

@@ -14,6 +14,32 @@ pub fn binomial_tail(hits: u64, n: u64, p: f64) -> f64 {
     }
 }
 
+/// Returns the probability that a sample of `drawn` out of `all` has at least `hits` of the `marked` ones. 1 if that is no more
+/// than their share.
+pub fn hypergeometric_tail(hits: u64, marked: u64, drawn: u64, all: u64) -> f64 {
+    /// Share of the sum below which the next terms do not matter.
+    const NEGLIGIBLE: f64 = 1e-9;
+    let [h, m, n, a] = [hits, marked, drawn, all].map(|count| count as f64);
+    if h * a <= m * n {
+        return 1.0;
+    }
+    if hits > marked.min(drawn) {
+        return 0.0;
+    }
+    let ln_ways = |of: f64, take: f64| {
+        libm::lgamma(of + 1.0) - libm::lgamma(take + 1.0) - libm::lgamma(of - take + 1.0)
+    };
+    let mut term = (ln_ways(m, h) + ln_ways(a - m, n - h) - ln_ways(a, n)).exp();
+    let (mut sum, mut at) = (0.0, h);
+    // beyond the share they only get smaller
+    while term > sum * NEGLIGIBLE {
+        sum += term;
+        term *= (m - at) * (n - at) / ((at + 1.0) * (a - m - n + at + 1.0));
+        at += 1.0;
+    }
+    sum.min(1.0)
+}
+
 /// Returns the greatest of the probabilities that still counts as found, so that at most a share of `rate` of all that
 /// is found is chance (Benjamini and Hochberg). `tested` is the number of tests, of which `small` are the
 /// probabilities of at most `rate`.
@@ -93,6 +119,28 @@ mod tests {
         }
         // many, as of a busy port
         assert!(near(binomial_tail(500_000, 1_000_000, 0.5), 0.500_399));
+    }
+
+    #[test]
+    fn hypergeometric_tail_matches_its_definition() {
+        let ways = |of: u64, take: u64| -> f64 {
+            (0..take)
+                .map(|i| (of - i) as f64 / (take - i) as f64)
+                .product()
+        };
+        for (marked, drawn, all) in [(9, 10, 20), (12, 10, 20), (3, 5, 40), (30, 200, 400)] {
+            for hits in 1..=std::cmp::min(marked, drawn) {
+                let is = hypergeometric_tail(hits, marked, drawn, all);
+                if hits * all <= marked * drawn {
+                    assert_eq!(is, 1.0);
+                    continue;
+                }
+                let chance = |k| ways(marked, k) * ways(all - marked, drawn - k) / ways(all, drawn);
+                let should: f64 = (hits..=std::cmp::min(marked, drawn)).map(chance).sum();
+                assert!(near(is, should), "{hits} of {marked}: {is}, not {should}");
+            }
+        }
+        assert_eq!(hypergeometric_tail(6, 5, 10, 20), 0.0);
     }
 
     #[test]

@@ -38,9 +38,9 @@ pub enum BaselineFigure {
     Connect,
     /// Smoothed round-trip time.
     Rtt,
-    /// Response time of the peer.
+    /// Response time of peers that we have connected to.
     Response,
-    /// Our own response time.
+    /// Our own response time, to peers that have connected to us.
     OurResponse,
     /// Duration of closed sessions.
     Duration,
@@ -146,6 +146,8 @@ pub struct Difference {
     pub since: Option<f64>,
     /// Bytes since the baseline.
     pub bytes: u64,
+    /// Answers since the baseline, if it is about response times; else 0.
+    pub answers: u64,
     /// Other keys that differ for the same sessions; those of a [`BaselineKey::Several`].
     pub also: Vec<BaselineKey>,
     /// Program that accepts its sessions, if both ends are on this host and there is one such program.
@@ -166,6 +168,7 @@ impl Difference {
             before: None,
             since: None,
             bytes: 0,
+            answers: 0,
             also: Vec::new(),
             server: None,
             owner: None,
@@ -232,11 +235,11 @@ pub fn figure(
         BaselineFigure::Connect => (before.connect.typical(), since.connect.typical()),
         BaselineFigure::Rtt => (before.rtt.typical(), since.rtt.typical()),
         BaselineFigure::Response => {
-            let [before, since] = [&before.peer_response, &since.peer_response];
+            let [before, since] = [before, since].map(|side| &side.answers.peer);
             (before.typical(), since.typical())
         }
         BaselineFigure::OurResponse => {
-            let [before, since] = [&before.our_response, &since.our_response];
+            let [before, since] = [before, since].map(|side| &side.answers.ours);
             (before.typical(), since.typical())
         }
         BaselineFigure::Duration => (before.duration.typical(), since.duration.typical()),
@@ -383,9 +386,13 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
             }
             BaselineFigure::Connect => new.connect.chance_of_longer_than(&old.connect),
             BaselineFigure::Rtt => new.rtt.chance_of_longer_than(&old.rtt),
-            BaselineFigure::Response => new.peer_response.chance_of_longer_than(&old.peer_response),
+            BaselineFigure::Response => {
+                let answers = &new.answers.peer;
+                answers.chance_of_longer_than(&old.answers.peer)
+            }
             BaselineFigure::OurResponse => {
-                new.our_response.chance_of_longer_than(&old.our_response)
+                let answers = &new.answers.ours;
+                answers.chance_of_longer_than(&old.answers.ours)
             }
             BaselineFigure::Duration => new.duration.chance_of_longer_than(&old.duration),
         };
@@ -398,12 +405,12 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
             BaselineFigure::Connect => new.connect.are_longer_than(&old.connect, LONGER_WAY_US),
             BaselineFigure::Rtt => new.rtt.are_longer_than(&old.rtt, LONGER_WAY_US),
             BaselineFigure::Response => {
-                let response = &new.peer_response;
-                response.are_longer_than(&old.peer_response, LONGER_WORK_US)
+                let answers = &new.answers.peer;
+                answers.are_longer_than(&old.answers.peer, LONGER_WORK_US)
             }
             BaselineFigure::OurResponse => {
-                let response = &new.our_response;
-                response.are_longer_than(&old.our_response, LONGER_WORK_US)
+                let answers = &new.answers.ours;
+                answers.are_longer_than(&old.answers.ours, LONGER_WORK_US)
             }
             BaselineFigure::Duration => new.duration.are_longer_than(&old.duration, LONGER_WORK_US),
         };
@@ -411,7 +418,12 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
             && findings.test(each, chance)
             && is_notable
         {
-            let increase = difference(DifferenceKind::of_increase(each), before, Some(now));
+            let mut increase = difference(DifferenceKind::of_increase(each), before, Some(now));
+            increase.answers = match each {
+                BaselineFigure::Response => new.answers.peer.all.count,
+                BaselineFigure::OurResponse => new.answers.ours.all.count,
+                _ => 0,
+            };
             findings.found.push((increase, chance));
         }
     }

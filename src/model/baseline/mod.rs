@@ -3,6 +3,7 @@
 //! It keeps both sides' sums, of all sessions and by link, peer, program and port, within bounds, and decides which
 //! differences are significant. Their order on the screen is up to `ui`.
 
+mod answers;
 mod chance;
 pub mod diff;
 mod fold;
@@ -13,6 +14,7 @@ mod tests;
 
 use std::collections::HashMap;
 
+use answers::{Answered, Followed};
 pub use diff::{BaselineFigure, Difference, DifferenceKind};
 use diff::{Compared, Findings, WatchedTime};
 use fold::{Keys, Servers, Together, fold, merge};
@@ -100,6 +102,7 @@ struct Closed<'a> {
     was_long_open: bool,
     /// It was open at the baseline, and turned out to stay so for a while.
     stayed_open: bool,
+    answered: Option<Answered>,
 }
 
 impl Closed<'_> {
@@ -118,6 +121,9 @@ impl Closed<'_> {
                 side.opened += u64::from(self.opened);
                 side.failed += u64::from(session.reason.is_failure());
                 side.see(session, self.opened, self.is_lossy);
+                if let Some(answered) = &self.answered {
+                    side.answers.add_since(session, answered);
+                }
                 // those that were there count by their number, not by what most of their life was before
                 if !self.was_long_open {
                     side.add_duration(session);
@@ -151,6 +157,8 @@ pub struct Baseline {
     counting: Option<OpenCount>,
     /// Retransmits up to the baseline, for sessions that were open then.
     retransmits: HashMap<SessionId, u32>,
+    /// Answers since the baseline of sessions that are open.
+    answered: Followed,
     /// Closed sessions from before the baseline that are still to be counted.
     backfill: Backfill,
     /// Sessions that were open at the baseline and are still to be counted.
@@ -184,6 +192,7 @@ impl Baseline {
             open: OpenSums::default(),
             counting: None,
             retransmits: HashMap::new(),
+            answered: Followed::default(),
             backfill: Backfill::new(store, CHUNK),
             open_before: Some(OpenBefore::default()),
             now_ns: at_ns,
@@ -278,6 +287,7 @@ impl Baseline {
         if session.retransmits > 0 {
             self.retransmits.insert(session.id(), session.retransmits);
         }
+        self.answered.note(session);
         self.count_before(session, stand_in(session, other));
     }
 
@@ -309,6 +319,9 @@ impl Baseline {
             for side in sides.chain(all) {
                 side.opened += u64::from(opened);
                 side.see(session, opened, is_lossy);
+                if let Some(answered) = self.answered.of(session) {
+                    side.answers.add_since(session, answered);
+                }
             }
         }
         counting.next = end;
@@ -374,6 +387,7 @@ impl Baseline {
         {
             self.count_open(session, change.other.map(|other| other.session));
         }
+        let answered = self.answered.take(change, self.at_ns);
         let session = match (change.now, change.before) {
             (Some(now), _) if now.is_open() => return None,
             (Some(now), _) => now,
@@ -395,6 +409,7 @@ impl Baseline {
             stayed_open: was_open && !was_long_open && stayed_ns >= LONG_OPEN_NS,
             opened: session.start_ns >= self.at_ns && session.age == Age::Exact,
             is_lossy: self.is_lossy(session),
+            answered,
         };
         Some((session, closed))
     }
@@ -456,6 +471,7 @@ impl Baseline {
             side.opened += u64::from(opened);
             side.failed += u64::from(failed);
             side.see(session, connects, session.retransmits > 0);
+            side.answers.add_before(session);
             side.add_duration(session);
         });
     }

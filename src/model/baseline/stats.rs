@@ -1,6 +1,7 @@
 //! Sums on both sides of a baseline, and comparisons of times.
 
 use crate::model::aggregate::bounded_map::Sums;
+use crate::model::baseline::answers::BothAnswers;
 use crate::model::baseline::chance::student_tail;
 use crate::model::session::{Age, Session};
 use crate::text::units::S;
@@ -43,6 +44,11 @@ impl TimeStats {
     /// Geometric mean, µs.
     pub fn typical(&self) -> Option<f64> {
         (self.count > 0.0).then(|| self.mean().exp())
+    }
+
+    /// Standard deviation of the logarithms.
+    pub fn deviation(&self) -> f64 {
+        (self.error() * self.count).sqrt()
     }
 
     /// Squared standard error of the mean.
@@ -89,9 +95,7 @@ pub struct SideSums {
     pub rtt: TimeStats,
     pub connect: TimeStats,
     pub duration: TimeStats,
-    /// The last response time of each session: the peer's, and ours.
-    pub peer_response: TimeStats,
-    pub our_response: TimeStats,
+    pub answers: BothAnswers,
 }
 
 impl SideSums {
@@ -103,11 +107,10 @@ impl SideSums {
         self.rtt.merge(&other.rtt);
         self.connect.merge(&other.connect);
         self.duration.merge(&other.duration);
-        self.peer_response.merge(&other.peer_response);
-        self.our_response.merge(&other.our_response);
+        self.answers.merge(&other.answers);
     }
 
-    /// Counts a session, except its duration: its connect time if `connects`, and a loss on this side if `lossy`.
+    /// Counts a session, except its duration and its answers: its connect time if `connects`, and a loss on this side if `lossy`.
     pub fn see(&mut self, session: &Session, connects: bool, lossy: bool) {
         self.seen += 1;
         self.lossy += u64::from(lossy);
@@ -116,12 +119,6 @@ impl SideSums {
         }
         if let Some(us) = session.connect_us().filter(|_| connects) {
             self.connect.add(us);
-        }
-        if let Some(us) = session.turns.peer.last_us() {
-            self.peer_response.add(us);
-        }
-        if let Some(us) = session.turns.ours.last_us() {
-            self.our_response.add(us);
         }
     }
 

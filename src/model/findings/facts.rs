@@ -17,7 +17,7 @@ use crate::model::findings::usual::Responses;
 use crate::model::interface::ZonedAddr;
 use crate::model::session::{Age, Direction, Evidence, Reason, Session, State};
 use crate::model::store::Change;
-use crate::model::turns::{ResponseTimes, Turns};
+use crate::model::turns::{ResponseTimes, Turns, is_poll};
 use crate::text::units::S;
 
 /// Minimum number of subjects kept of each kind.
@@ -244,24 +244,6 @@ pub(super) struct Facts {
     pub(super) round_trips: RoundTrips,
     /// Response times of peers that we connect to, and of listeners of ours.
     pub(super) responses: BoundedMap<Subject, Responses>,
-}
-
-/// Pause before the next question up to which it is asked at once, µs.
-const AT_ONCE_US: u64 = 50_000;
-/// Difference up to which two waits are equally long: a share of them, and µs.
-const EQUAL: f64 = 0.03;
-const EQUAL_US: u64 = 120_000;
-
-/// True if the client looks like one that waits for an event, with a time limit: it asks again at once, and waits as long as
-/// before. `before_us` and `us` are its last two waits, `pause_us` the time between an answer and the next question. The first
-/// wait of a session tells nothing while it is open.
-fn is_poll(is_open: bool, before_us: Option<u64>, us: u64, pause_us: Option<u64>) -> bool {
-    let Some(before_us) = before_us else {
-        return is_open;
-    };
-    let difference = us.abs_diff(before_us);
-    let is_equal = difference <= EQUAL_US || difference as f64 <= us as f64 * EQUAL;
-    is_equal && pause_us.is_some_and(|pause| pause <= AT_ONCE_US)
 }
 
 /// Limits beyond which a round trip is long.

@@ -362,7 +362,7 @@ const COUNTED: [(&str, &str); 8] = [
     ),
     (
         "worse",
-        "failures per second, or the share of sessions with losses (at least 20 sessions on each side), that have at least doubled; a connect or round-trip time that is at least 1.5 times as long and 0.25 ms longer, or a response time 1 ms longer, with at least 10 sessions on each side. Changes that may be chance do not count; on average at most one in a hundred of those listed is chance",
+        "failures per second, or the share of sessions with losses (at least 20 sessions on each side), that have at least doubled; a connect or round-trip time that is at least 1.5 times as long and 0.25 ms longer, or a response time 1 ms longer, with at least 10 sessions on each side, or 10 answers. Changes that may be chance do not count; on average at most one in a hundred of those listed is chance",
     ),
     (
         "grown",
@@ -378,7 +378,7 @@ const COUNTED: [(&str, &str); 8] = [
     ),
     (
         "curl → 10.0.0.9:80",
-        "one difference: the program, and the peer or the program of this host that it connects to. In parentheses: what else most of these sessions have in common. ALSO: what else is worse for them",
+        "one difference: the program, and the peer or the program of this host that it connects to. In parentheses: what else most of these sessions have in common. ALSO: the number of answers, and what else is worse for them",
     ),
 ];
 

@@ -88,7 +88,7 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
         if shown.counts == [0; 5] && area.height > list_area::BASELINE.above + 5 {
             let reasons = [
                 "Nothing is worse, gone, new or grown so far.",
-                "A time is worse if at least 1.5 times as long, with 10 sessions on each side;",
+                "A time is worse if 1.5 times as long, with 10 sessions or answers on each side;",
                 "a rate or a loss if it has doubled. Changes that may be chance do not count.",
             ];
             for (text, y) in reasons
@@ -198,8 +198,14 @@ fn times(ratio: f64) -> String {
     }
 }
 
-/// Other differences of the same keys: with their factors, or without, or their number, whatever fits.
+/// The number of answers, and other differences of the same keys: with their factors, or without, or their number,
+/// whatever fits.
 fn also(difference: &Difference, width: usize) -> String {
+    let answers = match difference.answers {
+        0 => None,
+        1 => Some("1 answer".to_owned()),
+        n => Some(format!("{} answers", fields::bytes(n))),
+    };
     let title = |finding: &DifferenceKind| match finding {
         DifferenceKind::Worse(figure) | DifferenceKind::Grown(figure) => figure.title(),
         DifferenceKind::Gone => "gone",
@@ -216,14 +222,19 @@ fn also(difference: &Difference, width: usize) -> String {
     let titles = with
         .iter()
         .map(|(finding, _)| format!("+{}", title(finding)));
+    let joined = |with: Vec<String>| {
+        let all: Vec<String> = answers.iter().cloned().chain(with).collect();
+        all.join(" ")
+    };
     let texts = [
-        whole.collect::<Vec<_>>().join(" "),
-        titles.collect::<Vec<_>>().join(" "),
+        joined(whole.collect()),
+        joined(titles.collect()),
+        // what else differs at the other end of the same connections says less
+        answers.clone().unwrap_or_default(),
     ];
     let mut fitting = texts.into_iter().filter(|t| t.width() <= width);
-    fitting
-        .next()
-        .unwrap_or_else(|| format!("+{} more", with.len()))
+    let fits = fitting.next().filter(|t| with.is_empty() || !t.is_empty());
+    fits.unwrap_or_else(|| format!("+{} more", with.len()))
 }
 
 /// The key, and what else differs for the same sessions: as much as fits.
@@ -334,7 +345,7 @@ fn also_named(difference: &Difference) -> Vec<String> {
 fn widths(width: usize) -> [usize; 7] {
     const WIDEST_NAME: usize = 42;
     const NARROW: usize = 7;
-    let [what, figure, before, since, change, also] = [5, 8, 7, 7, 6, 9];
+    let [what, figure, before, since, change, also] = [5, 8, 7, 7, 6, 12];
     let others = what + figure + before + since + change + also + 6;
     let name = width.saturating_sub(others).clamp(NARROW, WIDEST_NAME);
     let also = also + width.saturating_sub(others + name);

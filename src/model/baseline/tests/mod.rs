@@ -1,5 +1,6 @@
 //! Baselines of hosts whose sessions are given one by one: what is found, and what is not.
 
+mod answers;
 mod busy_host;
 mod local_services;
 

@@ -1,0 +1,301 @@
+//! Answers before and since a baseline: how many there were, and how long they took.
+//!
+//! A few connections that stay open carry many answers, so these are compared one by one where there are too few sessions.
+
+use rustc_hash::FxHashMap;
+
+use crate::model::baseline::chance::hypergeometric_tail;
+use crate::model::baseline::stats::{ENOUGH, LONGER, TimeStats};
+use crate::model::session::{Age, Direction, Session, SessionId};
+use crate::model::store::Change;
+use crate::model::turns::is_poll;
+
+/// Minimum response time that may be a wait for an event, µs: services that answer are faster.
+const WAIT_US: u64 = 1_000_000;
+/// Maximum standard deviation of the logarithms of such long times: waits for events differ by more.
+const SCATTER: f64 = 1.0;
+/// One of so many answers is long at least, for a service to be slow: less is a moment at which it stalls.
+const MOST_RARE: u64 = 10;
+/// Parts of a sum that its rounding may be: the kernel's mean is a whole number of µs.
+const ROUNDING: u64 = 16;
+
+/// Answers of the end of a session that serves: of the peer if we have connected to it, else ours. What the other end
+/// takes is the time that people and programs think.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Answers {
+    /// All answers, except for waits for events.
+    pub count: u64,
+    /// Answers whose time is known, the sum of their times, µs, and an upper limit of the longest.
+    timed: u64,
+    sum_us: u64,
+    longest_us: u64,
+}
+
+impl Answers {
+    /// Answers in the life of a session; `None`: there were none, or who serves is not known.
+    fn of(session: &Session) -> Option<Self> {
+        let turns = &session.turns;
+        let times = match session.direction {
+            Direction::Out => turns.peer,
+            Direction::In => turns.ours,
+            Direction::Unknown => return None,
+        };
+        let mean_us = times.mean_us()?;
+        // what we have answered before the first turn, and after the last one, is none
+        let count = u64::from(turns.count.max(1));
+        Some(Answers {
+            count,
+            timed: count,
+            sum_us: mean_us.saturating_mul(count),
+            longest_us: times.max_us().unwrap_or(mean_us),
+        })
+    }
+
+    /// Answers since an earlier reading of a session, or in its life; `None`: there were none.
+    fn between(before: Option<&Session>, now: &Session) -> Option<Self> {
+        let all = Answers::of(now)?;
+        let Some(earlier) = before.and_then(Answers::of) else {
+            return Some(all);
+        };
+        let count = all.count.saturating_sub(earlier.count);
+        let sum_us = all.sum_us.saturating_sub(earlier.sum_us);
+        if count == 0 {
+            return None;
+        }
+        // that of the last one is exact, while the sums of a long life are not
+        if count == 1 || all.count > sum_us / ROUNDING {
+            let last_us = answer_us(now)?;
+            return Some(Answers {
+                count,
+                timed: 1,
+                sum_us: last_us,
+                longest_us: last_us,
+            });
+        }
+        let is_new = all.longest_us > earlier.longest_us;
+        let limit_us = if is_new { u64::MAX } else { sum_us + all.count };
+        Some(Answers {
+            count,
+            timed: count,
+            sum_us,
+            longest_us: all.longest_us.min(limit_us),
+        })
+    }
+
+    fn add(&mut self, other: &Answers) {
+        self.count += other.count;
+        self.timed += other.timed;
+        self.sum_us = self.sum_us.saturating_add(other.sum_us);
+        self.longest_us = self.longest_us.max(other.longest_us);
+    }
+
+    /// Mean, µs; `None`: no time is known.
+    fn mean_us(&self) -> Option<u64> {
+        self.sum_us.checked_div(self.timed)
+    }
+
+    /// Maximum number of answers that took longer than this, by their sum and their longest.
+    fn at_most_longer(&self, us: u64) -> u64 {
+        match us >= self.longest_us {
+            true => 0,
+            false => (self.sum_us / us.max(1)).min(self.timed),
+        }
+    }
+
+    /// Minimum number of answers that took longer than this, by their sum and their longest.
+    fn at_least_longer(&self, us: u64) -> u64 {
+        let beyond_us = self.sum_us.saturating_sub(us.saturating_mul(self.timed));
+        let each_us = self.longest_us.saturating_sub(us).max(1);
+        beyond_us.div_ceil(each_us).min(self.timed)
+    }
+
+    /// Probability that so many more of these answers are long by chance; `None`: too few to tell. Of each side only the
+    /// sum and the longest are known, which limit how many answers are longer than some time.
+    fn chance_of_longer_than(&self, before: &Answers) -> Option<f64> {
+        if self.timed.min(before.timed) < ENOUGH {
+            return None;
+        }
+        let chance = |us: u64| {
+            let (then, now) = (before.at_most_longer(us), self.at_least_longer(us));
+            if now * MOST_RARE < self.timed {
+                return 1.0;
+            }
+            hypergeometric_tail(now, then + now, self.timed, self.timed + before.timed)
+        };
+        let limits = [self.mean_us()? / 2, before.longest_us];
+        let [half, longest] = limits.map(chance);
+        Some((2.0 * half.min(longest)).min(1.0))
+    }
+}
+
+/// Time of the last answer of the end that serves, µs.
+fn answer_us(session: &Session) -> Option<u64> {
+    match session.direction {
+        Direction::Out => session.turns.peer.last_us(),
+        Direction::In => session.turns.ours.last_us(),
+        Direction::Unknown => None,
+    }
+}
+
+/// Time that the other end took to ask again, µs.
+fn pause_us(session: &Session) -> Option<u64> {
+    match session.direction {
+        Direction::Out => session.turns.ours.last_us(),
+        Direction::In => session.turns.peer.last_us(),
+        Direction::Unknown => None,
+    }
+}
+
+/// Answers of one session since the baseline.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Answered {
+    all: Answers,
+    /// The last answer of each reading.
+    samples: TimeStats,
+    /// Mean of its own answers before the baseline, µs.
+    usual_us: Option<u64>,
+}
+
+impl Answered {
+    fn add(&mut self, new: &Answers, last_us: u64) {
+        self.all.add(new);
+        self.samples.add(last_us);
+    }
+}
+
+/// Sessions with answers since the baseline that are still open, and how the others have been until then.
+#[derive(Debug, Default)]
+pub struct Followed(FxHashMap<SessionId, Answered>);
+
+impl Followed {
+    /// Notes a session that was open at the baseline, as it was then.
+    pub fn note(&mut self, session: &Session) {
+        if let Some(before) = Answers::of(session) {
+            self.0.entry(session.id()).or_default().usual_us = before.mean_us();
+        }
+    }
+
+    /// Applies a change, and returns the answers of a session that has closed. `at_ns` is the time of the baseline.
+    pub fn take(&mut self, change: &Change<'_>, at_ns: u64) -> Option<Answered> {
+        let Some(now) = change.now else {
+            return self.0.remove(&change.before?.id());
+        };
+        // when it has answered is not known of one that was open before it was seen
+        let is_known = change.before.is_some() || now.age == Age::Exact && now.start_ns >= at_ns;
+        if is_known
+            && !change.is_back
+            && let Some(new) = Answers::between(change.before, now)
+            && let Some(us) = answer_us(now)
+        {
+            let before_us = change.before.and_then(answer_us);
+            let is_wait = us >= WAIT_US && is_poll(now.is_open(), before_us, us, pause_us(now));
+            if !is_wait {
+                self.0.entry(now.id()).or_default().add(&new, us);
+            }
+        }
+        match now.is_open() {
+            true => None,
+            false => self.0.remove(&now.id()),
+        }
+    }
+
+    /// The answers of an open session.
+    pub fn of(&self, session: &Session) -> Option<&Answered> {
+        self.0.get(&session.id())
+    }
+}
+
+/// Sums of answers on one side of the baseline.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AnswerSums {
+    pub all: Answers,
+    /// Means of the sessions, and the sum of their logarithms by the number of their answers.
+    sessions: TimeStats,
+    logs: f64,
+    samples: TimeStats,
+    /// Answers of sessions that are about as fast as they were before the baseline.
+    unchanged: u64,
+}
+
+impl AnswerSums {
+    pub fn merge(&mut self, other: &AnswerSums) {
+        self.all.add(&other.all);
+        self.sessions.merge(&other.sessions);
+        self.logs += other.logs;
+        self.samples.merge(&other.samples);
+        self.unchanged += other.unchanged;
+    }
+
+    fn add(&mut self, answers: &Answers) {
+        self.all.add(answers);
+        if let Some(mean_us) = answers.mean_us() {
+            self.sessions.add(mean_us);
+            self.logs += answers.timed as f64 * (mean_us.max(1) as f64).ln();
+        }
+    }
+
+    /// Geometric mean, by the means of the sessions, µs.
+    pub fn typical(&self) -> Option<f64> {
+        (self.all.timed > 0).then(|| (self.logs / self.all.timed as f64).exp())
+    }
+
+    /// True if answers take noticeably longer, by so many µs or more, and not only because sessions answer more that
+    /// have always been slow, or wait for events.
+    pub fn are_longer_than(&self, before: &AnswerSums, least_us: f64) -> bool {
+        let (Some(now), Some(then)) = (self.typical(), before.typical()) else {
+            return false;
+        };
+        let is_wait = now >= WAIT_US as f64 && self.samples.deviation() > SCATTER;
+        // a moment at which all connections stall makes few answers long, which a geometric mean hardly shows
+        let usually = self.samples.typical().unwrap_or(now);
+        let is_longer = now.min(usually) >= then * LONGER && now - then >= least_us;
+        is_longer && !is_wait && self.unchanged * 2 < self.all.timed
+    }
+
+    /// Probability that answers of the same kind differ so much by chance; `None`: too few to tell. Answers of one session
+    /// have something in common, so sessions are compared if there are enough.
+    pub fn chance_of_longer_than(&self, before: &AnswerSums) -> Option<f64> {
+        let of_sessions = self.sessions.chance_of_longer_than(&before.sessions);
+        of_sessions.or_else(|| self.all.chance_of_longer_than(&before.all))
+    }
+}
+
+/// Answers on one side: of peers that we have connected to, and ours.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BothAnswers {
+    pub peer: AnswerSums,
+    pub ours: AnswerSums,
+}
+
+impl BothAnswers {
+    pub fn merge(&mut self, other: &BothAnswers) {
+        self.peer.merge(&other.peer);
+        self.ours.merge(&other.ours);
+    }
+
+    fn end(&mut self, session: &Session) -> &mut AnswerSums {
+        match session.direction {
+            Direction::In => &mut self.ours,
+            Direction::Out | Direction::Unknown => &mut self.peer,
+        }
+    }
+
+    /// Adds a session before the baseline.
+    pub fn add_before(&mut self, session: &Session) {
+        if let Some(answers) = Answers::of(session) {
+            self.end(session).add(&answers);
+        }
+    }
+
+    /// Adds the answers of a session since the baseline.
+    pub fn add_since(&mut self, session: &Session, answered: &Answered) {
+        let sums = self.end(session);
+        sums.add(&answered.all);
+        sums.samples.merge(&answered.samples);
+        if let (Some(now), Some(usual)) = (answered.all.mean_us(), answered.usual_us)
+            && (now as f64) < usual as f64 * LONGER
+        {
+            sums.unchanged += answered.all.timed;
+        }
+    }
+}
