@@ -79,6 +79,7 @@ mod tests {
                     ended_ns: None,
                     times: 1,
                     sentence: String::new(),
+                    program: None,
                     evidence: Vec::new(),
                 };
                 if let Some(text) = filter_for_finding(&finding) {

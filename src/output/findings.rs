@@ -17,7 +17,7 @@ use crate::model::findings::{
 };
 use crate::model::host_state::HostState;
 use crate::model::port_use::PortUse;
-use crate::model::session::Session;
+use crate::model::session::{Comm, Session};
 use crate::model::store::{Slot, Store, StoreEvent};
 use crate::output::open_events::{OpenEvents, Taken};
 use crate::output::stdout::{End, print_to_stderr};
@@ -381,6 +381,7 @@ pub(super) fn write_object(
     map.serialize_entry("finding", finding.rule.name)?;
     map.serialize_entry("severity", finding.rule.severity.name())?;
     map.serialize_entry("subject", &finding.subject.to_string())?;
+    map.serialize_entry("program", &finding.program.as_ref().map(Comm::as_str))?;
     map.serialize_entry("netns", &finding.subject.netns())?;
     map.serialize_entry("since", &time(finding.since_ns))?;
     map.serialize_entry("ended", &finding.ended_ns.map(time))?;

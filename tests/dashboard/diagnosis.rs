@@ -38,11 +38,11 @@ const ON_LOOPBACK: &[&str] = &[
     "accept-queue-ageing",
     "accept-queue-full",
     "never-accepted",
-    "slow-peer",
     "slow-us",
-    "always-slow-peer",
     "always-slow-us",
 ];
+/// Findings of the other end of what is slow on loopback, which are found if that end alone is captured.
+const AT_ONE_END: &[&str] = &["slow-peer", "always-slow-peer"];
 const IN_A_NAMESPACE: &[&str] = &[
     "keepalive",
     "no-port",
@@ -126,6 +126,7 @@ fn entry_point() {
     let mut faults = Faults::default();
     let provoked = match std::env::var(CULPRIT).as_deref() {
         Ok("loopback") => fail_on_loopback(&mut faults),
+        Ok("slow") => answer_slowly(&mut faults).into(),
         Ok("descriptors") => use_up_descriptors(&mut faults),
         _ => return,
     };
@@ -192,7 +193,13 @@ fn names(provoked: &[Provoked]) -> Vec<&'static str> {
 
 #[test]
 fn every_finding_is_proven_or_known_not_to_be() {
-    let lists = [ON_LOOPBACK, IN_A_NAMESPACE, WITH_A_SMALL_RING, NOT_PROVEN];
+    let lists = [
+        ON_LOOPBACK,
+        AT_ONE_END,
+        IN_A_NAMESPACE,
+        WITH_A_SMALL_RING,
+        NOT_PROVEN,
+    ];
     for rule in FINDINGS {
         let listed = lists.iter().filter(|list| list.contains(&rule.name));
         assert_eq!(listed.count(), 1, "{}", rule.name);
@@ -291,26 +298,42 @@ fn fail_on_loopback(faults: &mut Faults) -> Vec<Provoked> {
     let clients: Vec<_> = (0..4).map(|_| TcpStream::connect(to)).collect();
     drop(restarted);
     drop(clients);
-    answer_slowly(faults, &mut at);
+    let [slow, always] = answer_slowly(faults);
+    provoked.push(Provoked {
+        name: "slow-us",
+        sentence: format!("slowly on port {}:", slow.proof),
+        proof: slow.proof,
+    });
+    provoked.push(Provoked {
+        name: "always-slow-us",
+        sentence: format!("to answer on port {}", always.proof),
+        proof: always.proof,
+    });
     provoked
 }
 
-/// A server that answers at once and becomes slow, and one that takes more than a second for each answer.
-fn answer_slowly(faults: &mut Faults, at: &mut impl FnMut(&'static str, SocketAddr, String)) {
+/// A server that answers at once and becomes slow, and one that takes more than a second for each answer: what their
+/// clients see.
+fn answer_slowly(faults: &mut Faults) -> [Provoked; 2] {
     let started = Instant::now();
-    let to = serve(faults, move || match started.elapsed() > USUAL {
+    let slow = serve(faults, move || match started.elapsed() > USUAL {
         true => Duration::from_millis(400),
         false => Duration::from_millis(5),
     });
-    at("slow-peer", to, format!("{to} answers slowly"));
-    at("slow-us", to, format!("slowly on port {}:", to.port()));
-    let to = serve(faults, || Duration::from_millis(1200));
-    at("always-slow-peer", to, format!("{to} takes"));
-    at(
-        "always-slow-us",
-        to,
-        format!("to answer on port {}", to.port()),
-    );
+    let always = serve(faults, || Duration::from_millis(1200));
+    let [name, always_name] = [AT_ONE_END[0], AT_ONE_END[1]];
+    [
+        Provoked {
+            name,
+            sentence: format!("{slow} answers slowly"),
+            proof: slow.port().to_string(),
+        },
+        Provoked {
+            name: always_name,
+            sentence: format!("{always} takes"),
+            proof: always.port().to_string(),
+        },
+    ]
 }
 
 /// A server whose answers take this long, and two clients. Returns its address.
@@ -338,6 +361,27 @@ fn keys_lead_to_the_proof_of_findings_on_loopback() {
     let order = |p: &Provoked| ON_LOOPBACK.iter().position(|name| *name == p.name);
     culprit.provoked.sort_by_key(order);
     assert_eq!(names(&culprit.provoked), ON_LOOPBACK);
+    for provoked in &culprit.provoked {
+        seen.prove(provoked);
+    }
+    seen.press("\x03");
+    seen.ends("^C", 0);
+}
+
+#[test]
+fn keys_lead_to_the_proof_of_a_slow_destination() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let configured = Configured::new();
+    let path = configured.path();
+    let culprit = Culprit::start("slow");
+    let ports: Vec<&str> = culprit.provoked.iter().map(|p| p.proof.as_str()).collect();
+    let ports = ports.join(",");
+    let flags = brisk(&["--config", path, "-D", &ports]);
+    let mut seen = Seen::sized(pty::command(&flags), 40, 160);
+    seen.wait_for("the dashboard", |s| s.shows("open "));
+    assert_eq!(names(&culprit.provoked), AT_ONE_END);
     for provoked in &culprit.provoked {
         seen.prove(provoked);
     }

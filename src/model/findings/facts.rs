@@ -10,6 +10,7 @@ use rustc_hash::FxHashMap;
 use crate::model::aggregate::bounded_map::{BoundedMap, Sums};
 use crate::model::aggregate::rate_history::RateHistory;
 use crate::model::aggregate::{GroupBy, GroupKey};
+use crate::model::findings::both_ends::Served;
 use crate::model::findings::firewalled::Firewalled;
 use crate::model::findings::subject::{Destination, Subject};
 use crate::model::findings::suspects::Suspects;
@@ -244,6 +245,7 @@ pub(super) struct Facts {
     pub(super) round_trips: RoundTrips,
     /// Response times of peers that we connect to, and of listeners of ours.
     pub(super) responses: BoundedMap<Subject, Responses>,
+    pub(super) served: Served,
 }
 
 /// Limits beyond which a round trip is long.
@@ -282,6 +284,7 @@ impl Facts {
             descriptor_limit,
             round_trips,
             responses: BoundedMap::default(),
+            served: Served::default(),
         }
     }
 
@@ -305,6 +308,7 @@ impl Facts {
     /// Applies a change of a session.
     pub(super) fn take(&mut self, change: &Change<'_>) {
         self.suspects.take(change);
+        self.served.take(change);
         self.count_open(change);
         let Some(now) = change.now else { return };
         if change.is_back {
@@ -405,6 +409,9 @@ impl Facts {
             ),
             Direction::Unknown => return,
         };
+        if now.direction == Direction::In {
+            self.served.take_accepted(now);
+        }
         let [times, pauses] = end(&now.turns);
         if let Some(us) = times.last_us() {
             let before_us = before.and_then(|b| end(&b.turns)[0].last_us());

@@ -18,7 +18,7 @@ use crate::text::units::S;
 /// The sockets that listen on one address: one, or those of an SO_REUSEPORT group.
 #[derive(Debug, Default)]
 pub(super) struct Sockets {
-    comm: Option<Comm>,
+    pub(super) comm: Option<Comm>,
     /// Figures of the socket with the greatest share of its queue in use.
     queue: u32,
     queue_limit: u32,
@@ -363,7 +363,7 @@ pub(super) fn firewall(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
     let met = |cut: &CutOff| {
         let to = match cut.subject {
             Subject::Listener { port, .. } => format!("clients of port {port}"),
-            subject => subject.to_string(),
+            subject => sources.name(facts, &subject),
         };
         Met {
             subject: cut.subject,

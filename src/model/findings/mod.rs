@@ -9,9 +9,11 @@ use crate::model::capture_filter::CaptureFilter;
 use crate::model::fields;
 use crate::model::host_state::HostState;
 use crate::model::port_use::PortUse;
+use crate::model::session::Comm;
 use crate::model::store::Change;
 use crate::text::units::S;
 
+mod both_ends;
 mod facts;
 mod firewalled;
 mod host_rules;
@@ -160,7 +162,11 @@ impl FindingRule {
     /// Time that it must watch a fault that was there at the start, to find it for certain, s.
     pub fn needs_s(&self, thresholds: &Thresholds) -> u64 {
         let age_s = self.age.map_or(0.0, |age| thresholds.of(age).ceil()) as u64;
-        age_s.saturating_add(self.watch_s + self.hold_s)
+        let cause_s = match both_ends::has_other_end(self) {
+            true => both_ends::CAUSE_S,
+            false => 0,
+        };
+        age_s.saturating_add(self.watch_s + self.hold_s + cause_s)
     }
 
     /// The threshold with its unit: `threshold: 20 %, findings.refusing`.
@@ -182,6 +188,21 @@ struct Sources<'a> {
     /// Subjects that rules of this host cut off.
     cut_off: &'a [CutOff],
     ports: Option<&'a PortUse>,
+}
+
+impl Sources<'_> {
+    /// The program at a subject of this host, if it is known.
+    fn program(&self, facts: &Facts, subject: &Subject) -> Option<Comm> {
+        facts.served.program(self.listening, subject)
+    }
+
+    /// The subject as sentences name it: with the program at an address of this host.
+    fn name(&self, facts: &Facts, subject: &Subject) -> String {
+        match (self.program(facts, subject), subject) {
+            (Some(program), Subject::Destination(_)) => format!("{} {subject}", program.as_str()),
+            _ => subject.to_string(),
+        }
+    }
 }
 
 /// State of the host besides its sessions, as far as it is known.
@@ -233,6 +254,8 @@ pub struct Finding {
     /// How often it has begun.
     pub times: u32,
     pub sentence: String,
+    /// Program at the subject, if that is an address or port of this host and it is known.
+    pub program: Option<Comm>,
     pub evidence: Evidence,
 }
 
@@ -243,11 +266,14 @@ pub type FindingKey = (usize, Subject);
 #[derive(Debug)]
 struct Watched {
     since_ns: u64,
+    /// When its condition was first seen to hold.
+    first_ns: u64,
     /// When its condition held last.
     held_ns: u64,
     has_begun: bool,
     times: u32,
     sentence: String,
+    program: Option<Comm>,
     evidence: Evidence,
 }
 
@@ -323,14 +349,16 @@ impl Findings {
             host_rules::cut_off(&self.facts, beside.host, &self.thresholds, &self.capture);
         let own_netns = beside.ports.map_or(0, PortUse::netns);
         self.events.clear();
-        for (i, rule) in FINDINGS.iter().enumerate() {
-            let sources = Sources {
-                thresholds: &self.thresholds,
-                listening: &listening,
-                cut_off: &cut_off,
-                ports: beside.ports,
-            };
-            let mut met = (rule.check)(&self.facts, &sources);
+        let sources = Sources {
+            thresholds: &self.thresholds,
+            listening: &listening,
+            cut_off: &cut_off,
+            ports: beside.ports,
+        };
+        let rules = FINDINGS.iter();
+        let mut all: Vec<Vec<Met>> = rules.map(|r| (r.check)(&self.facts, &sources)).collect();
+        both_ends::keep_causes(&mut all, &self.facts);
+        for (i, mut met) in all.into_iter().enumerate() {
             if met.len() > SUBJECTS {
                 met.sort_by_key(|m| {
                     let has_begun = self.watched.get(&(i, m.subject)).map(|w| w.has_begun);
@@ -339,12 +367,13 @@ impl Findings {
                 met.truncate(SUBJECTS);
             }
             for mut met in met {
+                let program = self.facts.served.program(&listening, &met.subject);
                 let netns = met.subject.netns();
                 if let Some(netns) = netns.filter(|n| own_netns != 0 && *n != own_netns) {
                     met.sentence
                         .push_str(&format!(" (network namespace {netns})"));
                 }
-                self.watch(i, met, now_ns);
+                self.watch(i, met, program, now_ns);
             }
         }
         self.end_past(now_ns);
@@ -353,16 +382,18 @@ impl Findings {
     }
 
     /// Takes that a rule's condition holds for a subject.
-    fn watch(&mut self, rule: usize, met: Met, now_ns: u64) {
+    fn watch(&mut self, rule: usize, met: Met, program: Option<Comm>, now_ns: u64) {
         let key = (rule, met.subject);
         let times = self.ended.iter().find(|(k, _)| *k == key);
         let times = times.map_or(0, |(_, f)| f.times);
         let watched = self.watched.entry(key).or_insert_with(|| Watched {
             since_ns: met.since_ns.unwrap_or(now_ns),
+            first_ns: now_ns,
             held_ns: now_ns,
             has_begun: false,
             times: times + 1,
             sentence: String::new(),
+            program: None,
             evidence: Evidence::new(),
         });
         if !watched.has_begun {
@@ -371,10 +402,13 @@ impl Findings {
         }
         watched.held_ns = now_ns;
         watched.sentence = met.sentence;
+        watched.program = program;
         watched.evidence = met.evidence;
         let until_ns = met.until_ns.unwrap_or(now_ns);
         let held_ns = until_ns.saturating_sub(watched.since_ns);
-        if !watched.has_begun && held_ns >= FINDINGS[rule].hold_s * S {
+        let wait_ns = both_ends::wait_s(&FINDINGS[rule], &met.subject, &self.facts) * S;
+        let has_waited = now_ns.saturating_sub(watched.first_ns) >= wait_ns;
+        if !watched.has_begun && held_ns >= FINDINGS[rule].hold_s * S && has_waited {
             watched.has_begun = true;
             let finding = finding(key, watched, None);
             self.events.push(FindingEvent::Began(finding));
@@ -459,6 +493,7 @@ fn finding(key: FindingKey, watched: &Watched, ended_ns: Option<u64>) -> Finding
         ended_ns,
         times: watched.times,
         sentence: watched.sentence.clone(),
+        program: watched.program,
         evidence: watched.evidence.clone(),
     }
 }

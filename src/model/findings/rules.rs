@@ -32,6 +32,14 @@ fn by(program: Option<GroupKey>) -> String {
     }
 }
 
+/// The program of a listener, and what it does; `we` if it is not known.
+fn we(facts: &Facts, sources: &Sources<'_>, listener: &Subject, verb: &str) -> String {
+    match sources.program(facts, listener) {
+        Some(program) => format!("{} {verb}s", program.as_str()),
+        None => format!("we {verb}"),
+    }
+}
+
 /// The port of listeners at whatever address.
 fn port(subject: &Subject) -> String {
     subject.to_string().trim_start_matches(':').to_owned()
@@ -87,7 +95,7 @@ fn failing(facts: &Facts, sources: &Sources<'_>, kind: &Kind) -> Vec<Met> {
             weight: failures,
             sentence: format!(
                 "{} in {within_s} s",
-                (kind.sentence)(&subject.to_string(), failures, attempts, &by)
+                (kind.sentence)(&sources.name(facts, &subject), failures, attempts, &by)
             ),
             evidence: vec![
                 (kind.names[0], Amount::Count(failures)),
@@ -180,7 +188,7 @@ pub(super) fn resetting(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
 }
 
 /// Destinations that have stopped acknowledging, with their open sessions.
-pub(super) fn silent(facts: &Facts, _: &Sources<'_>) -> Vec<Met> {
+pub(super) fn silent(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
     let met = |(subject, troubled): (Subject, Troubled)| {
         let oldest_ns = troubled.oldest_ns?;
         let time = time_since(facts, oldest_ns);
@@ -192,7 +200,8 @@ pub(super) fn silent(facts: &Facts, _: &Sources<'_>) -> Vec<Met> {
             until_ns: None,
             weight: troubled.count,
             sentence: format!(
-                "{subject} has acknowledged nothing for {time}: {sessions}, {bytes} wait"
+                "{} has acknowledged nothing for {time}: {sessions}, {bytes} wait",
+                sources.name(facts, &subject)
             ),
             evidence: vec![
                 ("sessions", Amount::Count(troubled.count)),
@@ -210,15 +219,17 @@ pub(super) fn silent(facts: &Facts, _: &Sources<'_>) -> Vec<Met> {
 /// Counts of the last 30 seconds that are at least so many, by subject.
 fn counted<'a, T, const N: usize>(
     facts: &Facts,
-    least: f64,
+    sources: &Sources<'_>,
+    threshold: &str,
     all: impl Iterator<Item = (Subject, &'a Recent<T, N>)>,
     count: fn(&T) -> u32,
     name: &'static str,
-    sentence: fn(&Subject, u64, &str) -> String,
+    sentence: fn(&str, u64, &str) -> String,
 ) -> Vec<Met>
 where
     T: Copy + Default + PartialEq + AddAssign + 'a,
 {
+    let least = sources.thresholds.of(threshold);
     let within_s = facts.watched_s(WINDOW_S);
     let met = |(subject, recent): (Subject, &Recent<T, N>)| {
         let n = u64::from(count(&recent.sum(facts.now_ns, WINDOW_S)));
@@ -233,7 +244,7 @@ where
             weight: n,
             sentence: format!(
                 "{} in {within_s} s",
-                sentence(&subject, n, &by(recent.program))
+                sentence(&sources.name(facts, &subject), n, &by(recent.program))
             ),
             evidence: vec![
                 (name, Amount::Count(n)),
@@ -251,10 +262,10 @@ fn destinations(facts: &Facts) -> impl Iterator<Item = (Subject, &RecentOutcomes
 }
 
 pub(super) fn keepalive(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
-    let least = sources.thresholds.of("keepalive");
     counted(
         facts,
-        least,
+        sources,
+        "keepalive",
         destinations(facts),
         |o| o.keepalive,
         "timed_out",
@@ -266,10 +277,10 @@ pub(super) fn keepalive(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
 }
 
 pub(super) fn no_port(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
-    let least = sources.thresholds.of("no-port");
     counted(
         facts,
-        least,
+        sources,
+        "no-port",
         destinations(facts),
         |o| o.no_port,
         "failed",
@@ -278,7 +289,6 @@ pub(super) fn no_port(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
 }
 
 pub(super) fn never_accepted(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
-    let least = sources.thresholds.of("never-accepted");
     let ports = facts.unaccepted.iter().map(|((netns, port), recent)| {
         let subject = Subject::Listener {
             netns,
@@ -289,16 +299,15 @@ pub(super) fn never_accepted(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
     });
     counted(
         facts,
-        least,
+        sources,
+        "never-accepted",
         ports,
         |n| *n,
         "never_accepted",
-        |subject, n, by| {
+        |name, n, by| {
             let sessions = fields::number(n, "session");
-            format!(
-                "{sessions} of port {} were never accepted{by}",
-                port(subject)
-            )
+            let port = name.trim_start_matches(':');
+            format!("{sessions} of port {port} were never accepted{by}")
         },
     )
 }
@@ -533,7 +542,7 @@ pub(super) fn send_buffer(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
     facts.short_buffers.last.iter().filter_map(met).collect()
 }
 
-pub(super) fn ports_low(_: &Facts, sources: &Sources<'_>) -> Vec<Met> {
+pub(super) fn ports_low(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
     let least = sources.thresholds.of("ports-low");
     let met = |used: PortPoolUse| {
         // towards loopback the kernel gives them again after a second (tcp_tw_reuse = 2, its default)
@@ -554,7 +563,8 @@ pub(super) fn ports_low(_: &Facts, sources: &Sources<'_>) -> Vec<Met> {
             until_ns: None,
             weight: (share * 1000.0) as u64,
             sentence: format!(
-                "{share:.0} % of the local ports towards {subject} are in use: {} open, {} in TIME_WAIT, {} free",
+                "{share:.0} % of the local ports towards {} are in use: {} open, {} in TIME_WAIT, {} free",
+                sources.name(facts, &subject),
                 used.open,
                 used.waiting,
                 used.free()
@@ -597,13 +607,14 @@ pub(super) fn churn(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
         }
         let subject = Subject::Destination(to);
         let by = by(recent.program);
+        let to = sources.name(facts, &subject);
         Some(Met {
             subject,
             since_ns: None,
             until_ns: None,
             weight: sum.whole.into(),
             sentence: format!(
-                "{per_second:.0} sessions/s with {subject}{by} spend {share:.0} % of their life connecting: nothing keeps them open"
+                "{per_second:.0} sessions/s with {to}{by} spend {share:.0} % of their life connecting: nothing keeps them open"
             ),
             evidence: vec![
                 ("sessions_per_s", Amount::real(per_second)),
@@ -705,7 +716,7 @@ fn slow_ones(
     facts: &Facts,
     sources: &Sources<'_>,
     is_meant: fn(&Subject) -> bool,
-    sentence: fn(&Subject, &str, &str) -> String,
+    sentence: impl Fn(&Subject, &str, &str) -> String,
 ) -> Vec<Met> {
     let met = |(subject, responses): (Subject, &Responses)| {
         let (count, recent, usual) = slow(facts, sources.thresholds, responses)?;
@@ -731,6 +742,7 @@ fn slow_ones(
 pub(super) fn slow_peer(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
     let is_meant = |s: &Subject| matches!(s, Subject::Destination(..));
     slow_ones(facts, sources, is_meant, |to, recent, usual| {
+        let to = sources.name(facts, to);
         format!("{to} answers slowly: after {recent}, usually {usual}")
     })
 }
@@ -738,8 +750,8 @@ pub(super) fn slow_peer(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
 pub(super) fn slow_us(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
     let is_meant = |s: &Subject| matches!(s, Subject::Listener { .. });
     slow_ones(facts, sources, is_meant, |subject, recent, usual| {
-        let port = port(subject);
-        format!("we answer slowly on port {port}: after {recent}, usually {usual}")
+        let (we_answer, port) = (we(facts, sources, subject, "answer"), port(subject));
+        format!("{we_answer} slowly on port {port}: after {recent}, usually {usual}")
     })
 }
 
@@ -748,7 +760,7 @@ fn always_slow(
     facts: &Facts,
     sources: &Sources<'_>,
     is_meant: fn(&Subject) -> bool,
-    sentence: fn(&Subject, &str) -> String,
+    sentence: impl Fn(&Subject, &str) -> String,
 ) -> Vec<Met> {
     let least_us = sources.thresholds.of("slow-always") * 1000.0;
     let within_s = facts.watched_s(ALWAYS_S);
@@ -780,13 +792,14 @@ fn always_slow(
 pub(super) fn always_slow_peer(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
     let is_meant = |s: &Subject| matches!(s, Subject::Destination(..));
     always_slow(facts, sources, is_meant, |to, mean| {
-        format!("{to} takes {mean} to answer")
+        format!("{} takes {mean} to answer", sources.name(facts, to))
     })
 }
 
 pub(super) fn always_slow_us(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
     let is_meant = |s: &Subject| matches!(s, Subject::Listener { .. });
     always_slow(facts, sources, is_meant, |subject, mean| {
-        format!("we take {mean} to answer on port {}", port(subject))
+        let we_take = we(facts, sources, subject, "take");
+        format!("{we_take} {mean} to answer on port {}", port(subject))
     })
 }

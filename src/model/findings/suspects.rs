@@ -61,6 +61,8 @@ struct Suspect {
     /// Retransmits and time limited by the peer's window when something was acknowledged last.
     retransmits_then: u32,
     rwnd_ms_then: u32,
+    /// The process at the other end, if that is on this host and it is known.
+    other: Option<GroupKey>,
 }
 
 impl Suspect {
@@ -81,6 +83,7 @@ impl Suspect {
             rwnd_ms: session.rwnd_limited_ms,
             retransmits_then: session.retransmits,
             rwnd_ms_then: session.rwnd_limited_ms,
+            other: None,
         }
     }
 
@@ -195,10 +198,16 @@ pub(super) struct Troubled {
     /// Earliest and latest beginning, as far as they are known.
     pub(super) oldest_ns: Option<u64>,
     pub(super) newest_ns: Option<u64>,
+    /// The process at the other end of all of them, if that is one of this host.
+    pub(super) other: Option<GroupKey>,
 }
 
 impl Troubled {
-    fn add(&mut self, since_ns: Option<u64>, bytes: u32) {
+    fn add(&mut self, since_ns: Option<u64>, bytes: u32, other: Option<GroupKey>) {
+        self.other = match self.count {
+            0 => other,
+            _ => self.other.filter(|sole| Some(*sole) == other),
+        };
         self.count += 1;
         self.bytes += u64::from(bytes);
         if let Some(ns) = since_ns {
@@ -230,15 +239,22 @@ impl Suspects {
             }
             return;
         };
+        let other = change.other.map(|other| other.session);
+        let other = other.filter(|other| other.owner != Evidence::None);
+        let other = other.map(|other| GroupBy::Process.key(other));
         let is_full = self.followed.len() >= KEEP;
         match self.followed.get_mut(&session.cookie) {
-            Some(suspect) if suspect.start_ns == session.start_ns => suspect.take(session),
+            Some(suspect) if suspect.start_ns == session.start_ns => {
+                suspect.take(session);
+                suspect.other = other.or(suspect.other);
+            }
             None if is_full => {}
             _ => {
                 // its figures before say since when, if nothing has changed
                 let before = change.before.filter(|b| is_suspect(b));
                 let mut suspect = Suspect::new(before.unwrap_or(session));
                 suspect.take(session);
+                suspect.other = other;
                 self.followed.insert(session.cookie, suspect);
             }
         }
@@ -268,7 +284,7 @@ impl Suspects {
                 waiting,
                 &mut |plight, subject, since_ns, bytes| {
                     let troubled = self.found.entry((plight, subject)).or_default();
-                    troubled.add(since_ns, bytes);
+                    troubled.add(since_ns, bytes, suspect.other);
                 },
             );
         }

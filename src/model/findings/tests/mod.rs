@@ -1,5 +1,6 @@
 //! Each rule on synthetic sessions: what makes it a finding within 10 s, and near misses that must not.
 
+mod both_ends;
 mod cases;
 mod packets;
 
