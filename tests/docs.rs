@@ -9,7 +9,7 @@
 use std::path::Path;
 
 use common::documents::Section;
-use tcplife::testing::model::{DROP_REASONS, FIELDS, Field, Missed, Value};
+use tcplife::testing::model::{CONN_STATES, DROP_REASONS, FIELDS, Field, Missed, Value};
 use tcplife::testing::model::{FINDINGS, THRESHOLDS, Thresholds};
 use tcplife::testing::ui::{HELP_SECTIONS, KEYS, Mode, QUESTIONS, Step, THEMES, TITLES};
 use tcplife::testing::{cli, filter};
@@ -41,7 +41,10 @@ const SECTIONS: &[(&str, &[&str])] = &[
     ("docs/filters.md", &["filter"]),
     ("docs/diagnosis.md", &["findings", "thresholds"]),
     ("docs/troubleshooting.md", &["questions"]),
-    ("docs/lines.md", &["flags", "fields", "missed"]),
+    (
+        "docs/lines.md",
+        &["flags", "fields", "conn-states", "missed"],
+    ),
 ];
 
 /// Asserts that a section of its document is this text.
@@ -97,6 +100,11 @@ fn docs_generated_sections_match_the_program_tables() {
         table += &format!("| {column} | {json} | {} |\n", field.help);
     }
     assert_section("fields", &table);
+    let mut table = String::from("| `conn_state` | meaning |\n|---|---|\n");
+    for (name, meaning) in CONN_STATES {
+        table += &format!("| `{name}` | {meaning} |\n");
+    }
+    assert_section("conn-states", &table);
     let mut table = String::from("| cause | meaning |\n|---|---|\n");
     for (name, meaning) in Missed::CAUSES {
         table += &format!("| `{name}` | {meaning} |\n");
@@ -170,12 +178,13 @@ fn questions() -> String {
 
 #[test]
 fn docs_nullable_json_keys_are_all_listed() {
-    use tcplife::testing::model::{Age, Direction, Evidence, Session, State};
+    use tcplife::testing::model::{Age, Direction, Evidence, Reason, Session, State};
     let nothing_is_known = Session {
         age: Age::Unknown,
         owner: Evidence::None,
         direction: Direction::In,
         state: State::Established,
+        reason: Reason::Unknown,
         lport: 0,
         close_us: 0,
         srtt_us: 0,

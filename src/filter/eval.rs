@@ -213,6 +213,7 @@ impl Check {
             (Check::Matches(regex), Value::Text(t)) => regex.is_match(t),
             (Check::Matches(regex), Value::Addr(a)) => regex.is_match(AddrText::new(a).as_str()),
             (Check::Contains(needle), Value::Text(t)) => needle.is_in(t),
+            (_, Value::CommunityId(id)) => self.fits(Value::Text(&id.to_string())),
             (Check::Contains(needle), Value::Addr(a)) => {
                 needle.may_be_in(a) && needle.is_in_bytes(AddrText::new(a).as_bytes())
             }

@@ -403,10 +403,12 @@ fn abbreviated(
     let is_any_reason = field.word == "status" && lower == State::Closed.name();
     let word = || name_of_word(names, &text.to_lowercase()).filter(|_| !is_any_reason);
     let all = || real_names(names);
-    if let Some(name) = all().find(|n| *n == lower).or_else(word) {
+    if let Some(name) = all().find(|n| n.eq_ignore_ascii_case(&lower)).or_else(word) {
         return Ok(vec![name]);
     }
-    let begun: Vec<&str> = all().filter(|n| is_begun(n, &lower)).collect();
+    // names of others have capitals
+    let begun = all().filter(|n| is_begun(&n.to_lowercase(), &lower));
+    let begun: Vec<&str> = begun.collect();
     if !begun.is_empty() && !in_quotes {
         return Ok(begun);
     }
@@ -438,7 +440,8 @@ pub fn mended_name(field: &Field, text: &str) -> Option<&'static str> {
     let [only] = found.as_slice() else {
         return None;
     };
-    let is_meant = only.contains(&lower) || name_of_word(names, &text.to_lowercase()).is_some();
+    let is_meant =
+        only.to_lowercase().contains(&lower) || name_of_word(names, &text.to_lowercase()).is_some();
     (!is_meant).then_some(only)
 }
 

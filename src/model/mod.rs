@@ -6,6 +6,8 @@ pub mod batch;
 pub mod bottleneck;
 pub mod capture_filter;
 pub mod cgroup;
+pub mod community_id;
+pub mod conn_state;
 pub mod count;
 pub mod failures;
 pub mod fields;

@@ -11,6 +11,7 @@ use jiff::fmt::temporal::DateTimePrinter;
 
 use crate::host::users;
 use crate::model::batch::Clock;
+use crate::model::community_id::CommunityId;
 use crate::model::fields;
 use crate::model::fields::{FIELDS, Field, FieldKind, Value};
 use crate::model::session::{Age, Session};
@@ -35,6 +36,7 @@ pub(super) enum LineValue<'a> {
     Uint(u64),
     Addr(IpAddr),
     Text(Cow<'a, str>),
+    CommunityId(CommunityId<'a>),
     Bool(bool),
 }
 
@@ -54,6 +56,8 @@ impl LineValue<'_> {
             }
             LineValue::Addr(addr) => text.push_str(&addr.to_string()),
             LineValue::Text(t) => text.push_str(&spelled(t)),
+            // its characters need no spelling
+            LineValue::CommunityId(id) => text.push_str(&id.to_string()),
             LineValue::Bool(is) => text.push_str(if *is { "true" } else { "false" }),
         }
     }
@@ -66,6 +70,7 @@ impl<'a> From<Value<'a>> for LineValue<'a> {
             Value::Uint(n) => LineValue::Uint(n),
             Value::Addr(a) => LineValue::Addr(a),
             Value::Text(t) => LineValue::Text(t.into()),
+            Value::CommunityId(id) => LineValue::CommunityId(id),
             Value::Bool(b) => LineValue::Bool(b),
         }
     }

@@ -81,10 +81,15 @@ impl Encoder {
 
     /// Creates an encoder for recordings: with all columns, and what sessions have besides.
     pub fn of_recordings() -> Self {
+        let is_recorded = |column: &LineColumn| match column {
+            LineColumn::Field(field) => field.is_recorded(),
+            _ => true,
+        };
+        let recorded: Vec<_> = ALL.iter().copied().filter(is_recorded).collect();
         Encoder {
             besides: BESIDES.iter().map(|b| (b, in_line(b.key))).collect(),
             time: TimeDigits::Nanos,
-            ..Encoder::default()
+            ..Encoder::of(&recorded)
         }
     }
 
@@ -222,6 +227,7 @@ fn push(line: &mut Vec<u8>, value: &LineValue<'_>) -> serde_json::Result<()> {
         LineValue::Uint(n) => serde_json::to_writer(line, n),
         LineValue::Addr(addr) => serde_json::to_writer(line, addr),
         LineValue::Text(text) => serde_json::to_writer(line, text),
+        LineValue::CommunityId(id) => serde_json::to_writer(line, &id.to_string()),
         LineValue::Bool(is) => serde_json::to_writer(line, is),
     }
 }

@@ -38,6 +38,7 @@ pub mod model {
     pub use crate::model::batch::{Batch, Clock, HostSnapshot, Missed, OpenSnapshot};
     pub use crate::model::capture_filter::CaptureFilter;
     pub use crate::model::cgroup::Cgroup;
+    pub use crate::model::conn_state::CONN_STATES;
     pub use crate::model::fields::{FIELDS, Field, Value, narrow_bytes};
     pub use crate::model::findings::{FINDINGS, Proof, ProofStep, THRESHOLDS, Thresholds};
     pub use crate::model::interface::Interface;

@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 
+use crate::model::community_id::CommunityId;
 use crate::model::interface::ZonedAddr;
 use crate::model::session::{Age, Reason, Session};
 
@@ -28,6 +29,8 @@ pub enum Value<'a> {
     Uint(u64),
     Addr(IpAddr),
     Text(&'a str),
+    /// Text that is computed when somebody needs it.
+    CommunityId(CommunityId<'a>),
     Bool(bool),
 }
 
@@ -120,6 +123,12 @@ impl Field {
         matches!(self.word, "duration" | "close" | "waiting")
     }
 
+    /// True if lines of a recording have the field. The Community ID follows from the addresses and ports, and cannot be
+    /// compressed.
+    pub fn is_recorded(&self) -> bool {
+        self.word != "communityid"
+    }
+
     /// True if a bare word in a filter is searched for in this field: the process name, the addresses and `status`.
     /// `status` includes the names of all states and reasons. Other fields are left out because a word like `in` or
     /// `close` would match the direction or the owner's evidence of most sessions, and `serv` every unit.
@@ -210,6 +219,7 @@ pub fn cell(field: &Field, session: &Session) -> String {
         (Value::Uint(n), _) => n.to_string(),
         (Value::Addr(a), _) => ZonedAddr::new(a, session.interface).to_string(),
         (Value::Text(t), _) => t.into(),
+        (Value::CommunityId(id), _) => id.to_string(),
         (Value::Bool(b), _) => if b { "yes" } else { "no" }.into(),
     }
 }

@@ -1,5 +1,7 @@
 //! All fields: each row of [`FIELDS`] is a column, a sort key, a filter word, a JSON key and its explanation.
 
+use crate::model::community_id::CommunityId;
+use crate::model::conn_state;
 use crate::model::fields::draft::{addr, milliseconds, owned, read_name, read_number, set, text};
 use crate::model::fields::{Column, Field, FieldKind, Value};
 use crate::model::interface::Interface;
@@ -756,6 +758,26 @@ pub static FIELDS: &[Field] = &[
         kind: FieldKind::Text,
         column: column("UNIT", 'u', 15, 10, 22, false),
         get: |s| text_if(s.cgroup.within.unit.as_deref()),
+        read: None,
+    },
+    Field {
+        word: "connstate",
+        aliases: &["conn_state"],
+        json: Some("conn_state"),
+        help: "state in Zeek's words: S0, S1, SF, REJ, S2, S3, RSTO, RSTR or OTH",
+        kind: FieldKind::Names(&conn_state::NAMES),
+        column: None,
+        get: |s| text_if(conn_state::conn_state(s)),
+        read: None,
+    },
+    Field {
+        word: "communityid",
+        aliases: &["community_id"],
+        json: Some("community_id"),
+        help: "Community ID of the addresses and ports, version 1 with seed 0",
+        kind: FieldKind::Text,
+        column: None,
+        get: |s| CommunityId::of(s).map_or(Value::Missing, Value::CommunityId),
         read: None,
     },
 ];

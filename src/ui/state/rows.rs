@@ -168,6 +168,7 @@ fn sort_key(value: Value<'_>) -> u128 {
         Value::Bool(b) => u128::from(b) + 1,
         Value::Addr(std::net::IpAddr::V4(a)) => u128::from(a.to_bits()) + 1,
         Value::Addr(std::net::IpAddr::V6(a)) => a.to_bits() >> 1 | 1 << 127,
+        Value::CommunityId(id) => sort_key(Value::Text(&id.to_string())),
         Value::Text(text) => {
             let mut bytes = [0; 16];
             let len = text.len().min(16);
