@@ -183,6 +183,11 @@ pub struct Cli {
     #[arg(long)]
     pub print_config: bool,
 
+    /// Try everything on this host that is needed, print what was found and which command helps, and exit with 0 if
+    /// sessions can be seen, else 1; with -o json: as JSON
+    #[arg(long, conflicts_with_all = ["open", "count", "findings", "snapshots", "duration", "record", "replay", "filter", "columns"])]
+    pub doctor: bool,
+
     /// Print the man page, or the completions of a shell, and exit
     #[arg(long, value_name = "FILE", value_enum)]
     pub generate: Option<Generate>,
@@ -248,7 +253,7 @@ struct Needed {
     by: &'static [Output],
 }
 
-static NEEDED: [Needed; 15] = {
+static NEEDED: [Needed; 16] = {
     const fn needed(
         flag: &'static str,
         is_given: fn(&Cli) -> bool,
@@ -276,11 +281,16 @@ static NEEDED: [Needed; 15] = {
             &[Output::Text, Output::Json, Output::Dashboard],
         ),
         needed("--count", |c| c.count.is_some(), LINES),
+        needed("--doctor", |c| c.doctor, &[Output::Text, Output::Json]),
         needed("--interval", |c| c.interval.is_some(), DASHBOARD),
         needed("--keep", |c| c.keep.is_some(), DASHBOARD),
         needed("--no-mouse", |c| c.no_mouse, DASHBOARD),
         needed("--theme", |c| c.theme.is_some(), DASHBOARD),
-        needed("--config", |c| c.config.is_some() && !c.findings, DASHBOARD),
+        needed(
+            "--config",
+            |c| c.config.is_some() && !c.findings && !c.doctor,
+            DASHBOARD,
+        ),
     ]
 };
 
@@ -370,7 +380,7 @@ impl Cli {
     /// Returns the output that the flags ask for, if any.
     fn chosen(&self) -> Option<Output> {
         let rows = self.time || self.timestamp || self.wide || self.exact_names;
-        let rows = rows || self.open || self.findings || self.count.is_some();
+        let rows = rows || self.doctor || self.open || self.findings || self.count.is_some();
         let implied = [
             (self.csv, Output::Csv),
             (self.snapshots.is_some(), Output::Json),

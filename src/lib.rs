@@ -4,6 +4,7 @@
 
 mod cli;
 mod collector;
+mod doctor;
 mod filter;
 mod generate;
 mod host;

@@ -20,6 +20,7 @@ use crate::collector::kernel;
 use crate::collector::kernel::NamespaceScan;
 use crate::collector::replay;
 use crate::collector::replay::{ReplayConfig, Source};
+use crate::doctor;
 use crate::filter::Filter;
 use crate::generate::generate;
 use crate::host::broker::{Broker, Place, Places};
@@ -114,6 +115,9 @@ pub fn main() -> ExitCode {
         Ok(config) => config,
         Err(stop) => return stopped(stop),
     };
+    if cli.doctor {
+        return finish(examine(&cli, output, caller, helpers), FAILED);
+    }
     let plan = Plan {
         output,
         capture,
@@ -153,9 +157,8 @@ impl Helpers {
     fn start(cli: &Cli, output: Output, caller: &Caller) -> anyhow::Result<Self> {
         let variable = |name| std::env::var_os(name).map(PathBuf::from);
         let state = |name| saved_lines::file(name, variable("XDG_STATE_HOME"), caller.home.clone());
-        let usual = || usual_file(variable("XDG_CONFIG_HOME"), caller.home.clone());
         let places = Places {
-            config: cli.config.clone().or_else(usual),
+            config: config_file(cli, caller),
             is_config_named: cli.config.is_some(),
             history: state("history"),
             columns: state("columns"),
@@ -176,6 +179,31 @@ impl Helpers {
             namespaces: namespaces.flatten(),
         })
     }
+}
+
+/// Examines this host, prints the report and returns the exit status.
+fn examine(cli: &Cli, output: Output, caller: Caller, helpers: Helpers) -> anyhow::Result<u8> {
+    let report = doctor::examine(doctor::Examination {
+        config: config_file(cli, &caller),
+        is_config_named: cli.config.is_some(),
+        sandbox: Sandbox::new(cli.sandbox, &caller),
+        ring_bytes: cli.ring_size.bytes,
+        namespaces: helpers.namespaces,
+        containers: helpers.containers,
+        caller,
+    });
+    print(&match output {
+        Output::Json => report.json(),
+        _ => report.text(),
+    })?;
+    Ok(if report.is_fine() { 0 } else { FAILED })
+}
+
+/// Path of the configuration to read.
+fn config_file(cli: &Cli, caller: &Caller) -> Option<PathBuf> {
+    let home = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
+    let usual = || usual_file(home, caller.home.clone());
+    cli.config.clone().or_else(usual)
 }
 
 /// The requests of the command line and the configuration.

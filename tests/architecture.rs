@@ -17,7 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["collector", "output"],
     &["ui"],
     &["cli"],
-    &["generate"],
+    &["doctor", "generate"],
     &["run"],
 ];
 

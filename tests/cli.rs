@@ -9,6 +9,7 @@ mod common {
     pub(crate) mod pty;
     pub(crate) mod requirements;
 }
+mod doctor;
 mod generated;
 
 use std::fs;

@@ -19,7 +19,8 @@ const ABOUT: &[&str] = &[
      starts the dashboard: open sessions with live figures, and closed ones with the reason why they closed; `?` there \
      shows its keys. In a pipe, or with **-o**, it prints a row, or a JSON object, for each session.",
     "Loading the BPF programs takes root, or the capabilities CAP_BPF and CAP_PERFMON, and Linux 5.12 or later with type \
-     information (BTF). When the programs are attached, **tcplife** gives these rights up.",
+     information (BTF). When the programs are attached, **tcplife** gives these rights up. \
+     `tcplife --doctor` tries everything on this host, and says what is missing and which command helps.",
 ];
 
 const ACCURACY: &[&str] = &[
@@ -89,10 +90,13 @@ const ENVIRONMENT: &[(&str, &str)] = &[
 ];
 
 const EXIT_STATUS: &[(&str, &str)] = &[
-    ("0", "Success; with --findings, nothing is wrong."),
+    (
+        "0",
+        "Success; with --findings, nothing is wrong; with --doctor, sessions can be seen here.",
+    ),
     (
         "1",
-        "An error, described in one line on stderr; with --findings, something is wrong.",
+        "An error, described in one line on stderr; with --findings, something is wrong; with --doctor, something is missing.",
     ),
     ("2", "Wrong usage; with --findings also every other error."),
 ];

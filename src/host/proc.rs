@@ -95,6 +95,11 @@ impl Process {
         Some(fs::metadata(self.0.join("ns/pid")).ok()?.ino())
     }
 
+    /// Inode number of its time namespace.
+    pub fn time_namespace_inode(&self) -> Option<u64> {
+        Some(fs::metadata(self.0.join("ns/time")).ok()?.ino())
+    }
+
     /// Path of its network namespace.
     pub fn net_namespace(&self) -> PathBuf {
         self.0.join("ns/net")
@@ -285,6 +290,12 @@ fn unescape(mut text: &[u8]) -> Vec<u8> {
         text = rest;
     }
     plain
+}
+
+/// Value of a sysctl by its name, like `net.core.optmem_max`; `None`: it cannot be read.
+pub fn sysctl(name: &str) -> Option<String> {
+    let file = Path::new(ROOT).join("sys").join(name.replace('.', "/"));
+    Some(fs::read_to_string(file).ok()?.trim().to_owned())
 }
 
 /// Id of this boot of the host; empty if it cannot be read.

@@ -27,7 +27,8 @@ mod snapshots;
 mod write_watch;
 
 pub use load::Walk;
-pub use netns::{NamespaceScan, limits};
+pub use netns::{NamespaceScan, has_own_pids, limits};
+pub use preflight::{BTF, Requirements, StartError};
 pub use snapshots::SnapshotPart;
 
 /// Configuration of the collector.

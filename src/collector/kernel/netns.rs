@@ -100,12 +100,8 @@ const HOST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 /// Says which sessions and owners this process cannot find, as far as it can see; `None`: it finds all.
 pub fn limits() -> Option<&'static str> {
     let is_hidden = |process: Process| process.net_namespace_inode().is_none();
-    let own = Process::own();
-    let is_inside = own
-        .pid_namespace_inode()
-        .is_some_and(|inode| inode != HOST_PID_NAMESPACE);
     // with the host's /proc, the host's PIDs are shown
-    if is_inside && own.status().pid_namespaces == 1 {
+    if has_own_pids() && Process::own().status().pid_namespaces == 1 {
         Some(
             "in this container, sessions from before the start have no owners, and others no PIDs: start it with --pid=host",
         )
@@ -116,6 +112,12 @@ pub fn limits() -> Option<&'static str> {
     } else {
         None
     }
+}
+
+/// True if the process ids of this process are not those of the host, as in a container.
+pub fn has_own_pids() -> bool {
+    let inode = Process::own().pid_namespace_inode();
+    inode.is_some_and(|inode| inode != HOST_PID_NAMESPACE)
 }
 
 /// Iterates over the namespaces that can be found, each once, without this thread's.

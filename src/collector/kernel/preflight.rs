@@ -75,12 +75,14 @@ pub enum StartError {
 const DESCRIPTORS: u64 = 64;
 /// Inode number of the host's user namespace: a constant of the kernel (PROC_USER_INIT_INO).
 const HOST_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
-const BTF: &str = "/sys/kernel/btf/vmlinux";
+/// The kernel's type information.
+pub const BTF: &str = "/sys/kernel/btf/vmlinux";
 
 /// Facts about the host that the checks need.
 #[derive(Debug)]
-struct Facts {
-    release: String,
+pub struct Requirements {
+    /// Release of the kernel.
+    pub release: String,
     /// Result of the check of the kernel's type information.
     btf: Result<(), StartError>,
     /// Effective capabilities of this process.
@@ -90,17 +92,18 @@ struct Facts {
     is_root: bool,
     in_user_namespace: bool,
     /// Maximum number of descriptors.
-    descriptors: u64,
+    pub descriptors: u64,
     /// /sys/kernel/security/lockdown, empty if there is none.
-    lockdown: String,
+    pub lockdown: String,
 }
 
-impl Facts {
-    fn gather() -> Self {
+impl Requirements {
+    /// Reads the facts, and raises the limit of descriptors.
+    pub fn gather() -> Self {
         // without /proc, assume that all are present: loading fails if they are not
         let status = Process::own().status();
         let namespace = Process::own().user_namespace_inode();
-        Facts {
+        Requirements {
             release: rustix::system::uname()
                 .release()
                 .to_string_lossy()
@@ -115,18 +118,51 @@ impl Facts {
         }
     }
 
-    fn check_system(&self) -> Result<(), StartError> {
+    /// Checks everything.
+    ///
+    /// # Errors
+    /// The first that is missing, as of each of the following checks.
+    pub fn check(&self) -> Result<(), StartError> {
+        self.check_kernel()?;
+        self.check_user_namespace()?;
+        self.check_capabilities()?;
+        self.check_lockdown()?;
+        self.check_descriptors()?;
+        self.check_types()
+    }
+
+    /// Checks the release of the kernel.
+    ///
+    /// # Errors
+    /// If it is too old.
+    pub fn check_kernel(&self) -> Result<(), StartError> {
         let mut numbers = self
             .release
             .split(|c: char| !c.is_ascii_digit())
             .map(|n| n.parse().unwrap_or(0));
         let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-        if version < OLDEST {
-            return Err(StartError::OldKernel(self.release.clone()));
+        match version < OLDEST {
+            true => Err(StartError::OldKernel(self.release.clone())),
+            false => Ok(()),
         }
-        if self.in_user_namespace {
-            return Err(StartError::UserNamespace);
+    }
+
+    /// Checks the user namespace.
+    ///
+    /// # Errors
+    /// If it is not that of the host.
+    pub fn check_user_namespace(&self) -> Result<(), StartError> {
+        match self.in_user_namespace {
+            true => Err(StartError::UserNamespace),
+            false => Ok(()),
         }
+    }
+
+    /// Checks the capabilities.
+    ///
+    /// # Errors
+    /// If one is missing.
+    pub fn check_capabilities(&self) -> Result<(), StartError> {
         // include/uapi/linux/capability.h; CAP_SYS_ADMIN stands for both
         const CAP_SYS_ADMIN: u32 = 21;
         let is_in = |set: u64, bit: u32| set >> bit & 1 == 1 || set >> CAP_SYS_ADMIN & 1 == 1;
@@ -148,12 +184,36 @@ impl Facts {
                 false => StartError::NoCapability { missing },
             });
         }
-        if self.lockdown.contains("[confidentiality]") {
-            return Err(StartError::LockedDown);
+        Ok(())
+    }
+
+    /// Checks the kernel's lockdown.
+    ///
+    /// # Errors
+    /// If it forbids reading kernel memory.
+    pub fn check_lockdown(&self) -> Result<(), StartError> {
+        match self.lockdown.contains("[confidentiality]") {
+            true => Err(StartError::LockedDown),
+            false => Ok(()),
         }
-        if self.descriptors < DESCRIPTORS {
-            return Err(StartError::FewDescriptors(self.descriptors));
+    }
+
+    /// Checks the limit of descriptors.
+    ///
+    /// # Errors
+    /// If it is too low.
+    pub fn check_descriptors(&self) -> Result<(), StartError> {
+        match self.descriptors < DESCRIPTORS {
+            true => Err(StartError::FewDescriptors(self.descriptors)),
+            false => Ok(()),
         }
+    }
+
+    /// Checks the kernel's type information.
+    ///
+    /// # Errors
+    /// If it is missing or damaged.
+    pub fn check_types(&self) -> Result<(), StartError> {
         self.btf.clone()
     }
 }
@@ -200,15 +260,15 @@ fn check_btf(file: &Path) -> Result<(), StartError> {
 
 /// Checks the host before anything is loaded, because libbpf's messages about a failed load do not say what to do.
 pub fn check() -> Result<(), StartError> {
-    Facts::gather().check_system()
+    Requirements::gather().check()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn good() -> Facts {
-        Facts {
+    fn good() -> Requirements {
+        Requirements {
             release: "6.18.44-amd64".into(),
             btf: Ok(()),
             capabilities: 1 << 38 | 1 << 39,
@@ -222,74 +282,70 @@ mod tests {
 
     #[test]
     fn preflight_two_capabilities_and_btf_are_enough() {
-        assert_eq!(good().check_system(), Ok(()));
+        assert_eq!(good().check(), Ok(()));
         assert_eq!(
-            Facts {
+            Requirements {
                 capabilities: 1 << 21,
                 ..good()
             }
-            .check_system(),
+            .check(),
             Ok(())
         );
         assert_eq!(
-            Facts {
+            Requirements {
                 release: "5.12.0".into(),
                 ..good()
             }
-            .check_system(),
+            .check(),
             Ok(())
         );
     }
 
     #[test]
     fn preflight_error_names_each_missing_requirement() {
-        let says = |facts: Facts| {
-            facts
-                .check_system()
-                .expect_err("something is missing")
-                .to_string()
-        };
+        let says =
+            |facts: Requirements| facts.check().expect_err("something is missing").to_string();
         assert!(
-            says(Facts {
+            says(Requirements {
                 release: "5.10.0-33-cloud-amd64".into(),
                 ..good()
             })
             .contains("Linux 5.10.0-33-cloud-amd64 is too old")
         );
         assert!(
-            says(Facts {
+            says(Requirements {
                 release: "4.19".into(),
                 ..good()
             })
             .contains("5.12 or later")
         );
         assert!(
-            says(Facts {
+            says(Requirements {
                 btf: Err(StartError::NoBtf),
                 ..good()
             })
             .contains("CONFIG_DEBUG_INFO_BTF")
         );
         assert!(
-            says(Facts {
+            says(Requirements {
                 capabilities: 0,
                 ..good()
             })
             .contains("the capabilities CAP_PERFMON and CAP_BPF.")
         );
         assert!(
-            says(Facts {
+            says(Requirements {
                 capabilities: 1 << 39,
                 ..good()
             })
             .contains("the capability CAP_PERFMON.")
         );
-        let as_root = Facts {
+        let as_root = Requirements {
             is_root: true,
             capabilities: 0,
             ..good()
         };
-        let without_bounding = Facts {
+        let without_bounding = Requirements {
             bounding: 0,
             capabilities: 0,
             ..good()
@@ -301,17 +357,17 @@ mod tests {
                 "{text}"
             );
         }
-        let in_user_namespace = Facts {
+        let in_user_namespace = Requirements {
             in_user_namespace: true,
             ..good()
         };
         assert!(says(in_user_namespace).contains("user namespace"));
-        let few = Facts {
+        let few = Requirements {
             descriptors: 10,
             ..good()
         };
         assert!(says(few).contains("the limit is 10 (ulimit -n)"));
-        let locked = Facts {
+        let locked = Requirements {
             lockdown: "none integrity [confidentiality]".into(),
             ..good()
         };

@@ -336,6 +336,15 @@ impl Environment {
         })
     }
 
+    /// The colors that the terminal has, in words.
+    pub fn colors(&self) -> &'static str {
+        match () {
+            () if self.has_all_colors() => "all colors",
+            () if self.has_256_colors() => "256 colors",
+            () => "16 colors or fewer",
+        }
+    }
+
     fn has_256_colors(&self) -> bool {
         self.has_all_colors() || self.term.contains("256color")
     }
