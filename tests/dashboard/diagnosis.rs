@@ -163,6 +163,7 @@ impl Culprit {
             provoked.push(Provoked {
                 name: ON_LOOPBACK
                     .iter()
+                    .chain(AT_ONE_END)
                     .chain(IN_A_NAMESPACE)
                     .find(|known| **known == name)
                     .unwrap_or_else(|| panic!("{line}")),
