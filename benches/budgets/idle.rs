@@ -1,19 +1,16 @@
 //! Cost of the dashboard when nothing happens, and its startup time.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::churn::Held;
 use crate::table::{Budget, Limit, Spread};
-use crate::tools::{Screen, figure};
+use crate::tools::{PATIENCE, Screen, figure};
 use crate::{Bench, testbed};
 
 /// Open sessions in the budgets.
 pub(crate) const OPEN: u64 = 10_000;
 
 pub(crate) fn measure(bench: &mut Bench) {
-    starts(bench, OPEN, "10,000", Limit::None);
-    starts(bench, 100_000, "100,000", Limit::AtMost(1000.0));
     let what = "start until all of 10,000 sessions are shown, with 1,000 network namespaces";
     bench.step(what, Limit::AtMost(3000.0), |bench| {
         let _namespaces = testbed::Namespaces::add(1000)?;
@@ -26,32 +23,6 @@ pub(crate) fn measure(bench: &mut Bench) {
             Spread::of(&all),
         )])
     });
-    for (open, number, limit) in [
-        (OPEN, "10,000", 1.0),
-        (100_000, "100,000", 3.0),
-        (1_000_000, "1,000,000", 10.0),
-    ] {
-        let what = format!("CPU with {number} idle sessions open, refreshed every second");
-        let limit = Limit::AtMost(limit);
-        bench.step(&what, limit, |bench| {
-            let _held = Held::open(open)?;
-            let screen = start(open)?.0;
-            let quiet = bench.rounds(|| watch(&screen, bench.times.quiet))?;
-            let percent: Vec<f64> = quiet.iter().map(|q| q.percent).collect();
-            drop(screen);
-            let ss = testbed::cpu_of_command(Command::new("ss").arg("-tinp"))?;
-            let ss = Spread::of(&[ss.as_secs_f64() * 100.0]);
-            Ok(vec![
-                Budget::figure(&what, limit, "%", Spread::of(&percent)),
-                Budget::figure(
-                    "the same with `ss -tinp` every second",
-                    Limit::None,
-                    "%",
-                    ss,
-                ),
-            ])
-        });
-    }
     bench.step("wake-ups when idle", Limit::AtMost(25.0), |bench| {
         let screen = Screen::tcplife(&[])?;
         let quiet = bench.rounds(|| watch(&screen, bench.times.quiet))?;
@@ -73,31 +44,6 @@ pub(crate) fn measure(bench: &mut Bench) {
     });
 }
 
-/// Measures starts on a host with `open` sessions, a number that is written so.
-fn starts(bench: &mut Bench, open: u64, number: &str, all_limit: Limit) {
-    let what = format!("start to the first frame with {number} sessions open");
-    let limit = Limit::AtMost(100.0);
-    bench.step(&what, limit, |bench| {
-        let _held = Held::open(open)?;
-        let (mut first, mut all) = (Vec::new(), Vec::new());
-        bench.rounds(|| {
-            let (_, frame, whole) = start(open)?;
-            first.push(frame.as_secs_f64() * 1e3);
-            all.push(whole.as_secs_f64() * 1e3);
-            Ok(())
-        })?;
-        Ok(vec![
-            Budget::figure(&what, limit, "ms", Spread::of(&first)),
-            Budget::figure(
-                "start until all of them are shown",
-                all_limit,
-                "ms",
-                Spread::of(&all),
-            ),
-        ])
-    });
-}
-
 /// Starts a dashboard on a host with `open` sessions on loopback. Returns it with the time to its first frame, and to the
 /// first one that has all of them.
 pub(crate) fn start(open: u64) -> anyhow::Result<(Screen, Duration, Duration)> {
@@ -105,8 +51,41 @@ pub(crate) fn start(open: u64) -> anyhow::Result<(Screen, Duration, Duration)> {
     let first = screen.first_frame()?;
     // the header counts connections, and both ends of these are here
     let open = open / 2;
-    let all = screen.when(|text| figure(text, "open").is_some_and(|n| n >= open))?;
+    let patience = PATIENCE + Duration::from_micros(60 * open);
+    let has_all = |text: &str| figure(text, "open").is_some_and(|n| n >= open);
+    let all = screen.when_within(patience, has_all)?;
     Ok((screen, first, all))
+}
+
+/// Time between the snapshots of a dashboard, as it says itself.
+fn interval(screen: &Screen) -> Duration {
+    let text = screen.text();
+    let every = text.split_once("figures every ");
+    let seconds = every.and_then(|(_, rest)| rest.split_once('s')?.0.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(1))
+}
+
+/// Waits until a dashboard no longer changes the time between its snapshots. Returns that.
+fn settled_interval(screen: &Screen) -> Duration {
+    // the first snapshot has everything, and the next two decide
+    let mut every = Duration::from_secs(1);
+    loop {
+        std::thread::sleep(every * 3);
+        let now = interval(screen);
+        if now <= every {
+            return now;
+        }
+        every = now;
+    }
+}
+
+/// Measures an idle dashboard for at least this long, and two snapshots. Returns the time between these, too.
+pub(crate) fn watch_snapshots(
+    screen: &Screen,
+    least: Duration,
+) -> anyhow::Result<(Quiet, Duration)> {
+    let every = settled_interval(screen);
+    Ok((watch(screen, least.max(every * 2))?, every))
 }
 
 /// Activity of an idle dashboard, per second.

@@ -170,6 +170,7 @@ fn run(mut words: Vec<String>) -> anyhow::Result<bool> {
         losses::measure(&mut bench);
         kernel_cost::measure(&mut bench);
         idle::measure(&mut bench);
+        growth.measure_open(&mut bench);
         user_cost::measure_kernel(&mut bench);
     } else {
         eprintln!(
@@ -179,10 +180,6 @@ fn run(mut words: Vec<String>) -> anyhow::Result<bool> {
     user_cost::measure(&mut bench);
     user_cost::measure_rows(&mut bench);
     growth.measure_kept(&mut bench);
-    if with_kernel && everything {
-        eprintln!("  growth with open sessions");
-        growth.measure_open(&bench)?;
-    }
 
     println!("\n{}", table::text(&bench.budgets));
     println!("{:.0} s", begun.elapsed().as_secs_f64());

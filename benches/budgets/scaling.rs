@@ -1,12 +1,14 @@
 //! Growth with the number of kept and of open sessions, as a table and as a chart.
 
+use std::process::Command;
+
 use anyhow::anyhow;
 use plotters::prelude::*;
 
 use crate::churn::Held;
 use crate::table::{Budget, Limit, Short, Spread};
 use crate::user_cost::{Keys, keys, memory};
-use crate::{Absent, Bench, idle};
+use crate::{Bench, idle, testbed};
 
 /// Figures with this many closed sessions kept, a hundredth as many open.
 pub(crate) struct Kept {
@@ -16,12 +18,63 @@ pub(crate) struct Kept {
     bytes: f64,
 }
 
-/// Figures with this many open sessions.
+/// Figures with this many idle sessions open.
 pub(crate) struct Open {
     open: u64,
-    start_ms: f64,
+    first_ms: f64,
+    all_ms: f64,
     percent: f64,
+    /// Time between snapshots.
+    every_s: f64,
+    bytes: f64,
+    /// CPU time of a run of `ss -tinp`.
+    ss_ms: f64,
 }
+
+impl Open {
+    /// CPU time of a snapshot, and what else an idle dashboard does until the next one.
+    fn snapshot_ms(&self) -> f64 {
+        self.percent * 10.0 * self.every_s
+    }
+}
+
+/// Limits with this many idle sessions open.
+struct OpenLimits {
+    open: u64,
+    first_ms: Limit,
+    all_ms: Limit,
+    percent: Limit,
+}
+
+const OPEN_LIMITS: [OpenLimits; 4] = [
+    OpenLimits {
+        open: 1_000,
+        first_ms: Limit::AtMost(100.0),
+        all_ms: Limit::AtMost(1000.0),
+        percent: Limit::AtMost(1.0),
+    },
+    OpenLimits {
+        open: 10_000,
+        first_ms: Limit::AtMost(100.0),
+        all_ms: Limit::AtMost(1000.0),
+        percent: Limit::AtMost(1.0),
+    },
+    OpenLimits {
+        open: 100_000,
+        first_ms: Limit::AtMost(100.0),
+        all_ms: Limit::AtMost(1000.0),
+        percent: Limit::AtMost(3.0),
+    },
+    OpenLimits {
+        open: 1_000_000,
+        first_ms: Limit::None,
+        all_ms: Limit::None,
+        percent: Limit::AtMost(10.0),
+    },
+];
+
+/// Most rounds with a million sessions, each of which takes half a minute.
+const MILLION_ROUNDS: usize = 2;
 
 #[derive(Default)]
 pub(crate) struct Growth {
@@ -69,29 +122,64 @@ impl Growth {
     }
 
     /// Measures the real program with idle sessions.
-    pub(crate) fn measure_open(&mut self, bench: &Bench) -> anyhow::Result<()> {
-        for power in 2..=6 {
-            let open = 10_u64.pow(power);
-            let _held = match Held::open(open) {
-                Err(e) if e.is::<Absent>() => {
-                    eprintln!("    {open} open sessions are left out: {e}");
-                    break;
+    pub(crate) fn measure_open(&mut self, bench: &mut Bench) {
+        for limits in OPEN_LIMITS {
+            let open = limits.open;
+            let number = Short(open as f64);
+            let what = format!("CPU with {number} idle sessions open, refreshed every second");
+            bench.step(&what, limits.percent, |bench| {
+                let _held = Held::open(open)?;
+                let rounds = match open {
+                    1_000_000.. => bench.rounds.min(MILLION_ROUNDS),
+                    _ => bench.rounds,
+                };
+                let [mut first, mut all, mut percent, mut every] = [const { Vec::new() }; 4];
+                let mut bytes = Vec::new();
+                for _ in 0..rounds {
+                    let (screen, frame, whole) = idle::start(open)?;
+                    first.push(frame.as_secs_f64() * 1e3);
+                    all.push(whole.as_secs_f64() * 1e3);
+                    let (quiet, interval) = idle::watch_snapshots(&screen, bench.times.quiet)?;
+                    percent.push(quiet.percent);
+                    every.push(interval.as_secs_f64());
+                    bytes.push(testbed::memory_of(screen.pid())? as f64);
                 }
-                held => held?,
-            };
-            let (mut starts, mut percents) = (Vec::new(), Vec::new());
-            for _ in 0..bench.rounds {
-                let (screen, _, took) = idle::start(open)?;
-                starts.push(took.as_secs_f64() * 1e3);
-                percents.push(idle::watch(&screen, bench.times.quiet)?.percent);
-            }
-            self.open.push(Open {
-                open,
-                start_ms: Spread::of(&starts).median,
-                percent: Spread::of(&percents).median,
+                let ss = testbed::cpu_of_command(Command::new("ss").arg("-tinp"))?;
+                let [first, all, percent, every, bytes] =
+                    [first, all, percent, every, bytes].map(|figures| Spread::of(&figures));
+                self.open.push(Open {
+                    open,
+                    first_ms: first.median,
+                    all_ms: all.median,
+                    percent: percent.median,
+                    every_s: every.median,
+                    bytes: bytes.median,
+                    ss_ms: ss.as_secs_f64() * 1e3,
+                });
+                let ss = Spread::of(&[ss.as_secs_f64() * 100.0]);
+                Ok(vec![
+                    Budget::figure(
+                        format!("start to the first frame with {number} sessions open"),
+                        limits.first_ms,
+                        "ms",
+                        first,
+                    ),
+                    Budget::figure(
+                        "start until all of them are shown",
+                        limits.all_ms,
+                        "ms",
+                        all,
+                    ),
+                    Budget::figure(&what, limits.percent, "%", percent),
+                    Budget::figure(
+                        "the same with `ss -tinp` every second",
+                        Limit::None,
+                        "%",
+                        ss,
+                    ),
+                ])
             });
         }
-        Ok(())
     }
 
     pub(crate) fn markdown(&self) -> String {
@@ -110,14 +198,18 @@ impl Growth {
                 Short(k.bytes / 1e6),
             );
         }
-        out += "\n| open sessions, idle | start until all are shown | CPU at one snapshot per second | snapshot |\n|--:|--:|--:|--:|\n";
+        out += "\n| open sessions, idle | first frame | all shown | CPU | figures every | CPU time of a snapshot | of `ss -tinp` | resident memory |\n|--:|--:|--:|--:|--:|--:|--:|--:|\n";
         for o in &self.open {
             out += &format!(
-                "| {} | {} ms | {} % | {} ms |\n",
+                "| {} | {} ms | {} ms | {} % | {} s | {} ms | {} ms | {} MB |\n",
                 Short(o.open as f64),
-                Short(o.start_ms),
+                Short(o.first_ms),
+                Short(o.all_ms),
                 Short(o.percent),
-                Short(o.percent * 10.0),
+                Short(o.every_s),
+                Short(o.snapshot_ms()),
+                Short(o.ss_ms),
+                Short(o.bytes / 1e6),
             );
         }
         out
@@ -141,8 +233,9 @@ impl Growth {
                 ("memory, MB", kept(|k| k.bytes / 1e6)),
             ];
             let right = [
-                ("start until all are shown, ms", open(|o| o.start_ms)),
-                ("CPU per snapshot, ms", open(|o| o.percent * 10.0)),
+                ("start until all are shown, ms", open(|o| o.all_ms)),
+                ("CPU time of a snapshot, ms", open(Open::snapshot_ms)),
+                ("CPU time of ss -tinp, ms", open(|o| o.ss_ms)),
             ];
             for (area, title, lines) in [
                 (&halves[0], "closed sessions kept", &left[..]),
@@ -172,12 +265,15 @@ fn chart<B: DrawingBackend>(
     ];
     let xs = || lines.iter().flat_map(|(_, points)| points).map(|p| p.0);
     let (first, last) = (xs().fold(f64::MAX, f64::min), xs().fold(1.0, f64::max));
+    let ys = lines.iter().flat_map(|(_, points)| points).map(|p| p.1);
+    // room for the names of the lines
+    let top = 10_f64.powf(ys.fold(100.0, f64::max).log10().ceil() + 1.0);
     let mut chart = ChartBuilder::on(area)
         .margin(12)
         .margin_right(36) // half of the last label
         .x_label_area_size(40)
         .y_label_area_size(50)
-        .build_cartesian_2d((first..last).log_scale(), (0.1..1000.0).log_scale())?;
+        .build_cartesian_2d((first..last).log_scale(), (0.1..top).log_scale())?;
     chart
         .configure_mesh()
         .x_desc(title)

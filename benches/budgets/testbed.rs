@@ -229,7 +229,12 @@ impl Drop for Namespaces {
 
 /// Resident memory of this process, bytes.
 pub(crate) fn memory_of_this_process() -> anyhow::Result<u64> {
-    let status = fs::read_to_string("/proc/self/status")?;
+    memory_of(std::process::id())
+}
+
+/// Resident memory of a process, bytes.
+pub(crate) fn memory_of(pid: u32) -> anyhow::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     Ok(1024 * number_after(&status, "VmRSS:").context("no VmRSS")?)
 }
 

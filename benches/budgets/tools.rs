@@ -21,7 +21,7 @@ use crate::testbed;
 /// Path of the measured program.
 const TCPLIFE: &str = env!("CARGO_BIN_EXE_tcplife");
 /// Timeout for anything that should be immediate.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A tool that prints rows.
 pub(crate) struct Lines {
@@ -258,7 +258,16 @@ impl Screen {
 
     /// Waits for a complete frame that satisfies `shows`. Returns its time since the start.
     pub(crate) fn when(&self, shows: impl Fn(&str) -> bool) -> anyhow::Result<Duration> {
-        let deadline = Instant::now() + PATIENCE;
+        self.when_within(PATIENCE, shows)
+    }
+
+    /// The same, for what takes longer.
+    pub(crate) fn when_within(
+        &self,
+        patience: Duration,
+        shows: impl Fn(&str) -> bool,
+    ) -> anyhow::Result<Duration> {
+        let deadline = Instant::now() + patience;
         let mut seen = self.seen();
         loop {
             let text = seen.parser.screen().contents();
