@@ -155,6 +155,12 @@ impl Filter {
         self.expr.mentions(&|field| field.grows_with_time())
     }
 
+    /// True if an open session may begin or cease to match while it does nothing: time passes, and its rates become 0.
+    pub fn changes_with_idleness(&self) -> bool {
+        self.expr
+            .mentions(&|field| field.grows_with_time() || field.is_rate())
+    }
+
     /// True if there is no condition.
     pub fn is_everything(&self) -> bool {
         self.expr == Expr::All(Vec::new())

@@ -406,3 +406,16 @@ fn and_source_parses_to_the_same_filter() {
         error.report()
     );
 }
+
+#[test]
+fn only_filters_with_times_and_rates_change_while_nothing_happens() {
+    let changes = |text: &str| Filter::parse(text).expect(text).changes_with_idleness();
+    assert_eq!(
+        ["", "port 443", "nginx", "bytes > 1MB or rtt > 1ms"].map(changes),
+        [false; 4]
+    );
+    assert_eq!(
+        ["age > 1h", "not waiting > 1s", "port 443 and rate > 1MB"].map(changes),
+        [true; 3]
+    );
+}

@@ -173,8 +173,8 @@ impl OpenEvents {
         self.snapshots = 0;
         let touched = std::mem::take(&mut self.touched);
         let mut round: Vec<(&Session, Option<&Session>)> = Vec::with_capacity(touched.len());
-        if !filter.is_everything() {
-            // a filter may begin or cease to match a session while nothing happens to it, as `age > 1h` does
+        // others match a session differently only after something has happened to it
+        if filter.changes_with_idleness() {
             let differs = |s: &&Session| filter.matches(s) != self.is_announced(s);
             let all = store.open().map(|(_, session)| session);
             let untouched = all.filter(|s| !touched.contains_key(&s.cookie));

@@ -129,6 +129,11 @@ impl Field {
         self.word != "communityid"
     }
 
+    /// True if the value becomes 0 while an open session does nothing.
+    pub fn is_rate(&self) -> bool {
+        matches!(self.kind, FieldKind::Rate)
+    }
+
     /// True if a bare word in a filter is searched for in this field: the process name, the addresses and `status`.
     /// `status` includes the names of all states and reasons. Other fields are left out because a word like `in` or
     /// `close` would match the direction or the owner's evidence of most sessions, and `serv` every unit.
@@ -272,6 +277,24 @@ mod tests {
         let mut grow: Vec<&str> = grow.map(|f| f.word).collect();
         grow.sort_unstable();
         assert_eq!(words, grow);
+    }
+
+    #[test]
+    fn rates_are_the_fields_that_become_zero_without_traffic() {
+        let with_rates = |tx_rate, rx_rate| Session {
+            state: State::Established,
+            tx_rate,
+            rx_rate,
+            ..sample()
+        };
+        let (busy, idle) = (with_rates(2.0, 1.0), with_rates(0.0, 0.0));
+        let changed = FIELDS.iter().filter(|f| (f.get)(&busy) != (f.get)(&idle));
+        let rates = FIELDS.iter().filter(|f| f.is_rate());
+        let words = |f: &Field| f.word;
+        assert_eq!(
+            changed.map(words).collect::<Vec<_>>(),
+            rates.map(words).collect::<Vec<_>>()
+        );
     }
 
     #[test]
