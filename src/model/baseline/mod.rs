@@ -8,11 +8,10 @@ mod chance;
 pub mod diff;
 mod fold;
 pub mod key;
+mod sharded;
 mod stats;
 #[cfg(test)]
 mod tests;
-
-use std::collections::HashMap;
 
 use answers::{Answered, Followed};
 pub use diff::{BaselineFigure, Difference, DifferenceKind};
@@ -20,6 +19,7 @@ use diff::{Compared, Findings, WatchedTime};
 use fold::{Keys, Servers, Together, fold, merge};
 use key::{BaselineKey, GROUPS, KEYS, keys};
 use rustc_hash::FxHashSet;
+use sharded::Sharded;
 use stats::{BaselineEntry, SideSums};
 
 use crate::model::aggregate::bounded_map::{BoundedMap, Sums as _};
@@ -50,8 +50,8 @@ const LONG_OPEN_NS: u64 = 10 * S;
 #[derive(Debug, Default)]
 struct OpenSums {
     all: SideSums,
-    kinds: [HashMap<BaselineKey, SideSums>; KEYS],
-    together: HashMap<Keys, Together>,
+    kinds: [Sharded<BaselineKey, SideSums>; KEYS],
+    together: Sharded<Keys, Together>,
 }
 
 /// Open sessions being counted.
@@ -156,7 +156,7 @@ pub struct Baseline {
     /// The count in progress.
     counting: Option<OpenCount>,
     /// Retransmits up to the baseline, for sessions that were open then.
-    retransmits: HashMap<SessionId, u32>,
+    retransmits: Sharded<SessionId, u32>,
     /// Answers since the baseline of sessions that are open.
     answered: Followed,
     /// Closed sessions from before the baseline that are still to be counted.
@@ -191,7 +191,7 @@ impl Baseline {
             later: None,
             open: OpenSums::default(),
             counting: None,
-            retransmits: HashMap::new(),
+            retransmits: Sharded::default(),
             answered: Followed::default(),
             backfill: Backfill::new(store, CHUNK),
             open_before: Some(OpenBefore::default()),
@@ -285,7 +285,7 @@ impl Baseline {
     /// Counts a session that was open at the baseline, as it was then.
     fn count_open(&mut self, session: &Session, other: Option<&Session>) {
         if session.retransmits > 0 {
-            self.retransmits.insert(session.id(), session.retransmits);
+            *self.retransmits.entry(session.id()) = session.retransmits;
         }
         self.answered.note(session);
         self.count_before(session, stand_in(session, other));
@@ -307,14 +307,14 @@ impl Baseline {
                 kinds,
                 together,
             } = &mut counting.open;
-            let sums = together.entry(Keys::of(session)).or_default();
+            let sums = together.entry(Keys::of(session));
             sums.count_since(session, opened, is_lossy);
             self.servers.take(session);
             let place = SessionRef::Open(session.cookie);
             let other = store.other_end(place, session).map(|other| other.session);
             let stand_in = stand_in(session, other);
             let counted = counted(session, stand_in).into_iter().zip(kinds);
-            let sides = counted.filter_map(|(key, open)| Some(open.entry(key?).or_default()));
+            let sides = counted.filter_map(|(key, open)| Some(open.entry(key?)));
             let all = stand_in.is_none().then_some(all);
             for side in sides.chain(all) {
                 side.opened += u64::from(opened);
@@ -506,8 +506,8 @@ impl Baseline {
         let mut findings = Findings::default();
         for (kind, open) in self.kinds.iter().zip(&self.open.kinds) {
             // keys with only open sessions have no sums yet
-            let unseen = open.keys().filter(|key| kind.get(**key).is_none());
-            let unseen = unseen.map(|key| (*key, &nothing));
+            let unseen = open.iter().filter(|(key, _)| kind.get(*key).is_none());
+            let unseen = unseen.map(|(key, _)| (key, &nothing));
             for (key, entry) in kind.iter().chain(unseen) {
                 let mut since = entry.ended;
                 since.merge(open.get(&key).unwrap_or(&none));
@@ -526,7 +526,7 @@ impl Baseline {
                     key,
                     entry,
                     since: &since,
-                    has_open: open.contains_key(&key),
+                    has_open: open.get(&key).is_some(),
                     may_be_known: group.is_none() && self.evicted > 0,
                     bytes: bytes.map_or(entry.bytes, |t| t.bytes),
                     quiet_after_ns: entry.quiet_after_ns(known_ns),
@@ -536,7 +536,7 @@ impl Baseline {
                 diff::compare(&compared, watched, &mut findings);
             }
         }
-        let open = self.open.together.iter().map(|(keys, sums)| (*keys, sums));
+        let open = self.open.together.iter();
         let together: Vec<_> = self.together.iter().chain(open).collect();
         merge(fold(findings.significant(), &together, &self.servers))
     }

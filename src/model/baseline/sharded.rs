@@ -1,0 +1,95 @@
+//! A map that grows a part at a time. A large map that grows moves all of its entries at once, which with those of a
+//! million open sessions takes a tenth of a second, and a key would wait for it.
+
+use std::hash::{BuildHasher, Hash};
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
+/// Number of parts.
+const SHARDS: usize = 256;
+
+/// A map in many parts, each of which grows by itself.
+#[derive(Debug)]
+pub(super) struct Sharded<K, V> {
+    /// None at all as long as the map is empty.
+    shards: Vec<HashTable<(K, V)>>,
+    /// Strangers choose some of the keys, so that the hash has a seed.
+    hasher: RandomState,
+}
+
+impl<K, V> Default for Sharded<K, V> {
+    fn default() -> Self {
+        Sharded {
+            shards: Vec::new(),
+            hasher: RandomState::default(),
+        }
+    }
+}
+
+/// The part for a hash: bits that the table uses neither for the place nor for its tags.
+fn shard(hash: u64) -> usize {
+    (hash >> 40) as usize % SHARDS
+}
+
+impl<K: Copy + Eq + Hash, V: Default> Sharded<K, V> {
+    /// Returns the value of a key, inserting it if needed.
+    pub(super) fn entry(&mut self, key: K) -> &mut V {
+        if self.shards.is_empty() {
+            self.shards.resize_with(SHARDS, HashTable::new);
+        }
+        let hasher = &self.hasher;
+        let hash = hasher.hash_one(key);
+        let entry = self.shards[shard(hash)].entry(
+            hash,
+            |(other, _)| *other == key,
+            |(other, _)| hasher.hash_one(other),
+        );
+        let entry = entry.or_insert_with(|| (key, V::default()));
+        &mut entry.into_mut().1
+    }
+
+    pub(super) fn get(&self, key: &K) -> Option<&V> {
+        let hash = self.hasher.hash_one(key);
+        let table = self.shards.get(shard(hash))?;
+        let found = table.find(hash, |(other, _)| other == key)?;
+        Some(&found.1)
+    }
+
+    pub(super) fn remove(&mut self, key: &K) {
+        let hash = self.hasher.hash_one(key);
+        if let Some(table) = self.shards.get_mut(shard(hash))
+            && let Ok(entry) = table.find_entry(hash, |(other, _)| other == key)
+        {
+            entry.remove();
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (K, &V)> {
+        let entries = self.shards.iter().flatten();
+        entries.map(|(key, value)| (*key, value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sharded_map_has_each_key_once_until_it_is_removed() {
+        let mut map: Sharded<u64, u64> = Sharded::default();
+        assert_eq!((map.get(&1), map.iter().count()), (None, 0));
+        for key in (0..10_000).chain(0..5_000) {
+            *map.entry(key) += 1;
+        }
+        let count = |map: &Sharded<u64, u64>| map.iter().filter(|(_, n)| **n == 2).count();
+        assert_eq!((map.iter().count(), count(&map)), (10_000, 5_000));
+        for key in (0..10_000).step_by(2) {
+            map.remove(&key);
+        }
+        assert_eq!((map.get(&4), map.get(&5)), (None, Some(&2)));
+        assert_eq!((map.iter().count(), count(&map)), (5_000, 2_500));
+        let parts = map.shards.iter().filter(|table| !table.is_empty());
+        assert!(parts.count() > SHARDS / 2, "the hash spreads them");
+    }
+}
