@@ -20,23 +20,47 @@ const RECENT: u64 = 1 << 15;
 /// Number of single sessions at which those that are gone or too old are removed, at least.
 const PRUNED: usize = 1 << 17;
 
-/// A reference to a session in eight bytes: neither a cookie nor a number reaches the highest bit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Packed(u64);
+/// The lower 48 bits of a word. They keep the map of single sessions small, which has an entry for nearly every open one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Low48([u8; 6]);
 
-const CLOSED: u64 = 1 << 63;
+impl From<u64> for Low48 {
+    fn from(word: u64) -> Self {
+        let [a, b, c, d, e, f, ..] = word.to_le_bytes();
+        Low48([a, b, c, d, e, f])
+    }
+}
+
+impl From<Low48> for u64 {
+    fn from(Low48([a, b, c, d, e, f]): Low48) -> Self {
+        u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
+    }
+}
+
+/// A hash of ends in six bytes: a million sessions have two that are equal on one host in five hundred.
+fn tag(hash: u64) -> Low48 {
+    (hash ^ hash >> 48).into()
+}
+
+/// A reference to a session in six bytes: the kernel counts cookies up, and no host gets to the highest of these bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Packed(Low48);
+
+const CLOSED: u64 = 1 << 47;
 
 impl From<SessionRef> for Packed {
     fn from(place: SessionRef) -> Self {
-        Packed(match place {
+        let word = match place {
             SessionRef::Open(cookie) => cookie & !CLOSED,
             SessionRef::Closed(number) => number | CLOSED,
-        })
+        };
+        Packed(word.into())
     }
 }
 
 impl From<Packed> for SessionRef {
     fn from(Packed(place): Packed) -> Self {
+        let place = u64::from(place);
         match place & CLOSED {
             0 => SessionRef::Open(place),
             _ => SessionRef::Closed(place & !CLOSED),
@@ -49,7 +73,7 @@ impl From<Packed> for SessionRef {
 pub struct LocalPairs {
     /// Sessions without an other end so far, by the hash of their ends. Strangers choose most of the ends: equal hashes only
     /// hide a connection, but the map must not put many into one place.
-    single: HashMap<u64, Packed, RandomState>,
+    single: HashMap<Low48, Packed, RandomState>,
     /// Number of single sessions after the last time that those that are gone or too old were removed.
     pruned: usize,
     /// Other ends of open sessions, by cookie.
@@ -112,7 +136,7 @@ impl LocalPairs {
             return self.link(place, other.into());
         }
         if was_open
-            && let Entry::Occupied(own) = self.single.entry(key(session).0)
+            && let Entry::Occupied(own) = self.single.entry(tag(key(session).0))
             && *own.get() == SessionRef::Open(cookie).into()
         {
             own.remove();
@@ -180,14 +204,14 @@ impl LocalPairs {
             return;
         }
         let (own, reversed) = key(session);
-        if let Entry::Occupied(found) = self.single.entry(reversed) {
+        if let Entry::Occupied(found) = self.single.entry(tag(reversed)) {
             let other = SessionRef::from(*found.get());
             if get(other).is_some_and(|s| are_ends_of_one(session, s)) {
                 found.remove();
                 return self.link(place, other);
             }
         }
-        self.single.insert(own, place.into());
+        self.single.insert(tag(own), place.into());
     }
 
     fn link(&mut self, a: SessionRef, b: SessionRef) {
