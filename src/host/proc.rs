@@ -139,8 +139,15 @@ impl Process {
 
     /// Sockets in TIME_WAIT in its network namespace.
     pub fn time_wait_sockets(&self) -> Option<u64> {
-        let text = self.read("net/sockstat");
-        time_wait_sockets(std::str::from_utf8(&text).ok()?)
+        socket_count(&self.read("net/sockstat"), "TCP:", "tw")
+    }
+
+    /// TCP sockets that have a port in its network namespace, without those in TIME_WAIT.
+    pub fn tcp_sockets(&self) -> Option<u64> {
+        let v4 = socket_count(&self.read("net/sockstat"), "TCP:", "inuse")?;
+        // a kernel without IPv6 has no such file
+        let v6 = socket_count(&self.read("net/sockstat6"), "TCP6:", "inuse");
+        Some(v4 + v6.unwrap_or(0))
     }
 
     fn read(&self, file: &str) -> Vec<u8> {
@@ -319,13 +326,12 @@ fn descriptor_limit(limits: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// The number after `tw` in the line of TCP.
-fn time_wait_sockets(sockstat: &str) -> Option<u64> {
-    let tcp = sockstat
-        .lines()
-        .find_map(|line| line.strip_prefix("TCP:"))?;
-    let mut words = tcp.split_whitespace();
-    words.find(|word| *word == "tw")?;
+/// A figure of /proc/net/sockstat: of this protocol, by its name.
+fn socket_count(sockstat: &[u8], protocol: &str, name: &str) -> Option<u64> {
+    let text = std::str::from_utf8(sockstat).ok()?;
+    let figures = text.lines().find_map(|line| line.strip_prefix(protocol))?;
+    let mut words = figures.split_whitespace();
+    words.find(|word| *word == name)?;
     words.next()?.parse().ok()
 }
 
@@ -349,12 +355,15 @@ mod tests {
     }
 
     #[test]
-    fn time_wait_sockets_are_those_of_tcp() {
+    fn sockets_are_counted_by_protocol() {
         let text =
-            "sockets: used 231\nTCP: inuse 8 orphan 0 tw 17 alloc 11 mem 2\nUDP: inuse 2 mem 1\n";
-        assert_eq!(time_wait_sockets(text), Some(17));
-        assert_eq!(time_wait_sockets("UDP: inuse 2 tw 3\n"), None);
+            b"sockets: used 231\nTCP: inuse 8 orphan 0 tw 17 alloc 11 mem 2\nUDP: inuse 2 mem 1\n";
+        let tcp = |name| socket_count(text, "TCP:", name);
+        assert_eq!(["tw", "inuse"].map(tcp), [Some(17), Some(8)]);
+        assert_eq!(socket_count(b"UDP: inuse 2 tw 3\n", "TCP:", "tw"), None);
         assert!(Process::own().time_wait_sockets().is_some());
+        let _listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        assert!(Process::own_thread().tcp_sockets() > Some(0));
         assert!(local_port_range().is_some());
     }
     use std::os::unix::ffi::OsStrExt;

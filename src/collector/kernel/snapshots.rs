@@ -40,7 +40,7 @@ impl SnapshotPart {
         let objects = match walk {
             // The kernel finds its place again by counting from the start of a list, and has no more lists than processors.
             // So the parts must not become many.
-            Walk::Map => (sessions / 4).clamp(1 << 16, 1 << 17) as u32,
+            Walk::Map => (sessions / 4).clamp(1 << 16, 1 << 18) as u32,
             Walk::Files => 1 << 10,
         };
         SnapshotPart {
