@@ -84,10 +84,40 @@ impl<const N: usize> RateHistory<f32, N> {
         if first == last && from_ns / S == last {
             return self.add(last, amount as f32);
         }
+        if amount == 0.0 {
+            return;
+        }
         let per_ns = amount / to_ns.saturating_sub(from_ns).max(1) as f64;
-        for s in first..=last {
-            let within = to_ns.min((s + 1) * S).saturating_sub(from_ns.max(s * S));
-            self.add(s, (per_ns * within as f64) as f32);
+        let within = |s: u64| {
+            let ns = to_ns.min((s + 1) * S).saturating_sub(from_ns.max(s * S));
+            (per_ns * ns as f64) as f32
+        };
+        // the last one first, so that the ring has moved on to it
+        self.add(last, within(last));
+        if first < last {
+            self.add(first, within(first));
+            self.add_to_each(first + 1, last, (per_ns * S as f64) as f32);
+        }
+    }
+
+    /// Adds the same to each of these seconds, the last one not included. No newer one than the newest is among them.
+    fn add_to_each(&mut self, from_s: u64, to_s: u64, amount: f32) {
+        let n = N as u64;
+        let Some(ring) = &mut self.ring else {
+            return (from_s..to_s).for_each(|s| self.add(s, amount));
+        };
+        let from_s = from_s.max((self.newest_s + 1).saturating_sub(n));
+        if from_s >= to_s {
+            return;
+        }
+        // a long session has an amount in each of them, which without a division for each is an addition of vectors
+        let (from, to) = ((from_s % n) as usize, (to_s % n) as usize);
+        let add = |part: &mut [f32]| part.iter_mut().for_each(|sum| *sum += amount);
+        if from < to {
+            add(&mut ring[from..to]);
+        } else {
+            add(&mut ring[from..]);
+            add(&mut ring[..to]);
         }
     }
 }
@@ -124,6 +154,52 @@ mod tests {
         assert_eq!(cells(&later, 13, 2), [1.0, 9.0]);
         assert_eq!(cells(&later, 13, 3), [3.0, 1.5, 9.0]);
         assert!(cells(&[], 13, 3).is_empty());
+    }
+
+    #[test]
+    fn spread_has_in_each_second_what_moved_within_it() {
+        let all =
+            |history: &RateHistory<f32, 8>| (0..24).map(|s| history.at(s)).collect::<Vec<_>>();
+        for (from_ms, to_ms) in [
+            (2_500, 2_750),
+            (2_500, 4_250),
+            (9_000, 16_000),
+            (1_250, 20_500),
+            (20_000, 20_000),
+        ] {
+            for newest_s in [0, 3, 17, 23] {
+                let [mut history, mut expected] = [(); 2].map(|()| {
+                    let mut history = RateHistory::<f32, 8>::default();
+                    history.add(newest_s, 1.0);
+                    history
+                });
+                let (from, to) = (from_ms * 1_000_000, to_ms * 1_000_000);
+                history.spread(4096, from, to);
+                let per_ms = 4096.0 / (to_ms - from_ms).max(1) as f64;
+                let last = to_ms / 1000;
+                for s in ((last + 1).saturating_sub(8)..=last).rev() {
+                    let ms = to_ms
+                        .min((s + 1) * 1000)
+                        .saturating_sub(from_ms.max(s * 1000));
+                    let is_at_once = from_ms == to_ms && s == last;
+                    let amount = if is_at_once {
+                        4096.0
+                    } else {
+                        per_ms * ms as f64
+                    };
+                    if amount > 0.0 {
+                        expected.add(s, amount as f32);
+                    }
+                }
+                let (found, expected) = (all(&history), all(&expected));
+                let near = |(a, b): (&f32, &f32)| (a - b).abs() <= b * 1e-5;
+                let is_near = found.iter().zip(&expected).all(near);
+                assert!(
+                    is_near,
+                    "{from_ms} {to_ms} {newest_s}: {found:?} {expected:?}"
+                );
+            }
+        }
     }
 
     #[test]
