@@ -2,9 +2,8 @@
 //!
 //! A few connections that stay open carry many answers, so these are compared one by one where there are too few sessions.
 
-use rustc_hash::FxHashMap;
-
 use crate::model::baseline::chance::hypergeometric_tail;
+use crate::model::baseline::sharded::Sharded;
 use crate::model::baseline::stats::{ENOUGH, LONGER, TimeStats};
 use crate::model::session::{Age, Direction, Session, SessionId};
 use crate::model::store::Change;
@@ -165,13 +164,13 @@ impl Answered {
 
 /// Sessions with answers since the baseline that are still open, and how the others have been until then.
 #[derive(Debug, Default)]
-pub struct Followed(FxHashMap<SessionId, Answered>);
+pub struct Followed(Sharded<SessionId, Answered>);
 
 impl Followed {
     /// Notes a session that was open at the baseline, as it was then.
     pub fn note(&mut self, session: &Session) {
         if let Some(before) = Answers::of(session) {
-            self.0.entry(session.id()).or_default().usual_us = before.mean_us();
+            self.0.entry(session.id()).usual_us = before.mean_us();
         }
     }
 
@@ -190,7 +189,7 @@ impl Followed {
             let before_us = change.before.and_then(answer_us);
             let is_wait = us >= WAIT_US && is_poll(now.is_open(), before_us, us, pause_us(now));
             if !is_wait {
-                self.0.entry(now.id()).or_default().add(&new, us);
+                self.0.entry(now.id()).add(&new, us);
             }
         }
         match now.is_open() {

@@ -56,13 +56,13 @@ impl<K: Copy + Eq + Hash, V: Default> Sharded<K, V> {
         Some(&found.1)
     }
 
-    pub(super) fn remove(&mut self, key: &K) {
+    /// Removes a key. Returns its value.
+    pub(super) fn remove(&mut self, key: &K) -> Option<V> {
         let hash = self.hasher.hash_one(key);
-        if let Some(table) = self.shards.get_mut(shard(hash))
-            && let Ok(entry) = table.find_entry(hash, |(other, _)| other == key)
-        {
-            entry.remove();
-        }
+        let table = self.shards.get_mut(shard(hash))?;
+        let entry = table.find_entry(hash, |(other, _)| other == key).ok()?;
+        let ((_, value), _) = entry.remove();
+        Some(value)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (K, &V)> {
@@ -85,8 +85,9 @@ mod tests {
         let count = |map: &Sharded<u64, u64>| map.iter().filter(|(_, n)| **n == 2).count();
         assert_eq!((map.iter().count(), count(&map)), (10_000, 5_000));
         for key in (0..10_000).step_by(2) {
-            map.remove(&key);
+            assert!(map.remove(&key).is_some());
         }
+        assert_eq!(map.remove(&4), None);
         assert_eq!((map.get(&4), map.get(&5)), (None, Some(&2)));
         assert_eq!((map.iter().count(), count(&map)), (5_000, 2_500));
         let parts = map.shards.iter().filter(|table| !table.is_empty());
