@@ -10,6 +10,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{ArgGroup, Parser, ValueEnum};
 use clap_complete::engine::ArgValueCompleter;
+use unicode_width::UnicodeWidthStr;
 
 use crate::filter::Filter;
 use crate::host::broker::{Broker, Place};
@@ -19,8 +20,10 @@ use crate::model::fields;
 use crate::output::columns;
 use crate::output::columns::{ColumnsFlag, LineColumn};
 use crate::text::moment::{Moment, moment};
+use crate::text::sanitize::sanitize;
 use crate::text::units;
 use crate::text::units::{SIZES, scaled};
+use crate::ui::FreezeOn;
 use crate::ui::config::{ColumnList, Config};
 use crate::ui::theme;
 use crate::ui::theme::NamedTheme;
@@ -166,6 +169,11 @@ pub struct Cli {
     #[arg(long, value_name = "TIME", value_parser = moment, requires = "replay")]
     pub to: Option<Moment>,
 
+    /// Freeze the black box of the dashboard two minutes after more than N sessions a second matched, so that one can
+    /// look back later: 'reason refused', or 'reason refused 50/s'
+    #[arg(long, value_name = "EXPR")]
+    pub freeze_on: Option<String>,
+
     /// Leave the mouse to the terminal, so that it can select text
     #[arg(long)]
     pub no_mouse: bool,
@@ -284,6 +292,7 @@ static NEEDED: [Needed; 16] = {
         needed("--doctor", |c| c.doctor, &[Output::Text, Output::Json]),
         needed("--interval", |c| c.interval.is_some(), DASHBOARD),
         needed("--keep", |c| c.keep.is_some(), DASHBOARD),
+        needed("--freeze-on", |c| c.freeze_on.is_some(), DASHBOARD),
         needed("--no-mouse", |c| c.no_mouse, DASHBOARD),
         needed("--theme", |c| c.theme.is_some(), DASHBOARD),
         needed(
@@ -417,6 +426,25 @@ impl Cli {
             ))),
             None => Ok(Some(columns.clone())),
         }
+    }
+
+    /// Returns the condition on which the dashboard's black box freezes.
+    ///
+    /// # Errors
+    /// [`Stop`] if it is not valid.
+    pub fn freeze_on(&self) -> Result<Option<FreezeOn>, Stop> {
+        let Some(text) = &self.freeze_on else {
+            return Ok(None);
+        };
+        let on = FreezeOn::parse(text, crate::host::users::uid_of);
+        on.map(Some).map_err(|(at, wrong)| {
+            let before = text.get(..at.start).unwrap_or_default().width();
+            let text = sanitize(text);
+            Stop::Usage(format!(
+                "invalid condition (--freeze-on):\n  {text}\n  {:before$}^ {wrong}",
+                ""
+            ))
+        })
     }
 
     /// Returns the columns of --columns for the dashboard.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use crossbeam_channel::unbounded;
+use crossbeam_channel::{never, unbounded};
 use jiff::tz::TimeZone;
 use rustix::thread::CapabilitySet;
 
@@ -39,6 +39,7 @@ use crate::model::findings::Findings;
 use crate::model::recording::{Header, Reports};
 use crate::model::session::Session;
 use crate::output;
+use crate::output::black_box;
 use crate::output::columns::LineColumn;
 use crate::output::csv::{Csv, CsvColumns};
 use crate::output::findings;
@@ -53,10 +54,10 @@ use crate::output::text::{Text, TextColumns};
 use crate::output::{Limits, Sink, Times, stdout};
 use crate::text::sanitize::sanitize;
 use crate::ui;
-use crate::ui::Replayed;
 use crate::ui::config::{Config, usual_file};
 use crate::ui::saved_lines;
 use crate::ui::state::self_traffic::SelfTraffic;
+use crate::ui::{FreezeOn, Replayed};
 
 /// Runs the whole program and returns its exit status.
 pub fn main() -> ExitCode {
@@ -85,6 +86,10 @@ pub fn main() -> ExitCode {
         let [text, mended] = [filter.source().trim(), mended.trim()].map(sanitize);
         stdout::print_to_stderr(&format!("-f: read `{text}` as `{mended}`"));
     }
+    let freeze_on = match cli.freeze_on() {
+        Ok(freeze_on) => freeze_on,
+        Err(stop) => return stopped(stop),
+    };
     let columns = match cli.line_columns(output) {
         Ok(columns) => columns,
         Err(stop) => return stopped(stop),
@@ -124,6 +129,7 @@ pub fn main() -> ExitCode {
         filter,
         columns,
         config,
+        freeze_on,
         caller,
     };
     finish(run(&cli, plan, helpers), failed)
@@ -214,6 +220,8 @@ struct Plan {
     /// Columns of line outputs; `None`: the usual ones.
     columns: Option<Vec<LineColumn>>,
     config: Config,
+    /// Condition on which the dashboard's black box freezes.
+    freeze_on: Option<FreezeOn>,
     caller: Caller,
 }
 
@@ -397,6 +405,18 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
     }
     let session_env = session_env.unwrap_or_default();
     if let Some(broker) = helpers.broker.filter(|_| is_dashboard) {
+        let mut frames = never();
+        let saved_as = match cli.replay.is_some() {
+            true => origin.clone().unwrap_or_default(),
+            false => header(&plan.capture),
+        };
+        if plan.config.black_box_memory > 0 {
+            collector.pass_through(|batches| {
+                let (packed, shown) = black_box::start(batches)?;
+                frames = packed;
+                Ok(shown)
+            })?;
+        }
         let options = ui::Options {
             capture: plan.capture,
             filter,
@@ -412,6 +432,9 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
             in_force,
             reports,
             replayed: cli.replay.is_some().then(|| replayed(cli, origin)),
+            frames,
+            freeze_on: plan.freeze_on,
+            origin: saved_as,
         };
         return ui::run(collector, options).map(|()| 0);
     }

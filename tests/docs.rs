@@ -34,6 +34,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
             "prompt",
             "help",
             "export",
+            "past-prompt",
             "themes",
         ],
     ),

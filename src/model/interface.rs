@@ -22,6 +22,16 @@ impl Interface {
     pub fn name(self) -> Option<&'static str> {
         NAMES.name(self.0)
     }
+
+    /// Its number in this process, and in no other.
+    pub fn code(self) -> u16 {
+        self.0
+    }
+
+    /// Takes a number that [`Interface::code`] returned in this process.
+    pub fn from_code(code: u16) -> Self {
+        Interface(code)
+    }
 }
 
 impl fmt::Debug for Interface {

@@ -3,6 +3,7 @@
 pub mod aggregate;
 pub mod baseline;
 pub mod batch;
+pub mod black_box;
 pub mod bottleneck;
 pub mod capture_filter;
 pub mod cgroup;

@@ -305,6 +305,16 @@ impl FirstComm {
     pub fn name(self) -> Option<&'static str> {
         FIRST_COMMS.name(self.0)
     }
+
+    /// Its number in this process, and in no other.
+    pub fn code(self) -> u16 {
+        self.0
+    }
+
+    /// Takes a number that [`FirstComm::code`] returned in this process.
+    pub fn from_code(code: u16) -> Self {
+        FirstComm(code)
+    }
 }
 
 impl std::fmt::Debug for FirstComm {

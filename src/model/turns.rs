@@ -12,6 +12,11 @@ impl ShortTime {
         ShortTime(code)
     }
 
+    /// Its encoding.
+    pub fn code(self) -> u16 {
+        self.0
+    }
+
     /// Encodes a time.
     pub fn new(us: u32) -> Self {
         let bits = (u32::BITS - us.leading_zeros()).saturating_sub(11);
@@ -40,6 +45,20 @@ impl ResponseTimes {
             mean_us: u32::try_from(mean).unwrap_or(u32::MAX),
             max,
             last,
+        }
+    }
+
+    /// The mean, µs, and the encodings of the longest and of the last.
+    pub fn codes(&self) -> (u32, u16, u16) {
+        (self.mean_us, self.max.code(), self.last.code())
+    }
+
+    /// Takes what [`ResponseTimes::codes`] returned.
+    pub fn from_codes(mean_us: u32, max: u16, last: u16) -> Self {
+        ResponseTimes {
+            mean_us,
+            max: ShortTime::from_code(max),
+            last: ShortTime::from_code(last),
         }
     }
 

@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use crate::host::broker::Broker;
 use crate::host::thread;
+use crate::output::black_box::Saver;
 
 /// Maximum number of blocks that wait for the disk.
 const WAITING_BLOCKS: usize = 2;
@@ -53,6 +54,8 @@ pub struct Block {
 /// Command to the writer thread.
 enum WriterCommand {
     Write(Block),
+    /// Write all of a black box.
+    Save(Box<Saver>),
     Replace,
 }
 
@@ -87,6 +90,11 @@ impl Writer {
     /// Hands over a block. There may be as many as there were [`WriterReport::Ready`] reports.
     pub fn write(&self, block: Block) {
         self.order(WriterCommand::Write(block));
+    }
+
+    /// Hands over a black box, in the place of all blocks.
+    pub fn save(&self, saver: Saver) {
+        self.order(WriterCommand::Save(Box::new(saver)));
     }
 
     /// Replaces the file that was created meanwhile.
@@ -154,6 +162,18 @@ fn write(
                     continue;
                 }
                 // some disks report only now that they are full
+                new.file().sync_all()?;
+            }
+            WriterCommand::Save(mut saver) => {
+                let mut is_last = false;
+                while !is_last {
+                    if orders.try_recv().is_err_and(|e| e.is_disconnected()) {
+                        return Ok(None);
+                    }
+                    let block = saver.block()?;
+                    new.file().write_all(&block.bytes)?;
+                    is_last = block.is_last;
+                }
                 new.file().sync_all()?;
             }
             WriterCommand::Replace => replace = true,

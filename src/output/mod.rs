@@ -22,6 +22,7 @@ use crate::model::findings::{FindingEvent, Thresholds};
 use crate::model::session::{Age, Session, SessionId};
 use crate::model::store::Store;
 
+pub mod black_box;
 pub mod columns;
 pub mod csv;
 pub mod events;

@@ -1,8 +1,12 @@
 //! Moments as people write them: `03:12`, `2026-11-30 03:12:04`, `2026-11-30T03:12:04Z`.
 
+use std::ops::Range;
+
 use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
+
+use crate::text::units;
 
 /// A moment, as far as its text says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,11 +27,12 @@ pub fn moment(text: &str) -> Result<Moment, String> {
     if let Ok(at) = text.parse() {
         return Ok(Moment::At(at));
     }
-    if let Ok(time) = text.parse() {
-        return Ok(Moment::TimeOfDay(time));
+    // before a time of day, for which a text with a date passes too
+    if let Ok(local) = text.parse() {
+        return Ok(Moment::Local(local));
     }
-    let local = text.parse().map(Moment::Local);
-    local.map_err(|_| {
+    let time = text.parse().map(Moment::TimeOfDay);
+    time.map_err(|_| {
         "must be a time like 03:12, 2026-11-30T03:12:04 or 2026-11-30T03:12:04Z".into()
     })
 }
@@ -52,9 +57,95 @@ impl Moment {
     }
 }
 
+/// Parses a moment of the past as seen from `now`: what [`moment`] takes, `now` or nothing, `-5m`, `yesterday 03:12`. A time of
+/// day is the last one that is not after now.
+///
+/// # Errors
+/// The position of the error, and how to write a moment.
+pub fn looking_back(
+    text: &str,
+    now: Timestamp,
+    zone: &TimeZone,
+) -> Result<Timestamp, (Range<usize>, String)> {
+    let trimmed = text.trim();
+    let from = text.len() - text.trim_start().len();
+    let place = from..from + trimmed.len();
+    if trimmed.is_empty() || trimmed == "now" {
+        return Ok(now);
+    }
+    if let Some(ago) = trimmed.strip_prefix('-') {
+        let ago = units::duration(ago.trim_start());
+        let at = ago.map_err(|_| "must be a time ago like -5m, -90s or -1h30m".to_owned());
+        let at = at.and_then(|ago| {
+            let at = now.checked_sub(ago);
+            at.map_err(|_| "is before all time".to_owned())
+        });
+        return at.map_err(|wrong| (place, wrong));
+    }
+    let today = now.to_zoned(zone.clone()).date();
+    let (day, rest) = match trimmed.split_once(char::is_whitespace) {
+        Some(("yesterday", rest)) => (Some(today.saturating_sub(1.day())), rest.trim_start()),
+        Some(("today", rest)) => (Some(today), rest.trim_start()),
+        _ => (None, trimmed),
+    };
+    let at = |local: DateTime| local.to_zoned(zone.clone()).map(|at: Zoned| at.timestamp());
+    let wrong = || {
+        let rest = place.end - rest.len()..place.end;
+        (
+            rest,
+            "must be a time like 03:12, 03:12:40, -5m or yesterday 03:12".to_owned(),
+        )
+    };
+    match (moment(rest), day) {
+        (Ok(Moment::TimeOfDay(time)), Some(day)) => at(day.to_datetime(time)).map_err(|_| wrong()),
+        (Ok(Moment::TimeOfDay(time)), None) => {
+            let of = |day: jiff::civil::Date| at(day.to_datetime(time)).map_err(|_| wrong());
+            match of(today)? {
+                at if at <= now => Ok(at),
+                _ => of(today.saturating_sub(1.day())),
+            }
+        }
+        (Ok(moment), None) => Ok(moment.from(now, zone)),
+        _ => Err(wrong()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn looking_back_finds_the_last_such_moment() {
+        let now: Timestamp = "2026-11-30T23:40:00Z".parse().expect("a time");
+        let zone = TimeZone::fixed(jiff::tz::offset(1));
+        for (text, at) in [
+            ("", "2026-11-30T23:40:00Z"),
+            (" now ", "2026-11-30T23:40:00Z"),
+            ("-5m", "2026-11-30T23:35:00Z"),
+            ("-1h30m", "2026-11-30T22:10:00Z"),
+            ("- 90", "2026-11-30T23:38:30Z"),
+            // it is 00:40 there
+            ("00:12", "2026-11-30T23:12:00Z"),
+            ("00:41", "2026-11-29T23:41:00Z"),
+            ("today 00:30:10", "2026-11-30T23:30:10Z"),
+            ("yesterday  23:50", "2026-11-30T22:50:00Z"),
+            ("2026-12-01 00:12", "2026-11-30T23:12:00Z"),
+            ("2026-11-30T23:12:00Z", "2026-11-30T23:12:00Z"),
+        ] {
+            let found = looking_back(text, now, &zone).expect(text);
+            assert_eq!(found.to_string(), at, "{text}");
+        }
+        for (text, span) in [
+            ("x", 0..1),
+            ("yesterday 25:00", 10..15),
+            ("yesterday", 0..9),
+            (" -5x", 1..4),
+            ("yesterday 2026-11-30T23:12:00Z", 10..30),
+        ] {
+            let (wrong, _) = looking_back(text, now, &zone).expect_err(text);
+            assert_eq!(wrong, span, "{text}");
+        }
+    }
 
     #[test]
     fn moment_of_any_form_is_found_in_a_recording() {
@@ -65,6 +156,7 @@ mod tests {
             ("2026-12-01T00:12:04+01:00", "2026-11-30T23:12:04Z"),
             ("2026-12-01T00:12:04", "2026-11-30T23:12:04Z"),
             ("2026-12-01 00:12", "2026-11-30T23:12:00Z"),
+            ("2026-11-29 00:12", "2026-11-28T23:12:00Z"),
             ("00:12", "2026-11-30T23:12:00Z"),
             ("00:12:04.5", "2026-11-30T23:12:04.5Z"),
             // the day has begun an hour before in this zone, so this is the next one

@@ -147,6 +147,16 @@ pub enum Action {
     NewBaseline,
     /// Clear the baseline.
     ClearBaseline,
+    /// Go so many snapshots forward or back in time.
+    StepInTime(isize),
+    /// Go so many minutes forward or back in time.
+    Minutes(i64),
+    /// Type a time to go to.
+    GoToTime,
+    /// Save the black box as a recording.
+    SaveBlackBox,
+    /// Type a condition on which the black box freezes, or thaw it.
+    FreezeOn,
     /// Redraw the screen.
     Redraw,
     /// Suspend, like ^Z.
@@ -224,6 +234,8 @@ pub enum Mode {
     Search,
     /// A filter is being typed: unbound keys are text.
     Prompt,
+    /// A time or a condition is being typed: unbound keys are text.
+    PastPrompt,
     /// A file name is being typed: unbound keys are text.
     FileName,
     /// A file of that name exists.

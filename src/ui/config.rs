@@ -37,6 +37,10 @@ pub struct Config {
     pub interval: Duration,
     /// Number of closed sessions to keep.
     pub keep: usize,
+    /// How far the black box reaches back at most.
+    pub black_box: Duration,
+    /// Memory that it takes at most, bytes; 0: there is none.
+    pub black_box_memory: u64,
     /// Clicks and the wheel go to the dashboard instead of the terminal.
     pub mouse: bool,
     /// A connection within the host has one line.
@@ -59,6 +63,8 @@ impl Default for Config {
             colors: Vec::new(),
             interval: Duration::from_secs(1),
             keep: 100_000,
+            black_box: Duration::from_secs(600),
+            black_box_memory: 64_000_000,
             mouse: true,
             local_pairs: true,
             drops: true,
@@ -180,6 +186,35 @@ pub static SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        name: "black-box",
+        help: || {
+            vec!["How far one can look back in the dashboard, if black-box-memory is enough for that.".into()]
+        },
+        get: |config| quoted(&units::duration_text(config.black_box)),
+        set: |config, value| {
+            let text = value
+                .as_str()
+                .ok_or_else(|| Wrong::takes("a time like \"10m\"", value))?;
+            config.black_box = units::duration(text).map_err(Wrong::new)?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "black-box-memory",
+        help: || {
+            vec!["Memory for looking back, from which the oldest is dropped. \"0\": the dashboard does not look back.".into()]
+        },
+        get: |config| quoted(&size_text(config.black_box_memory)),
+        set: |config, value| {
+            let size = value
+                .as_str()
+                .and_then(|text| units::scaled(text, units::SIZES, None).ok());
+            config.black_box_memory =
+                size.ok_or_else(|| Wrong::takes("a size like \"64MB\", or \"0\"", value))?;
+            Ok(())
+        },
+    },
+    Setting {
         name: "mouse",
         help: || {
             vec!["Use the mouse in the dashboard. false: leave it to the terminal, so that it can select text.".into()]
@@ -266,6 +301,15 @@ pub static SETTINGS: &[Setting] = &[
         },
     },
 ];
+
+/// Formats a size so that the file's setting reads it back.
+fn size_text(bytes: u64) -> String {
+    match bytes {
+        0 => "0".into(),
+        bytes if bytes.is_multiple_of(1_000_000) => format!("{}MB", bytes / 1_000_000),
+        bytes => format!("{bytes}B"),
+    }
+}
 
 /// The TOML table of key bindings.
 const KEYS_TABLE: &str = "keys";

@@ -28,8 +28,10 @@ use crate::host::services::Services;
 use crate::host::session_env::SessionEnv;
 use crate::host::signals::Watch;
 use crate::host::users;
+use crate::model::black_box::{Bounds, Frame};
 use crate::model::capture_filter::CaptureFilter;
 use crate::model::findings::Findings;
+use crate::model::recording::Header;
 use crate::output::export_file::{Writer, WriterReport};
 
 pub mod action;
@@ -54,6 +56,7 @@ use config::Config;
 use input::Input;
 use state::columns::{self, Columns};
 use state::export::ExportCommand;
+pub use state::past::FreezeOn;
 pub use state::saved_lines;
 pub use terminal::await_foreground;
 use terminal::{Keyboard, TerminalGuard, clipboard};
@@ -85,6 +88,12 @@ pub struct Options {
     pub reports: Receiver<String>,
     /// The recording that is shown instead of this host.
     pub replayed: Option<Replayed>,
+    /// Frames for the black box.
+    pub frames: Receiver<Arc<Frame>>,
+    /// Condition on which the black box freezes.
+    pub freeze_on: Option<FreezeOn>,
+    /// Origin of the sessions, for a recording of the black box.
+    pub origin: Header,
 }
 
 /// A recording that is shown.
@@ -125,6 +134,7 @@ pub fn run(collector: Collector, options: Options) -> anyhow::Result<()> {
     // all files are read before the terminal is taken: that may take its time on a host in trouble
     let messages = options.reports.clone();
     let is_replay = options.replayed.is_some();
+    let frames = options.frames.clone();
     let (app, broker) = initial(options);
     let mut screen = TerminalGuard::take(mouse)?;
     if app.appearance.needs_background() {
@@ -133,6 +143,7 @@ pub fn run(collector: Collector, options: Options) -> anyhow::Result<()> {
     let outside = Outside {
         is_replay,
         messages,
+        frames,
         ..Outside::new(&collector, broker)?
     };
     let result = dashboard(app, &mut screen, &signals, duration, outside);
@@ -203,6 +214,12 @@ fn dashboard(
                 // a lost terminal is reported as `Input::Gone`
                 Err(_) => bail!("the thread that reads the keyboard panicked, which is a bug"),
             },
+            // each comes before its last batch
+            recv(outside.frames) -> frame => match frame {
+                Ok(frame) => app.frame(frame),
+                // the end follows
+                Err(_) => outside.frames = crossbeam_channel::never(),
+            },
             recv(collector.batches()) -> batch => match batch {
                 Ok(batch) => {
                     dirty |= app.batch(batch);
@@ -253,6 +270,7 @@ fn dashboard(
                 app.work();
                 let is_complete = arrived || !app.is_working();
                 dirty |= !app.is_arriving() && (is_complete || drawn.elapsed() >= FRAME);
+                effect = app.due();
             }
         }
         // a keyboard that is dropped now must not find another receiver of what it sends
@@ -276,11 +294,19 @@ fn initial(options: Options) -> (App, Arc<Broker>) {
         .into_owned();
     let replayed = options.replayed.as_ref();
     let host = replayed.map_or(host, |replayed| replayed.title());
+    let bounds = Bounds {
+        // a recording is shown for as long as one likes
+        time_ns: replayed
+            .is_none()
+            .then(|| u64::try_from(options.config.black_box.as_nanos()).unwrap_or(u64::MAX)),
+        bytes: usize::try_from(options.config.black_box_memory).unwrap_or(usize::MAX),
+    };
     let mut app = App::new(host, options.capture, options.config.keep, Size::default())
         .with_filter(options.filter, load(Place::History))
         .with_interval(options.config.interval)
         .at_home(options.home, options.zone)
-        .within(options.session_env);
+        .within(options.session_env)
+        .with_past(bounds, options.origin, options.freeze_on);
     let before = columns::kept(&load(Place::Columns).join(" "));
     app.uid_of = users::uid_of;
     app.names.user = users::known_name;
@@ -329,6 +355,7 @@ struct Outside<'a> {
     /// A recording is shown, about which this host knows nothing.
     is_replay: bool,
     messages: Receiver<String>,
+    frames: Receiver<Arc<Frame>>,
 }
 
 impl<'a> Outside<'a> {
@@ -343,6 +370,7 @@ impl<'a> Outside<'a> {
             broker,
             is_replay: false,
             messages: crossbeam_channel::never(),
+            frames: crossbeam_channel::never(),
         })
     }
 
@@ -369,12 +397,12 @@ impl<'a> Outside<'a> {
             Effect::Capture(capture) => self.collector.capture(capture),
             Effect::Interval(interval) => self.collector.set_interval(interval),
             // processes and sockets of this host are others
-            Effect::LookUp(pid, _) if self.is_replay => app.process(ProcessInfo {
+            Effect::LookUp(pid, _) if self.is_replay || app.is_past() => app.process(ProcessInfo {
                 pid,
                 presence: Presence::NotRecorded,
                 ..ProcessInfo::default()
             }),
-            Effect::TimeWait if self.is_replay => {}
+            Effect::TimeWait if self.is_replay || app.is_past() => {}
             Effect::LookUp(pid, cookie) => {
                 let program = |pid| self.broker.program(pid);
                 app.process(ProcessInfo::look_up(pid, program));
@@ -448,6 +476,9 @@ impl<'a> Outside<'a> {
     /// Passes the available blocks of an export to the writer.
     fn go_on_writing(&self, app: &mut App) {
         if let Some(writer) = &self.writer {
+            if let Some(saver) = app.export_saver() {
+                writer.save(saver);
+            }
             while let Some(block) = app.export_block() {
                 writer.write(block);
             }

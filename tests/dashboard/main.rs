@@ -35,6 +35,7 @@ mod local_services;
 mod mouse;
 mod names;
 mod namespaces;
+mod past;
 mod privileges;
 mod refresh;
 mod replay;

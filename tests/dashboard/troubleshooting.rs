@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::net::sockopt::{set_socket_linger, set_tcp_user_timeout};
 use rustix::net::{AddressFamily, SocketType, socket};
@@ -506,6 +506,38 @@ fn question_about_a_container_is_answered() {
     });
     drop((server, pair));
     seen.press("\x03");
+    seen.quit();
+}
+
+#[test]
+fn question_about_a_while_ago_is_answered() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let pair = Pair::open(&listener, V4);
+    let (lport, rport) = (port(&listener), pair.client_port());
+    let mut seen = Seen::dashboard(&["-L", &lport.to_string()]);
+    // it was open that long ago, and is not any more
+    let opened = Instant::now();
+    seen.wait_for("some seconds", |s| {
+        opened.elapsed() >= Duration::from_secs(7) && s.row(lport, rport).is_some()
+    });
+    pair.close();
+    let status = |s: &Seen| s.row(lport, rport).map(|row| row.cell("STATUS").to_owned());
+    seen.wait_for("its end", |s| {
+        status(s).is_some_and(|status| status != "established")
+    });
+    let question = question("What happened a while ago");
+    seen.ask_all(question);
+    seen.wait_for("it was open", |s| {
+        status(s).as_deref() == Some("established")
+    });
+    seen.ask(&question.further[0]);
+    seen.ask(&question.further[1]);
+    seen.wait_for("now", |s| {
+        !s.shows("PAST ") && status(s).is_some_and(|status| status != "established")
+    });
     seen.quit();
 }
 

@@ -324,6 +324,15 @@ impl Findings {
         }
     }
 
+    /// Creates an engine with the same thresholds that knows nothing yet.
+    #[must_use]
+    pub fn restarted(&self) -> Self {
+        Findings {
+            capture: self.capture.clone(),
+            ..Findings::new(self.thresholds.clone(), self.facts.descriptor_limit)
+        }
+    }
+
     /// Applies a change of a session.
     pub fn take(&mut self, change: &Change<'_>) {
         self.facts.take(change);

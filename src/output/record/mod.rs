@@ -17,6 +17,7 @@ use crate::model::batch::Batch;
 use crate::model::fields;
 use crate::model::recording::{Gap, Header};
 use crate::output::export_file::reason;
+
 mod writer;
 
 pub use writer::RecordingWriter;

@@ -12,6 +12,10 @@ impl App {
         if self.baseline.is_some() {
             return self.turn_to_screen(Mode::Baseline);
         }
+        if self.is_past() {
+            self.set_baseline_then();
+            return None;
+        }
         self.set_baseline();
         let text = match self.layers.mode() {
             Mode::Baseline => "baseline set".to_owned(),
@@ -29,6 +33,7 @@ impl App {
         let talkers = self.panes.all();
         let baseline = Baseline::new(self.first_ns, self.now_ns, talkers, &self.store);
         self.baseline = Some(Box::new(baseline));
+        self.baseline_ns = self.now_ns;
         self.baseline_set = self.clock.wall(self.now_ns);
         self.update_baseline();
         self.refresh_screen();

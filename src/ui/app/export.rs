@@ -7,6 +7,7 @@ use tui_input::InputRequest;
 
 use crate::model::fields;
 use crate::output::Summary;
+use crate::output::black_box::Saver;
 use crate::output::export_file::{Block, WriterReport};
 use crate::ui::action::{Action, Edit};
 use crate::ui::app::App;
@@ -15,6 +16,9 @@ use crate::ui::app::update::Offer;
 use crate::ui::state::export::{Export, ExportCommand, Format, Progress, ROWS, Stage};
 use crate::ui::state::layers::Layer;
 use crate::ui::state::line::Line;
+
+/// End of the names of recordings.
+const RECORDING: &str = ".jsonl.zst";
 
 impl App {
     /// Opens the prompt for a file name.
@@ -25,6 +29,23 @@ impl App {
             line: Line::new(name),
             stage: Stage::Naming(None),
             holds: false,
+            saves: false,
+        })));
+        self.adapt_to_layout();
+    }
+
+    /// Opens the prompt for the name of a recording of the black box.
+    pub(super) fn name_saving(&mut self) {
+        let Some((_, to_ns)) = self.past.black_box.reach() else {
+            return self.notice.hint(self.why_empty().into());
+        };
+        let at = self.wall(to_ns).to_zoned(self.zone.clone());
+        let name = at.strftime("tcplife-%Y%m%d-%H%M%S.jsonl.zst").to_string();
+        self.layers.push(Layer::Export(Box::new(Export {
+            line: Line::new(name),
+            stage: Stage::Naming(None),
+            holds: false,
+            saves: true,
         })));
         self.adapt_to_layout();
     }
@@ -84,7 +105,13 @@ impl App {
 
     fn begin_export(&mut self, replace: bool) -> Option<Effect> {
         let export = self.layers.export()?;
-        if export.format().is_none() {
+        if export.saves && !export.line.text().trim().ends_with(RECORDING) {
+            let wrong = format!("use {RECORDING}: it becomes a recording, for --replay");
+            let wrong = (export.ending(), wrong);
+            self.stage_export(Stage::Naming(Some(wrong)));
+            return None;
+        }
+        if !export.saves && export.format().is_none() {
             let wrong = "use .csv, or .json or .jsonl for one object per line";
             let wrong = (export.ending(), wrong.to_owned());
             self.stage_export(Stage::Naming(Some(wrong)));
@@ -121,10 +148,11 @@ impl App {
                 let name = export.line.text().trim();
                 let sessions = export.progress().map_or(0, |p| p.sessions);
                 let s = if sessions == 1 { "" } else { "s" };
-                let mut text = format!(
-                    "exported {} session{s} to {name}",
-                    fields::grouped(sessions)
-                );
+                let count = fields::grouped(sessions);
+                let mut text = match export.saves {
+                    false => format!("exported {count} session{s} to {name}"),
+                    true => format!("saved {count} closed session{s}: tcplife --replay {name}"),
+                };
                 match missed {
                     0 => {}
                     1 => text += "; 1 missed session is not in it",
@@ -154,12 +182,30 @@ impl App {
         }
     }
 
+    /// The black box for the file, if that is what is to be written.
+    pub fn export_saver(&mut self) -> Option<Saver> {
+        let export = self.layers.export().filter(|export| export.saves)?;
+        let progress = export.progress().filter(|p| p.wanted > 0 && !p.is_whole)?;
+        let (mut progress, saver) = (progress.clone(), self.saver());
+        match saver {
+            Ok((saver, sessions)) => {
+                (progress.is_whole, progress.sessions) = (true, sessions);
+                self.stage_export(Stage::Writing(progress));
+                Some(saver)
+            }
+            Err(e) => {
+                self.exported(WriterReport::Failed(e.to_string()));
+                None
+            }
+        }
+    }
+
     /// The next block for the file, if the writer accepts one and the table is completely sorted.
     pub fn export_block(&mut self) -> Option<Block> {
         if self.rows.is_incomplete(&self.store) {
             return None;
         }
-        let export = self.layers.export()?;
+        let export = self.layers.export().filter(|export| !export.saves)?;
         let (format, Stage::Writing(progress)) = (export.format()?, &export.stage) else {
             return None;
         };
@@ -216,7 +262,8 @@ impl App {
 
     /// Percentage written so far, while writing.
     pub fn export_percent(&self) -> Option<usize> {
-        let progress = self.layers.export()?.progress()?;
+        let export = self.layers.export().filter(|export| !export.saves)?;
+        let progress = export.progress()?;
         Some(progress.lines * 100 / self.rows.len().max(1))
     }
 
@@ -240,7 +287,7 @@ impl App {
             return;
         };
         let held = export.holds;
-        export.holds = hold && (held || !self.paused);
+        export.holds = hold && !export.saves && (held || !self.paused);
         match (held, export.holds) {
             (false, true) => self.freeze(),
             (true, false) => self.thaw(),

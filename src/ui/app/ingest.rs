@@ -26,7 +26,17 @@ pub(super) struct Arriving {
 impl App {
     /// Takes a batch. True if the display changes: only with a snapshot, so that lines do not re-sort while they are
     /// read, and that all that a frame shows is of one moment.
-    pub fn batch(&mut self, mut batch: Batch) -> bool {
+    pub fn batch(&mut self, batch: Batch) -> bool {
+        let is_met = self.watch_batch(&batch);
+        let is_changed = match self.is_past() {
+            true => self.batch_behind(batch),
+            false => self.take_batch(batch),
+        };
+        is_changed | is_met
+    }
+
+    /// Takes a batch into this state, whether that is the one of now or not.
+    pub(super) fn take_batch(&mut self, mut batch: Batch) -> bool {
         if !self.capture_filter.is_everything() {
             let captured = |s: &Session| self.capture_filter.matches(s);
             batch.closed.retain(captured);
@@ -138,7 +148,13 @@ impl App {
                 self.rows.forget(&mut self.store);
                 return self.choose();
             }
-            self.rows.begin_refresh();
+            if !self.is_hidden() {
+                self.rows.begin_refresh();
+            }
+        }
+        if self.is_hidden() {
+            self.rows.forget(&mut self.store);
+            return;
         }
         let is_whole = self
             .rows
@@ -184,7 +200,8 @@ impl App {
 
     /// True while something is left to ingest, to filter or to count; [`App::work`] does that.
     pub fn is_working(&self) -> bool {
-        self.arriving.is_some()
+        self.is_travelling()
+            || self.arriving.is_some()
             || self.is_due()
             || self.rows.is_incomplete(&self.store)
             || self.panes.is_working(&self.store)
@@ -202,6 +219,9 @@ impl App {
         }
         if self.is_due() {
             return self.go_on();
+        }
+        if self.work_on_past() {
+            return;
         }
         self.no_match.take();
         if self.rows.is_incomplete(&self.store) {

@@ -60,6 +60,7 @@ mod mouse;
 mod names;
 pub mod no_match;
 mod observers;
+pub mod past;
 mod screens;
 mod selection;
 mod self_traffic;
@@ -70,6 +71,7 @@ mod update;
 
 use ingest::Arriving;
 use no_match::NoMatch;
+use past::Past;
 use screens::LeftScreen;
 
 /// The sort order of the table.
@@ -180,12 +182,15 @@ pub struct App {
     pub first_ns: u64,
     /// The moment of the baseline, by the clock as it was then.
     pub baseline_set: Timestamp,
+    /// The same, ns of boot time.
+    baseline_ns: u64,
     pub now_ns: u64,
     pub clock: Clock,
     pub zone: TimeZone,
     pub home: Option<PathBuf>,
     /// Rights that this process has given up.
     pub in_force: InForce,
+    pub past: Past,
 }
 
 impl App {
@@ -239,11 +244,13 @@ impl App {
             size,
             first_ns: 0,
             baseline_set: Timestamp::UNIX_EPOCH,
+            baseline_ns: 0,
             now_ns: 0,
             clock: Clock::default(),
             zone: TimeZone::UTC,
             home: None,
             in_force: InForce::default(),
+            past: Past::default(),
         };
         app.adapt_to_layout();
         app
@@ -319,6 +326,7 @@ impl App {
         let explained = || area.height >= TABBED && self.tab_line(area.width).purpose.is_some();
         let parts = Parts {
             prompting: self.layers.is_prompting(),
+            past: self.is_past() || self.destination().is_some(),
             titled: replaces && !explained(),
             // its own screen says more
             found: self.findings.is_any() && self.layers.present().0.mode != Mode::Findings,
@@ -326,6 +334,11 @@ impl App {
             below: self.talkers_below,
         };
         layout::layout(area, parts)
+    }
+
+    /// True if the key that clears the filter goes back to now.
+    pub fn returns_to_now(&self) -> bool {
+        self.is_past() && self.screen_to_return_to().is_none()
     }
 
     /// The line of tabs in `width` cells.
@@ -345,6 +358,7 @@ impl App {
             undoable: self.view_filter.has_previous(),
             filtered: self.view_filter.is_limited(),
             returns: self.screen_to_return_to().is_some(),
+            past: self.returns_to_now(),
             searched: self.layers.help().is_some_and(|h| !h.searched.is_empty()),
         };
         footer::keys(&self.keymap, around, width)

@@ -116,6 +116,7 @@ impl App {
             }
             Mode::Help | Mode::Search => self.update_help(action),
             Mode::Prompt => self.update_prompt(action),
+            Mode::PastPrompt => self.update_past_prompt(action),
             Mode::FileName | Mode::Replace | Mode::Writing => self.update_export(action),
             Mode::Copied => {
                 self.layers.close_copied();
@@ -174,6 +175,11 @@ impl App {
                 self.restart_screen();
                 self.restart();
             }
+            Action::Freeze if self.is_past() => {
+                let key = self.keymap.of(Mode::Table, Action::ClearFilter);
+                let text = format!("time stands still in the past; {key} goes back to now");
+                self.notice.hint(text);
+            }
             Action::Freeze if !self.paused => self.freeze(),
             Action::Freeze => self.thaw(),
             Action::Follow => self.toggle_following(),
@@ -188,6 +194,12 @@ impl App {
                 }
             }
             Action::Panes => self.turn_to(Focus::Table.step(1)),
+            Action::StepInTime(by) => return self.step_in_time(by),
+            Action::Minutes(by) => return self.step_by_minutes(by),
+            Action::GoToTime => self.ask_time(),
+            Action::SaveBlackBox => self.name_saving(),
+            Action::FreezeOn => return self.ask_freeze_on(),
+            Action::ClearFilter if self.returns_to_now() => return self.return_to_now(),
             Action::ClearFilter => {
                 if !self.return_to_screen() {
                     self.clear_filter();
@@ -403,6 +415,7 @@ impl App {
             self.typed();
             self.say_if_cut(fits);
         }
+        self.type_past_prompt(text);
         self.type_line_search(text);
         self.type_export(text);
     }
@@ -466,9 +479,11 @@ impl App {
             }
             Purpose::Capture => {
                 let capture = self.capture.intersection(&filter.capture());
-                self.capture_filter = filter;
-                self.findings.capture = capture.clone();
-                self.recapture();
+                self.capture_filter = filter.clone();
+                let live = self.live_mut();
+                live.capture_filter = filter;
+                live.findings.capture = capture.clone();
+                live.recapture();
                 Some(Effect::Capture(capture))
             }
         };
@@ -521,7 +536,7 @@ impl App {
     }
 
     /// Opens the details of a session.
-    fn open(&mut self, session: Option<Session>) -> Option<Effect> {
+    pub(super) fn open(&mut self, session: Option<Session>) -> Option<Effect> {
         let session = session?;
         self.leave_detail();
         let mut left = self.left_details.iter();

@@ -91,6 +91,12 @@ pub static HELP_SECTIONS: &[HelpSection] = &[
         &[Mode::Table],
     ),
     section(
+        "past-prompt",
+        "KEYS WHILE A TIME OR A CONDITION IS TYPED",
+        &[Mode::PastPrompt],
+        &[Mode::Prompt],
+    ),
+    section(
         "help",
         "KEYS IN THE HELP, and while a search is typed",
         &[Mode::Help, Mode::Search],

@@ -134,11 +134,18 @@ const LEFT_WITH_Q: &[Mode] = modes!(&[Mode::TopTalkers, Mode::SortMenu], SCROLLA
 const READING: &[Mode] = modes!(MAIN, SCROLLABLE, &[Mode::SortMenu]);
 
 /// Modes in which a line is typed.
-const TYPING: &[Mode] = &[Mode::Prompt, Mode::FileName, Mode::Search, Mode::LineSearch];
+const TYPING: &[Mode] = &[
+    Mode::Prompt,
+    Mode::PastPrompt,
+    Mode::FileName,
+    Mode::Search,
+    Mode::LineSearch,
+];
 
 /// Prompts, questions and what follows them: ^C cancels them.
 const ASKING: &[Mode] = &[
     Mode::Prompt,
+    Mode::PastPrompt,
     Mode::FileName,
     Mode::Replace,
     Mode::Writing,
@@ -236,6 +243,13 @@ pub static KEYS: &[KeyBinding] = &[
     key("ipv6", FILTERABLE, &[char('6')], Action::Family(Family::V6), "IPv6", "show only IPv6; press again for both"),
     key("scope", FILTERABLE, &[char('o')], Action::Scope, "open/closed", "cycle through all, open and closed sessions"),
     key("pause", LIST_AND_SCREENS, &[char(' '), char('p')], Action::Freeze, "pause", "pause or resume the display; capture continues"),
+    key("step-back", LIVE, &[char('[')], Action::StepInTime(-1), "", "go a step back in time; Esc among the sessions goes back to now"),
+    key("step-forward", LIVE, &[char(']')], Action::StepInTime(1), "", "go a step forward in time"),
+    key("minute-back", LIVE, &[char('{')], Action::Minutes(-1), "", "go a minute back in time"),
+    key("minute-forward", LIVE, &[char('}')], Action::Minutes(1), "", "go a minute forward in time"),
+    key("go-to-time", LIVE, &[char('@')], Action::GoToTime, "", "go to a time, like 03:12, -5m or yesterday 03:12"),
+    key("save-black-box", LIVE, &[char('W')], Action::SaveBlackBox, "", "save the black box as a recording"),
+    key("freeze-on", LIVE, &[char('T')], Action::FreezeOn, "", "freeze the black box on a condition; press again to thaw it"),
     key("theme", MAIN, &[char('t')], Action::Theme, "", "switch to the next theme"),
     key("self-traffic", MAIN, &[char('H')], Action::SelfTraffic, "", "show or hide self traffic: tcplife and your ssh session"),
     key("local-pairs", MAIN, &[char('l')], Action::LocalPairs, "", "show local connections on one line or each of their ends"),
@@ -285,6 +299,8 @@ pub static KEYS: &[KeyBinding] = &[
     prompt("language", &[char('?')], Action::Language, "", "in an empty prompt: explain the filter language"),
     prompt("older", &[code(KeyCode::Up), ctrl('p')], Action::Edit(Edit::Older), "history", "recall the previous filter in the history"),
     prompt("newer", &[code(KeyCode::Down), ctrl('n')], Action::Edit(Edit::Newer), "", "recall the next filter in the history"),
+    key("accept", &[Mode::PastPrompt], &[code(KeyCode::Enter)], Action::Accept, "apply", "go to the time, or set the condition"),
+    key("cancel", &[Mode::PastPrompt], &[code(KeyCode::Esc), ctrl('c')], Action::Cancel, "cancel", "stay where you are"),
     key("accept", &[Mode::FileName], &[code(KeyCode::Enter)], Action::Accept, "write", "write all fields of the table's sessions, in table order"),
     key("cancel", &[Mode::FileName], &[code(KeyCode::Esc), ctrl('c')], Action::Cancel, "cancel", "cancel the export"),
     key("accept", &[Mode::Search], &[code(KeyCode::Enter)], Action::Accept, "keep", "stay at the hit and keep the marks"),

@@ -20,6 +20,8 @@ pub struct Around<'a> {
     pub filtered: bool,
     /// There is a screen to go back to.
     pub returns: bool,
+    /// The past is shown, and going back leads to now.
+    pub past: bool,
     /// There is a search in the help.
     pub searched: bool,
 }
@@ -43,7 +45,7 @@ impl Around<'_> {
         let is_on_tab = !closes && tabs.any(|t| t.title.action == Some(action));
         !row.key.footer.is_empty()
             && (self.undoable || action != Action::Widen)
-            && (self.filtered || self.returns || action != Action::ClearFilter)
+            && (self.filtered || self.returns || self.past || action != Action::ClearFilter)
             && (self.searched || !matches!(action, Action::Hit(_)))
             && !is_on_tab
     }
@@ -52,6 +54,7 @@ impl Around<'_> {
     fn word(self, row: &Bound) -> &'static str {
         match row.key.action {
             Action::ClearFilter if self.returns => "back",
+            Action::ClearFilter if self.past => "now",
             _ => row.key.footer,
         }
     }

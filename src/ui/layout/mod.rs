@@ -18,6 +18,8 @@ use crate::ui::layout::panes::{Focus, Subject, TalkersBelow};
 /// Areas of the parts of the screen.
 #[derive(Clone, Copy, Debug)]
 pub struct Layout {
+    /// The moment of the past that is shown, and the time bar; empty: this is now.
+    pub past: Rect,
     /// The first header line: figures of the host.
     pub host: Rect,
     /// The second header line: a description of the view.
@@ -53,6 +55,8 @@ const HIGH: u16 = 30;
 /// Minimum height for the tabs, and for a title.
 pub const TABBED: u16 = 16;
 const TITLED: u16 = 12;
+/// Minimum height for the time bar.
+const PAST_HIGH: u16 = 12;
 /// Minimum height for the line of findings.
 const FOUND: u16 = 8;
 
@@ -64,6 +68,8 @@ const STRIP: u16 = Subject::MAIN.len() as u16;
 #[derive(Clone, Copy, Debug)]
 pub struct Parts {
     pub prompting: bool,
+    /// It shows the past.
+    pub past: bool,
     /// It has a title line, where there is room for one.
     pub titled: bool,
     /// It has a line for findings.
@@ -79,6 +85,7 @@ pub struct Parts {
 pub fn layout(area: Rect, parts: Parts) -> Layout {
     let Parts {
         prompting,
+        past,
         titled,
         found,
         focus,
@@ -89,18 +96,34 @@ pub fn layout(area: Rect, parts: Parts) -> Layout {
     let prompt = if prompting { 2.min(area.height) } else { 0 };
     let title = if titled { TITLED } else { u16::MAX };
     let headline = if found { FOUND } else { u16::MAX };
-    let [host, view_line, headline, tabs, title, main, prompt, footer] =
-        ratatui::layout::Layout::vertical([
-            line(4 + prompt),
-            line(5 + prompt),
-            line(headline),
-            line(TABBED),
-            line(title),
-            Constraint::Fill(1),
-            Constraint::Length(prompt),
-            line(6 + prompt),
-        ])
-        .areas(area);
+    // whatever else there is no room for, it must not be taken for now
+    let past = match (past, area.height) {
+        (false, _) => 0,
+        (true, PAST_HIGH..) => 2,
+        (true, _) => 1,
+    };
+    let [
+        past,
+        host,
+        view_line,
+        headline,
+        tabs,
+        title,
+        main,
+        prompt,
+        footer,
+    ] = ratatui::layout::Layout::vertical([
+        Constraint::Length(past),
+        line(4 + prompt + past),
+        line(5 + prompt + past),
+        line(headline),
+        line(TABBED),
+        line(title),
+        Constraint::Fill(1),
+        Constraint::Length(prompt),
+        line(6 + prompt + past),
+    ])
+    .areas(area);
     let side_by_side = panes::side_by_side(main, focus)
         .filter(|_| area.height >= HIGH && below != TalkersBelow::Off);
     let has_strip = below == TalkersBelow::Strip && area.height >= HIGH_FOR_STRIP;
@@ -140,6 +163,7 @@ pub fn layout(area: Rect, parts: Parts) -> Layout {
         _ => Rect::ZERO,
     };
     Layout {
+        past,
         host,
         view_line,
         headline,

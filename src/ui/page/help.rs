@@ -66,6 +66,7 @@ pub static CHAPTERS: &[Chapter] = &[
             let mut lines = keys(sources, "keys");
             lines.extend(list("MOUSE", MOUSE));
             lines.extend(keys(sources, "export"));
+            lines.extend(keys(sources, "past-prompt"));
             lines
         },
     },

@@ -159,6 +159,10 @@ impl Walk<'_> {
             (Some(Action::Screen(to)), _) => self.modes.push(to),
             (Some(Action::Open), _) => self.modes.push(Mode::Detail),
             (Some(Action::Prompt(_)), _) => self.modes.push(Mode::Prompt),
+            (Some(Action::GoToTime), _) => self.modes.push(Mode::PastPrompt),
+            (Some(Action::Accept), Mode::PastPrompt) => {
+                self.modes.pop();
+            }
             // a pane stays where it is
             (Some(Action::Narrow), mode) if mode != Mode::TopTalkers => {
                 self.modes.pop();
@@ -324,6 +328,18 @@ pub static QUESTIONS: &[Question] = &[
         ],
         further: &[],
         remark: "",
+    },
+    Question {
+        text: "What happened a while ago, at 03:12?",
+        steps: &[
+            typed("@", "-5s", "go to time", "a time: `03:12`, `yesterday 03:12`, or so long ago"),
+            press("Enter", "PAST", "everything as it was then: the first line says which moment that is, the second one how many sessions closed when, and where sessions failed"),
+        ],
+        further: &[
+            press("]", "PAST", "a step forward in time, `[` back, `{` and `}` by a minute: what opens, changes and fails"),
+            press("Esc", "STATUS", "now again"),
+        ],
+        remark: "The last ten minutes are kept, or less on a busy host: `back` in the header says how far. `W` saves them as a recording. For longer, run with `--record`. `--freeze-on 'reason refused'` keeps the minutes around a fault until the morning.",
     },
     Question {
         text: "What has changed since the deploy?",

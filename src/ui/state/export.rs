@@ -80,6 +80,8 @@ pub struct Export {
     pub stage: Stage,
     /// The export paused the display.
     pub holds: bool,
+    /// The black box is saved, and not the table.
+    pub saves: bool,
 }
 
 impl Export {
@@ -139,6 +141,7 @@ mod tests {
                 line: Line::new(text.into()),
                 stage: Stage::Naming(None),
                 holds: false,
+                saves: false,
             };
             export.path(home.map(Path::new))
         };

@@ -19,6 +19,7 @@ pub mod listeners;
 pub mod names;
 pub mod notice;
 pub mod other_end;
+pub mod past;
 pub mod ports;
 pub mod prompt;
 pub mod rows;

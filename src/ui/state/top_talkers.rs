@@ -467,6 +467,26 @@ impl Panes {
         self.refresh_exactly();
     }
 
+    /// Panes like these, without any sums.
+    #[must_use]
+    pub fn restarted(&self) -> Self {
+        let mut panes = Panes {
+            heights: self.heights,
+            has_strip: self.has_strip,
+            ..Panes::default()
+        };
+        panes.arrange_as(self);
+        panes
+    }
+
+    /// Groups and sorts as others do.
+    pub fn arrange_as(&mut self, others: &Panes) {
+        for (pane, other) in self.panes.iter_mut().zip(&others.panes) {
+            (pane.grouped, pane.inverted, pane.sort) = (other.grouped, other.inverted, other.sort);
+            pane.longest = pane.longest.max(other.longest);
+        }
+    }
+
     /// Sets the number of talker lines in each pane, and whether there is a strip.
     pub fn resize(&mut self, heights: [usize; 4], has_strip: bool) {
         let appears = has_strip && !self.has_strip;

@@ -59,6 +59,20 @@ impl ViewFilter {
         }
     }
 
+    /// The same choice without a trail; `self_traffic` has counted nothing yet.
+    #[must_use]
+    pub fn restarted(&self, mut self_traffic: SelfTraffic) -> Self {
+        self_traffic.shown = self.self_traffic.shown;
+        ViewFilter {
+            scope: self.scope,
+            family: self.family,
+            filter: self.filter.clone(),
+            self_traffic,
+            pairs: self.pairs,
+            trail: Vec::new(),
+        }
+    }
+
     /// True if the table shows this session.
     pub fn shows(&self, session: &Session) -> bool {
         self.is_in_scope(session) && self.selects(session)

@@ -48,6 +48,14 @@ const SCREENS: &[(&str, Begin)] = &[
     ("drops", drops::dropping),
     ("ports", ports::exhausted),
     ("detail_signs", detail::losing),
+    ("past", past::looking_back),
+    ("past_charts", |size| pressed(past::looking_back(size), "d")),
+    ("past_wrong", |size| {
+        let mut app = pressed(past::looking_back(size), "@");
+        type_text(&mut app, "yesterday 3:70");
+        press(&mut app, "Enter");
+        app
+    }),
     ("columns", |size| pressed(app(size), "c j j Space j Space")),
     ("help", |size| pressed(app(size), "?")),
     ("help_of_charts", |size| pressed(app(size), "d ?")),

@@ -37,6 +37,7 @@ mod mouse;
 mod names;
 mod no_match;
 mod one_moment;
+mod past;
 mod ports;
 mod screens;
 mod selection;

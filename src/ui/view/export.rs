@@ -4,18 +4,24 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
+use crate::model::fields;
+use crate::ui::app::App;
 use crate::ui::state::export::{Export, Stage};
+use crate::ui::state::past::ago_text;
 use crate::ui::theme::Theme;
 use crate::ui::view::prompt::{Below, LineStyles, below, place, typed};
 
-const LABEL: &str = "export to: ";
-
-pub fn draw(export: &Export, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
+pub fn draw(export: &Export, app: &App, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
+    let label = match export.saves {
+        false => "export to: ",
+        true => "save the black box to: ",
+    };
     let quiet = |text: &str| (0, text.to_owned(), theme.quiet);
     let (wrong, (x, text, style)) = match &export.stage {
+        Stage::Naming(None) if export.saves => (None, quiet(&span(app))),
         Stage::Naming(None) => (None, quiet("")),
         Stage::Naming(Some((span, text))) => {
-            let cell = place(LABEL, &export.line, span.start, area);
+            let cell = place(label, &export.line, span.start, area);
             let text = format!("^ {text}");
             // under the error, if there is room for it
             let fits = cell + text.width() <= area.width.into();
@@ -26,9 +32,21 @@ pub fn draw(export: &Export, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
             let text = "The file exists. Replace it? y/n".to_owned();
             (None, (0, text, theme.alarm_text))
         }
+        Stage::Writing(_) if export.saves => (None, quiet("writing …")),
         Stage::Writing(_) => (None, quiet("writing; the display is paused …")),
     };
     let styles = LineStyles::plain(theme);
-    typed(LABEL, &export.line, wrong, &styles, area, frame);
+    typed(label, &export.line, wrong, &styles, area, frame);
     below(&Below { x, text, style }, area, frame);
+}
+
+/// Says what the black box has.
+fn span(app: &App) -> String {
+    let black_box = &app.past.black_box;
+    black_box.reach().map_or_else(String::new, |(from_ns, to_ns)| {
+        let [from, to] = [from_ns, to_ns].map(|at| app.time(app.wall(at)));
+        let length = ago_text(to_ns - from_ns);
+        let size = fields::bytes(black_box.bytes() as u64);
+        format!("all sessions from {from} to {to} ({length}, {size}B in memory), whatever the filter is")
+    })
 }

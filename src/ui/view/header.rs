@@ -15,6 +15,7 @@ use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
 use crate::ui::keys::titles::Coverage;
 use crate::ui::layout::Layout;
+use crate::ui::state::past::Watch;
 use crate::ui::state::view_filter::Scope;
 use crate::ui::theme::Theme;
 use crate::ui::view::table::shorten;
@@ -75,8 +76,12 @@ fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     if app.has_snapshot() {
         parts.push(figure(
             "up ",
-            up_time(app.now_ns.saturating_sub(app.first_ns)),
+            up_time(app.now_ns.saturating_sub(app.started_ns())),
         ));
+    }
+    let reach = app.past.black_box.reach().filter(|_| !app.is_past());
+    if let Some((from_ns, to_ns)) = reach.filter(|(from, to)| to - from >= MINUTE_NS) {
+        parts.push(figure("back ", up_time(to_ns - from_ns)));
     }
     let host = shorten(&app.host, WIDEST_HOST, FieldKind::Text);
     parts.push(Line::from(Span::styled(host, theme.title)));
@@ -103,6 +108,9 @@ fn headline(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     ];
     Line::from_iter(spans).render(area, buffer);
 }
+
+/// Looking back is worth a figure from then on.
+const MINUTE_NS: u64 = 60_000_000_000;
 
 /// Hours and minutes, as `uptime` shows them: with seconds it would tick, and be all the traffic to the terminal of a quiet
 /// host.
@@ -232,7 +240,8 @@ fn view_parts<'a>(app: &'a App, theme: &Theme, hint: bool) -> Vec<Part<'a>> {
             format!(" PAUSED, {n} new ({key} resumes) ")
         }
     });
-    let alarms = [export, frozen].into_iter().flatten();
+    let (black_box, watched) = black_box(app);
+    let alarms = [export, frozen, black_box].into_iter().flatten();
     let alarms = alarms.map(|text| Part::new(Importance::Needed, text).styled(theme.alarm));
     let (at, all) = (app.position(), app.row_count());
     let working = if app.is_working() { "…" } else { "" };
@@ -275,6 +284,7 @@ fn view_parts<'a>(app: &'a App, theme: &Theme, hint: bool) -> Vec<Part<'a>> {
         parts.push(Part::new(Importance::Usual, "older ones evicted"));
     }
     parts.extend(baseline);
+    parts.extend(watched.map(|text| Part::new(Importance::Explains, text)));
     parts.extend(own.map(|text| Part::new(Importance::Explains, text)));
     parts.extend(family.map(|text| Part::new(Importance::Needed, text)));
     parts.extend(filter);
@@ -287,6 +297,24 @@ fn view_parts<'a>(app: &'a App, theme: &Theme, hint: bool) -> Vec<Part<'a>> {
     };
     parts.extend(interval.map(|text| Part::new(rank, text)));
     parts
+}
+
+/// That the black box is frozen or will freeze, and the condition that it waits for.
+fn black_box(app: &App) -> (Option<String>, Option<String>) {
+    let past = &app.past;
+    let time = |at_ns| app.time(app.wall(at_ns));
+    let watch = past.watch.as_ref();
+    let met = watch.and_then(Watch::freezes_at);
+    match (past.black_box.reach(), met) {
+        (Some((from_ns, to_ns)), _) if past.black_box.is_frozen => {
+            let key = app.keymap.of(Mode::Table, Action::FreezeOn);
+            let (from, to) = (time(from_ns), time(to_ns));
+            let text = format!(" frozen: {from} to {to} ({key} thaws) ");
+            (Some(text), None)
+        }
+        (_, Some(at_ns)) => (Some(format!(" freezes at {} ", time(at_ns))), None),
+        _ => (None, watch.map(|watch| format!("freezes on {}", watch.on))),
+    }
 }
 
 /// The start of a text, in `room` cells.

@@ -22,6 +22,7 @@ pub mod footer;
 pub mod header;
 pub mod help;
 pub mod host_chart;
+pub mod past;
 pub mod prompt;
 pub mod sort_menu;
 pub mod strip;
@@ -36,6 +37,7 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
     let layout = app.layout_in(area);
     let buffer = frame.buffer_mut();
     buffer.set_style(area, theme.base);
+    past::draw(app, theme, layout.past, buffer);
     header::draw(app, theme, &layout, buffer);
     tabs::draw(app, theme, &layout, buffer);
     match app.layers.page() {
@@ -74,13 +76,16 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
     } else if let Some(prompt) = app.layers.prompt() {
         prompt::draw(prompt, theme, layout.prompt, frame);
     }
+    if let Some(prompt) = app.layers.past_prompt() {
+        past::prompt(prompt, app, theme, layout.prompt, frame);
+    }
     if let Some(Screen::Table(shown)) = app.layers.screen()
         && let Some(line) = shown.arrangement().typing()
     {
         table_screen::search(shown.as_ref(), line, theme, layout.prompt, frame);
     }
     if let Some(export) = app.layers.export() {
-        export::draw(export, theme, layout.prompt, frame);
+        export::draw(export, app, theme, layout.prompt, frame);
     }
     if let Some(text) = app.layers.copied() {
         copied::draw(text, theme, layout.main, frame.buffer_mut());

@@ -1,0 +1,99 @@
+//! Fills the black box on a thread of its own, on the way of the batches to the dashboard, and saves it as a recording.
+
+use std::io;
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, bounded, unbounded};
+
+use crate::host::thread;
+use crate::model::batch::Batch;
+use crate::model::black_box::{Frame, Packer, Player};
+use crate::model::recording::Header;
+use crate::output::export_file::Block;
+use crate::output::record::RecordingWriter;
+
+/// Maximum number of batches that wait to be shown.
+const WAITING_BATCHES: usize = 64;
+/// Bytes of a block for the file.
+const BLOCK: usize = 64 << 10;
+
+/// Starts to pack the batches. Returns the frames, each of which arrives before its last batch, and the batches to be shown.
+///
+/// # Errors
+/// If there is no memory for it, or the kernel refuses a thread.
+pub fn start(batches: Receiver<Batch>) -> anyhow::Result<(Receiver<Arc<Frame>>, Receiver<Batch>)> {
+    let (shown, to_show) = bounded(WAITING_BATCHES);
+    // as many as there are batches, which are bounded
+    let (packed, frames) = unbounded();
+    let mut packer = Packer::new()?;
+    thread::spawn("tcplife-past", move || {
+        for batch in &batches {
+            // without memory there is nothing to look back to, and all the rest goes on
+            if let Ok(Some(frame)) = packer.batch(&batch) {
+                let _ = packed.send(Arc::new(frame));
+            }
+            if shown.send(batch).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok((frames, to_show))
+}
+
+/// Turns frames into a recording, block by block.
+#[derive(Debug)]
+pub struct Saver {
+    player: Player,
+    header: Option<Header>,
+    /// `None` before the first batch.
+    writer: Option<RecordingWriter>,
+}
+
+impl Saver {
+    /// Begins with all open sessions before the first frame.
+    ///
+    /// # Errors
+    /// If there is no memory for it.
+    pub fn new(frames: Vec<Arc<Frame>>, header: Header) -> io::Result<Self> {
+        Ok(Saver {
+            player: Player::new(frames)?,
+            header: Some(header),
+            writer: None,
+        })
+    }
+
+    /// Returns the next block.
+    ///
+    /// # Errors
+    /// If there is no memory for it.
+    pub fn block(&mut self) -> io::Result<Block> {
+        loop {
+            let (batch, has_more) = self.player.next()?;
+            if let Some(batch) = batch {
+                if let Some(header) = self.header.take() {
+                    self.writer = Some(RecordingWriter::new(header, batch.clock, batch.taken_ns)?);
+                }
+                if let Some(writer) = &mut self.writer {
+                    writer.batch(&batch)?;
+                }
+            }
+            let is_last = !has_more;
+            let Some(writer) = &mut self.writer else {
+                if is_last {
+                    return Ok(Block {
+                        is_last,
+                        ..Block::default()
+                    });
+                }
+                continue;
+            };
+            if is_last {
+                writer.end()?;
+            }
+            if is_last || writer.ready() >= BLOCK {
+                let bytes = writer.take();
+                return Ok(Block { bytes, is_last });
+            }
+        }
+    }
+}

@@ -1,0 +1,658 @@
+//! Looking back: the state of the dashboard at a moment of the past, built from the black box, while the live one goes on.
+//!
+//! The live state and the one of the past are each a whole [`App`]; what they do not share is exchanged. Only one of them is on the
+//! screen, and the keys go to that one.
+
+use std::ops::ControlFlow::{Break, Continue};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::model::batch::Batch;
+use crate::model::black_box::{BlackBox, Bounds, Frame, Player};
+use crate::model::recording::Header;
+use crate::model::session::SessionId;
+use crate::model::store::SessionRef;
+use crate::output::black_box::Saver;
+use crate::text::moment;
+use crate::text::units::S;
+use crate::ui::action::{Action, Edit, Mode};
+use crate::ui::app::effect::Effect;
+use crate::ui::app::update::Offer;
+use crate::ui::app::{App, Selection};
+use crate::ui::state::layers::Layer;
+use crate::ui::state::past::{FreezeOn, PastPrompt, PastQuestion, Watch};
+use crate::ui::state::screens::Screen;
+use crate::ui::state::self_traffic::SelfTraffic;
+
+/// Sessions that are unpacked for a moment at most, if an earlier full state is not needed for it: about half a second.
+const MOST_SESSIONS: u64 = 200_000;
+/// Sessions seen among the closed ones to find one again.
+const RECENT: usize = 1 << 16;
+
+/// The past, as far as it is known.
+#[derive(Debug)]
+pub struct Past {
+    pub black_box: BlackBox,
+    /// Condition on which the black box freezes.
+    pub watch: Option<Watch>,
+    /// Origin of what the black box has, for a recording of it.
+    pub origin: Header,
+    /// The live state, while another one is shown.
+    live: Option<Box<App>>,
+    /// Moment of the baseline that moments after it are compared with, ns of boot time.
+    baseline_ns: Option<u64>,
+    journey: Option<Journey>,
+    /// This state is being built, and is not on the screen.
+    is_hidden: bool,
+}
+
+impl Default for Past {
+    fn default() -> Self {
+        Past::new(Bounds {
+            time_ns: None,
+            bytes: 0,
+        })
+    }
+}
+
+/// A way to another moment.
+#[derive(Debug)]
+struct Journey {
+    to_ns: u64,
+    player: Player,
+    /// The state that is being built; `None`: the one that is shown moves on.
+    app: Option<Box<App>>,
+    /// Moment on the way at which the baseline is set, ns of boot time.
+    baseline_ns: Option<u64>,
+    purpose: Purpose,
+}
+
+/// Use of the state at the end of a journey.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    Show,
+    /// Its baseline becomes that of the live state, once it is of the same moment.
+    Baseline,
+}
+
+impl Past {
+    /// Creates a past that nothing is known of yet.
+    pub fn new(bounds: Bounds) -> Self {
+        Past {
+            black_box: BlackBox::new(bounds),
+            watch: None,
+            origin: Header::default(),
+            live: None,
+            baseline_ns: None,
+            journey: None,
+            is_hidden: false,
+        }
+    }
+}
+
+impl App {
+    /// Keeps a past within these bounds, with this origin.
+    pub fn with_past(
+        mut self,
+        bounds: Bounds,
+        origin: Header,
+        freeze_on: Option<FreezeOn>,
+    ) -> Self {
+        self.past = Past {
+            origin,
+            watch: freeze_on.map(Watch::new),
+            ..Past::new(bounds)
+        };
+        self
+    }
+
+    /// True while a moment of the past is shown.
+    pub fn is_past(&self) -> bool {
+        self.past.live.is_some()
+    }
+
+    /// True if this state is being built, and not shown.
+    pub(super) fn is_hidden(&self) -> bool {
+        self.past.is_hidden
+    }
+
+    /// The state of now.
+    pub(super) fn live(&self) -> &App {
+        self.past.live.as_deref().unwrap_or(self)
+    }
+
+    /// See [`App::live`].
+    pub(super) fn live_mut(&mut self) -> &mut App {
+        match self.past.live {
+            Some(ref mut live) => live,
+            None => self,
+        }
+    }
+
+    /// When sessions were first counted, ns of boot time.
+    pub fn started_ns(&self) -> u64 {
+        self.live().first_ns
+    }
+
+    /// Moment that is being gone to, ns of boot time.
+    pub fn destination(&self) -> Option<u64> {
+        let journey = self.past.journey.as_ref();
+        journey
+            .filter(|j| j.purpose == Purpose::Show)
+            .map(|j| j.to_ns)
+    }
+
+    /// Time between the moment that is shown and now, ns.
+    pub fn ago_ns(&self) -> u64 {
+        self.live().now_ns.saturating_sub(self.now_ns)
+    }
+
+    /// Takes a frame of the black box.
+    pub fn frame(&mut self, frame: Arc<Frame>) {
+        if let Some(journey) = &mut self.past.journey
+            && journey.purpose == Purpose::Baseline
+        {
+            journey.player.push(Arc::clone(&frame));
+        }
+        self.past.black_box.push(frame);
+    }
+
+    /// Watches a batch for the condition on which the black box freezes. True if the screen changes.
+    pub(super) fn watch_batch(&mut self, batch: &Batch) -> bool {
+        let Some(watch) = self
+            .past
+            .watch
+            .as_mut()
+            .filter(|_| !self.past.black_box.is_frozen)
+        else {
+            return false;
+        };
+        let was_met = watch.met_ns.is_some();
+        let freezes = watch.take(batch);
+        self.past.black_box.is_frozen |= freezes;
+        if freezes {
+            let key = self.keymap.of(Mode::Table, Action::FreezeOn);
+            let text = format!("the black box is frozen; {key} thaws it");
+            self.notice.say_next(text);
+        }
+        freezes || was_met != self.past.watch.as_ref().is_some_and(|w| w.met_ns.is_some())
+    }
+
+    /// Takes a batch while a moment of the past is shown. True if the screen changes.
+    pub(super) fn batch_behind(&mut self, batch: Batch) -> bool {
+        let is_over = self.notice.pass(batch.taken_ns);
+        self.live_mut().batch(batch) | is_over
+    }
+
+    /// Goes so many moments forward or back.
+    pub(super) fn step_in_time(&mut self, by: isize) -> Option<Effect> {
+        let from_ns = self.destination().unwrap_or(self.now_ns);
+        match self.past.black_box.step(from_ns, by) {
+            // the last moment is now
+            Some(to_ns) if by > 0 && self.is_last(to_ns) => self.return_to_now(),
+            Some(to_ns) => self.travel(to_ns),
+            None if by > 0 => self.return_to_now(),
+            None => self.say_first_moment(),
+        }
+    }
+
+    /// Goes so many minutes forward or back.
+    pub(super) fn step_by_minutes(&mut self, by: i64) -> Option<Effect> {
+        let from_ns = self.destination().unwrap_or(self.now_ns);
+        let by_ns = by.saturating_mul(60 * S as i64);
+        self.go_to_moment(from_ns.saturating_add_signed(by_ns))
+    }
+
+    fn is_last(&self, at_ns: u64) -> bool {
+        let last = self.past.black_box.reach().map(|(_, last)| last);
+        !self.past.black_box.is_frozen && last.is_none_or(|last| at_ns >= last)
+    }
+
+    pub(super) fn why_empty(&self) -> &'static str {
+        match self.past.black_box.is_off() {
+            true => "the black box is switched off: black-box-memory in the configuration",
+            false => "the black box has nothing yet",
+        }
+    }
+
+    fn say_first_moment(&mut self) -> Option<Effect> {
+        let text = match self.past.black_box.reach() {
+            Some((first_ns, _)) => {
+                let first = self.time(self.wall(first_ns));
+                format!("the black box reaches back to {first}")
+            }
+            None => self.why_empty().into(),
+        };
+        self.notice.hint(text);
+        None
+    }
+
+    /// Goes to the moment at a time, or to the nearest one that there is.
+    fn go_to_moment(&mut self, at_ns: u64) -> Option<Effect> {
+        let Some(to_ns) = self.past.black_box.moment_at(at_ns) else {
+            return self.say_first_moment();
+        };
+        if self.is_last(at_ns) {
+            return self.return_to_now();
+        }
+        if to_ns > at_ns {
+            self.say_first_moment();
+        }
+        self.travel(to_ns)
+    }
+
+    /// Wall-clock time of an instant, by the clock of now.
+    pub fn wall(&self, at_ns: u64) -> Timestamp {
+        self.live().clock.wall(at_ns)
+    }
+
+    /// Sets out for a moment. What is shown stays until it can be shown.
+    fn travel(&mut self, to_ns: u64) -> Option<Effect> {
+        let is_further = self.is_past() && to_ns > self.now_ns;
+        let (frames, app) = match is_further {
+            true => (self.past.black_box.frames_between(self.now_ns, to_ns), None),
+            false => {
+                let frames = self.past.black_box.frames_to(to_ns, MOST_SESSIONS);
+                (frames, Some(Box::new(self.blank())))
+            }
+        };
+        let baseline_ns = self.baseline_on_the_way(&frames);
+        // the state that is shown is not at the beginning of a frame with all open sessions
+        let player = match is_further {
+            true => Player::after_full(frames),
+            false => Player::new(frames),
+        };
+        match player {
+            Ok(player) => {
+                self.past.journey = Some(Journey {
+                    to_ns,
+                    player,
+                    app,
+                    baseline_ns,
+                    purpose: Purpose::Show,
+                });
+            }
+            Err(e) => self.notice.complain(format!("cannot look back: {e}")),
+        }
+        None
+    }
+
+    /// Moment of the baseline, if these frames have it.
+    fn baseline_on_the_way(&self, frames: &[Arc<Frame>]) -> Option<u64> {
+        let live = self.live();
+        let of_live = live.baseline.is_some().then_some(live.baseline_ns);
+        let at_ns = self.past.baseline_ns.or(of_live);
+        at_ns.filter(|at_ns| frames.first().is_some_and(|f| f.from_ns <= *at_ns))
+    }
+
+    /// A state like this one that knows nothing yet.
+    fn blank(&self) -> App {
+        let mut app = App::new(
+            self.host.clone(),
+            self.capture.clone(),
+            self.store.keep_limit(),
+            self.size,
+        );
+        app.view_filter = self
+            .view_filter
+            .restarted(SelfTraffic::new(&self.session_env));
+        app.session_env = self.session_env.clone();
+        app.sort = self.sort;
+        app.interval = self.interval;
+        app.ports = self.session_env.port_use();
+        app.findings = self.findings.restarted();
+        app.panes = self.panes.restarted();
+        app.zone = self.zone.clone();
+        app.past.is_hidden = true;
+        app
+    }
+
+    /// True while there is something to do for the past, or for now behind it.
+    pub(super) fn is_travelling(&self) -> bool {
+        // for the frame with the moment of now
+        let is_waiting = |j: &Journey| {
+            let is_now = j
+                .app
+                .as_ref()
+                .is_some_and(|app| app.now_ns == self.live().now_ns);
+            j.purpose == Purpose::Baseline && j.player.is_done() && !is_now
+        };
+        self.past.journey.as_ref().is_some_and(|j| !is_waiting(j))
+            || self
+                .past
+                .live
+                .as_ref()
+                .is_some_and(|live| live.is_working())
+    }
+
+    /// Goes on with a part of that. False if there is nothing to do.
+    pub(super) fn work_on_past(&mut self) -> bool {
+        if let Some(live) = &mut self.past.live
+            && live.is_working()
+        {
+            live.work();
+            return true;
+        }
+        let Some(mut journey) = self.past.journey.take() else {
+            return false;
+        };
+        let live_ns = self.live().now_ns;
+        let app = journey.app.as_deref_mut().unwrap_or(self);
+        if app.is_arriving() {
+            app.work();
+            self.past.journey = Some(journey);
+            return true;
+        }
+        if journey
+            .baseline_ns
+            .take_if(|at| app.now_ns >= *at)
+            .is_some()
+        {
+            app.set_baseline();
+        }
+        let is_there = match journey.purpose {
+            Purpose::Show => false,
+            Purpose::Baseline => app.now_ns == live_ns && app.baseline.is_some(),
+        };
+        if !is_there {
+            match journey.player.next() {
+                Ok((Some(batch), _)) => {
+                    app.take_batch(batch);
+                    self.past.journey = Some(journey);
+                    return true;
+                }
+                Ok((None, true)) => {
+                    self.past.journey = Some(journey);
+                    return true;
+                }
+                Ok((None, false)) if journey.purpose == Purpose::Baseline => {
+                    self.past.journey = Some(journey);
+                    return false;
+                }
+                Ok((None, false)) => {}
+                Err(e) => {
+                    self.notice.complain(format!("cannot look back: {e}"));
+                    return true;
+                }
+            }
+        }
+        match (journey.purpose, journey.app) {
+            (Purpose::Show, Some(app)) => self.arrive_in_past(app),
+            (Purpose::Baseline, Some(app)) => self.take_baseline(*app),
+            // the state that is shown has moved on
+            (_, None) => {}
+        }
+        true
+    }
+
+    /// Shows a state that has been built.
+    fn arrive_in_past(&mut self, mut built: Box<App>) {
+        let selected = self.selected_id();
+        let detail = self.close_detail();
+        self.exchange(&mut built);
+        // the state of now is kept, any other one was of the past
+        if self.past.live.is_none() {
+            built.past.is_hidden = false;
+            self.past.live = Some(built);
+        }
+        self.show_exchanged(selected, detail);
+    }
+
+    /// Goes back to now.
+    pub(super) fn return_to_now(&mut self) -> Option<Effect> {
+        self.past.journey.take_if(|j| j.purpose == Purpose::Show);
+        let Some(mut live) = self.past.live.take() else {
+            self.notice.hint("this is now".into());
+            return None;
+        };
+        let selected = self.selected_id();
+        let detail = self.close_detail();
+        self.exchange(&mut live);
+        self.show_exchanged(selected, detail);
+        // now means now
+        self.thaw();
+        self.past.baseline_ns = None;
+        self.due()
+    }
+
+    fn close_detail(&mut self) -> Option<SessionId> {
+        let id = self.layers.detail().map(|detail| detail.id());
+        self.leave_detail();
+        id
+    }
+
+    /// Session that is selected; `None`: the first line, whichever that is.
+    fn selected_id(&self) -> Option<SessionId> {
+        self.selected_session().map(|(id, _)| id)
+    }
+
+    /// Shows everything that there is of the other state.
+    fn show_exchanged(&mut self, selected: Option<SessionId>, detail: Option<SessionId>) {
+        self.selection = Selection::Top;
+        self.hidden = None;
+        if self.baseline.is_none() && matches!(self.layers.screen(), Some(Screen::Baseline(_))) {
+            self.layers.take_screen();
+            self.notice.hint("there was no baseline then".into());
+        }
+        self.rows.forget(&mut self.store);
+        self.choose();
+        if let Some(id) = selected {
+            self.select_again(self.place_of(id).map(|place| (id, place)));
+        }
+        if let Some(id) = detail {
+            let session = self.place_of(id).and_then(|place| self.store.get(place));
+            match session.cloned() {
+                // the effect comes with the next batch
+                Some(session) => drop(self.open(Some(session))),
+                None => self
+                    .notice
+                    .hint("the session is not there at this moment".into()),
+            }
+        }
+        self.update_baseline();
+        self.adapt_to_layout();
+    }
+
+    /// Finds a session in the store, if it is open or closed not very long ago.
+    fn place_of(&self, id: SessionId) -> Option<SessionRef> {
+        let is_it = |place: &SessionRef| self.store.get(*place).is_some_and(|s| s.id() == id);
+        let open = SessionRef::Open(id.cookie);
+        let closed = self.store.closed().take(RECENT).map(|(place, _)| place);
+        std::iter::once(open).chain(closed).find(is_it)
+    }
+
+    /// Exchanges everything that is of a moment with another state.
+    fn exchange(&mut self, other: &mut App) {
+        macro_rules! exchange {
+            ($($member:ident).+) => { std::mem::swap(&mut self.$($member).+, &mut other.$($member).+) };
+        }
+        let shown = self.view_filter.self_traffic.shown;
+        exchange!(store);
+        exchange!(rows);
+        exchange!(panes);
+        exchange!(host_histories);
+        exchange!(host_state);
+        exchange!(ports);
+        exchange!(time_wait_s);
+        exchange!(findings);
+        exchange!(baseline);
+        exchange!(baseline_set);
+        exchange!(baseline_ns);
+        exchange!(left_details);
+        exchange!(waiting);
+        exchange!(arriving);
+        exchange!(paused);
+        exchange!(is_recaptured);
+        exchange!(followed);
+        exchange!(hidden);
+        exchange!(selection);
+        exchange!(first_ns);
+        exchange!(now_ns);
+        exchange!(clock);
+        exchange!(view_filter.self_traffic);
+        exchange!(interval.stretched);
+        self.view_filter.self_traffic.shown = shown;
+        self.panes.arrange_as(&other.panes);
+    }
+
+    /// Sets a baseline at the moment of the past that is shown, which now is compared with later.
+    pub(super) fn set_baseline_then(&mut self) {
+        let (at_ns, at) = (self.now_ns, self.time(self.clock.wall(self.now_ns)));
+        let frames = self.past.black_box.frames_to(u64::MAX, MOST_SESSIONS);
+        self.set_baseline();
+        self.past.baseline_ns = Some(at_ns);
+        match Player::new(frames) {
+            Ok(player) => {
+                self.past.journey = Some(Journey {
+                    to_ns: u64::MAX,
+                    player,
+                    app: Some(Box::new(self.blank())),
+                    baseline_ns: Some(at_ns),
+                    purpose: Purpose::Baseline,
+                });
+                let text = format!("baseline set at {at}; back at now it is compared with now");
+                self.notice.say(text);
+            }
+            Err(e) => self
+                .notice
+                .complain(format!("cannot set a baseline then: {e}")),
+        }
+    }
+
+    /// Gives a baseline to the state of now.
+    fn take_baseline(&mut self, built: App) {
+        let live = self.live_mut();
+        live.baseline = built.baseline;
+        live.baseline_set = built.baseline_set;
+        live.baseline_ns = built.baseline_ns;
+        live.update_baseline();
+        if !self.is_past() {
+            self.refresh_screen();
+        }
+    }
+
+    /// Opens the prompt for a time.
+    pub(super) fn ask_time(&mut self) {
+        self.ask_past(PastQuestion::Time, String::new());
+    }
+
+    /// Opens the prompt for a condition; thaws the black box if it is frozen.
+    pub(super) fn ask_freeze_on(&mut self) -> Option<Effect> {
+        if self.past.black_box.is_frozen {
+            let effect = self.is_past().then(|| self.return_to_now()).flatten();
+            self.past.black_box.thaw();
+            self.past.watch = None;
+            self.notice.say("the black box goes on, from now".into());
+            return effect;
+        }
+        let text = self.past.watch.as_ref().map(|watch| watch.on.to_string());
+        self.ask_past(PastQuestion::FreezeOn, text.unwrap_or_default());
+        None
+    }
+
+    fn ask_past(&mut self, question: PastQuestion, text: String) {
+        let prompt = PastPrompt::new(question, text);
+        self.layers.push(Layer::PastPrompt(Box::new(prompt)));
+        self.adapt_to_layout();
+    }
+
+    /// Handles an action in the prompt for a time or a condition.
+    pub(super) fn update_past_prompt(&mut self, action: Action) -> Offer {
+        let Some(prompt) = self.layers.past_prompt_mut() else {
+            return Continue(());
+        };
+        match action {
+            Action::Edit(Edit::Request(request)) => {
+                let fits = prompt.line.edit(request);
+                prompt.wrong = None;
+                self.say_if_cut(fits);
+            }
+            Action::Accept => return Break(self.accept_past_prompt()),
+            Action::Cancel => self.close_past_prompt(),
+            _ => return Continue(()),
+        }
+        Break(None)
+    }
+
+    /// Inserts typed or pasted text into that prompt.
+    pub(super) fn type_past_prompt(&mut self, text: &str) {
+        if let Some(prompt) = self.layers.past_prompt_mut() {
+            let fits = prompt.line.insert(text);
+            prompt.wrong = None;
+            self.say_if_cut(fits);
+        }
+    }
+
+    fn close_past_prompt(&mut self) {
+        self.layers.take_past_prompt();
+        self.adapt_to_layout();
+    }
+
+    fn accept_past_prompt(&mut self) -> Option<Effect> {
+        let prompt = self.layers.past_prompt()?;
+        let text = prompt.line.text().to_owned();
+        let result = match prompt.question {
+            PastQuestion::Time => self.time_to_go(&text).map(Some),
+            PastQuestion::FreezeOn if text.trim().is_empty() => {
+                if self.past.watch.take().is_some() {
+                    self.notice.say("the black box does not freeze".into());
+                }
+                Ok(None)
+            }
+            PastQuestion::FreezeOn => FreezeOn::parse(&text, self.uid_of).map(|on| {
+                let text = format!("the black box freezes 2 minutes after `{on}`");
+                self.notice.say(text);
+                self.past.watch = Some(Watch::new(on));
+                None
+            }),
+        };
+        match result {
+            Ok(to_ns) => {
+                self.close_past_prompt();
+                to_ns.and_then(|to_ns| self.go_to_moment(to_ns))
+            }
+            Err(wrong) => {
+                if let Some(prompt) = self.layers.past_prompt_mut() {
+                    prompt.wrong = Some(wrong);
+                }
+                None
+            }
+        }
+    }
+
+    /// The boot time that a text means, ns. An error says what is possible.
+    fn time_to_go(&self, text: &str) -> Result<u64, (std::ops::Range<usize>, String)> {
+        let now = self.wall(self.live().now_ns);
+        let at = moment::looking_back(text, now, &self.zone)?;
+        let all = || 0..text.len();
+        let Some((first_ns, _)) = self.past.black_box.reach() else {
+            return Err((all(), self.why_empty().into()));
+        };
+        if at > now {
+            return Err((all(), "is in the future".into()));
+        }
+        let at_ns = self.live().clock.boot(at).unwrap_or(0);
+        // times of day are shown and typed to the second
+        let whole_ns = match text.trim_start().starts_with('-') {
+            true => 1,
+            false => S,
+        };
+        if at_ns + whole_ns <= first_ns {
+            let [first, now] = [self.wall(first_ns), now].map(|at| self.time(at));
+            let text = format!("the black box reaches from {first} to {now}");
+            return Err((all(), text));
+        }
+        Ok(at_ns + whole_ns - 1)
+    }
+
+    /// Begins to save the black box: what is to be written, and the number of closed sessions in it.
+    pub(super) fn saver(&self) -> std::io::Result<(Saver, usize)> {
+        let frames: Vec<Arc<Frame>> = self.past.black_box.frames().cloned().collect();
+        let sessions = frames
+            .iter()
+            .map(|frame| frame.counts.closed as usize)
+            .sum();
+        Ok((Saver::new(frames, self.past.origin.clone())?, sessions))
+    }
+}

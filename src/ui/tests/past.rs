@@ -1,0 +1,385 @@
+//! Looking back: what is on the screen is as it was, the live state goes on behind it, and Esc goes back to it.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::model::black_box::{Bounds, Packer};
+use crate::model::recording::{Event, Found, Header, RecordingReader};
+use crate::output::export_file::WriterReport;
+use crate::ui::state::export::ExportCommand;
+use crate::ui::state::past::FreezeOn;
+
+const BOUNDS: Bounds = Bounds {
+    time_ns: Some(600 * S),
+    bytes: 64_000_000,
+};
+
+/// A dashboard with a black box, and how batches come to both.
+struct Watched {
+    app: App,
+    packer: Packer,
+}
+
+impl Watched {
+    fn new(size: Size, freeze_on: Option<&str>) -> Self {
+        let freeze_on = freeze_on.map(|text| FreezeOn::parse(text, |_| None).expect("a condition"));
+        let header = Header {
+            host: "web".into(),
+            ..Header::default()
+        };
+        Watched {
+            app: unused(1000, size).with_past(BOUNDS, header, freeze_on),
+            packer: Packer::new().expect("memory"),
+        }
+    }
+
+    fn batch(&mut self, batch: Batch) {
+        if let Some(frame) = self.packer.batch(&batch).expect("memory") {
+            self.app.frame(Arc::new(frame));
+        }
+        self.app.batch(batch);
+        settle(&mut self.app);
+    }
+}
+
+/// A session that sends 1000 bytes a second from second 10 to 40, and is closed then; at second 50 another one opens.
+fn course(size: Size, until: u64) -> Watched {
+    let mut watched = Watched::new(size, None);
+    for second in 10..=until {
+        let first = Session {
+            start_ns: 10 * S,
+            established_ns: 10 * S,
+            end_ns: second.min(40) * S,
+            ..open(1, "curl", "198.51.100.7", (second.min(40) - 9) * 1000)
+        };
+        let second_one = Session {
+            start_ns: 50 * S,
+            established_ns: 50 * S,
+            end_ns: second * S,
+            ..open(2, "nginx", "198.51.100.9", 5)
+        };
+        let is_open = [(first.clone(), second < 40), (second_one, second >= 50)];
+        let open = is_open.into_iter().filter(|(_, is)| *is).map(|(s, _)| s);
+        let closed = (second == 40).then(|| ended(first, Reason::RemoteReset));
+        watched.batch(batch_at(second, open.collect(), Vec::from_iter(closed)));
+    }
+    watched
+}
+
+/// A dashboard that shows the past.
+pub fn looking_back(size: Size) -> App {
+    let mut app = course(size, 70).app;
+    go_to(&mut app, "-40s");
+    app
+}
+
+fn go_to(app: &mut App, text: &str) {
+    press(app, "@");
+    type_text(app, text);
+    press_and_settle(app, "Enter");
+}
+
+#[test]
+fn past_shows_sessions_as_they_were_and_escape_goes_back_to_now() {
+    let mut app = looking_back(SIZE);
+    let text = screen(&app, SIZE);
+    assert!(text.contains("PAST 00:00:30  0:40 ago  Esc now"), "{text}");
+    assert_eq!(column(&app, "RPORT"), ["50001"]);
+    assert_eq!(column(&app, "STATUS"), ["established"]);
+    assert_eq!(app.selected().map(|s| s.tx_bytes), Some(21_000));
+    assert!(text.contains("open 1  closed 0"), "{text}");
+
+    press_and_settle(&mut app, "Esc");
+    let text = screen(&app, SIZE);
+    assert!(!text.contains("PAST"), "{text}");
+    assert_eq!(column(&app, "RPORT"), ["50002", "50001"]);
+    assert!(text.contains("open 1  closed 1"), "{text}");
+}
+
+#[test]
+fn past_steps_go_from_snapshot_to_snapshot_and_end_now() {
+    let mut app = looking_back(SIZE);
+    press_and_settle(&mut app, "[ [");
+    assert!(screen(&app, SIZE).contains("PAST 00:00:28"));
+    assert_eq!(app.selected().map(|s| s.tx_bytes), Some(19_000));
+    press_and_settle(&mut app, "] ] ]");
+    assert!(screen(&app, SIZE).contains("PAST 00:00:31"));
+    assert_eq!(app.selected().map(|s| s.tx_bytes), Some(22_000));
+    // it closes on the way, and the display moves on without being built again
+    go_to(&mut app, "00:00:45");
+    assert_eq!(column(&app, "STATUS"), ["peer reset"]);
+    press_and_settle(&mut app, "}");
+    assert!(!app.is_past(), "a minute on is now");
+    press_and_settle(&mut app, "{");
+    assert!(screen(&app, SIZE).contains("PAST 00:00:10"));
+    press_and_settle(&mut app, "[");
+    assert!(screen(&app, SIZE).contains("the black box reaches back to 00:00:10"));
+}
+
+#[test]
+fn past_steps_that_come_faster_than_they_are_built_add_up() {
+    let mut app = looking_back(SIZE);
+    press(&mut app, "[ [ [");
+    assert!(screen(&app, SIZE).contains("going to 00:00:27 …"));
+    assert!(
+        screen(&app, SIZE).contains("PAST 00:00:30"),
+        "until it is there"
+    );
+    settle(&mut app);
+    assert!(screen(&app, SIZE).contains("PAST 00:00:27"));
+    assert!(!screen(&app, SIZE).contains("going to"));
+}
+
+#[test]
+fn past_goes_on_behind_what_is_shown() {
+    let mut watched = course(SIZE, 70);
+    go_to(&mut watched.app, "00:00:30");
+    let later = |second| {
+        let session = Session {
+            start_ns: 71 * S,
+            established_ns: 71 * S,
+            end_ns: second * S,
+            ..open(3, "sshd", "198.51.100.3", 7)
+        };
+        batch_at(second, vec![session], vec![])
+    };
+    for second in 71..=75 {
+        watched.batch(later(second));
+    }
+    assert_eq!(column(&watched.app, "RPORT"), ["50001"]);
+    let text = screen(&watched.app, SIZE);
+    assert!(text.contains("0:45 ago"), "{text}");
+    press_and_settle(&mut watched.app, "Esc");
+    assert_eq!(column(&watched.app, "RPORT")[0], "50003");
+}
+
+#[test]
+fn past_takes_filters_orders_and_screens_as_now_does() {
+    let mut app = looking_back(SIZE);
+    press(&mut app, "/");
+    type_text(&mut app, "comm nginx");
+    press_and_settle(&mut app, "Enter");
+    assert_eq!(app.row_count(), 0, "it is not open yet");
+    press_and_settle(&mut app, "d");
+    let text = screen(&app, SIZE);
+    assert!(
+        text.contains("PAST 00:00:30") && text.contains("@ Enter now"),
+        "{text}"
+    );
+    press_and_settle(&mut app, "Esc");
+    press_and_settle(&mut app, "Esc");
+    assert!(!app.is_past());
+    assert_eq!(column(&app, "RPORT"), ["50002"], "the filter stays");
+}
+
+#[test]
+fn past_detail_is_that_of_the_moment() {
+    let mut app = course(SIZE, 35).app;
+    press_and_settle(&mut app, "Enter");
+    assert!(
+        screen(&app, SIZE).contains("26.0kB"),
+        "{}",
+        screen(&app, SIZE)
+    );
+    press_and_settle(&mut app, "[ [ [ [ [");
+    assert!(
+        screen(&app, SIZE).contains("21.0kB"),
+        "{}",
+        screen(&app, SIZE)
+    );
+    go_to(&mut app, "now");
+    assert!(screen(&app, SIZE).contains("26.0kB"));
+}
+
+#[test]
+fn past_findings_are_those_of_the_moment() {
+    let mut watched = Watched::new(SIZE, None);
+    for second in 10..=80 {
+        // as many as the rule asks for, from second 50 on
+        let count = if second >= 50 { 20 } else { 0 };
+        let refused =
+            (0..count).map(|i| closed(second * 100 + i, "curl", "10.0.0.9", Reason::Refused));
+        let refused = refused.map(|s| Session {
+            direction: Direction::Out,
+            rport: 5432,
+            end_ns: second * S,
+            ..s
+        });
+        watched.batch(batch_at(second, vec![], refused.collect()));
+    }
+    assert!(watched.app.findings.is_any());
+    go_to(&mut watched.app, "00:00:40");
+    assert!(watched.app.is_past() && !watched.app.findings.is_any());
+    go_to(&mut watched.app, "00:01:18");
+    assert!(watched.app.is_past() && watched.app.findings.is_any());
+}
+
+#[test]
+fn past_time_that_is_not_there_is_marked_with_what_is_possible() {
+    let mut app = course(SIZE, 70).app;
+    for (text, wrong) in [
+        ("tomorrow", "^ must be a time like 03:12"),
+        ("-2m", "the black box reaches from 00:00:10 to 00:01:10"),
+        ("1970-01-01 00:02", "is in the future"),
+    ] {
+        press(&mut app, "@");
+        type_text(&mut app, text);
+        press_and_settle(&mut app, "Enter");
+        let shown = screen(&app, SIZE);
+        assert!(shown.contains(wrong), "{text}: {shown}");
+        assert!(!app.is_past());
+        type_text(&mut app, "x");
+        assert!(!screen(&app, SIZE).contains(wrong), "typing goes on");
+        press(&mut app, "Esc");
+    }
+    let mut empty = Watched::new(SIZE, None).app;
+    press_and_settle(&mut empty, "[");
+    assert!(screen(&empty, SIZE).contains("the black box has nothing yet"));
+}
+
+#[test]
+fn past_moment_can_be_the_baseline_of_now() {
+    let mut watched = course(SIZE, 70);
+    go_to(&mut watched.app, "00:00:30");
+    press_and_settle(&mut watched.app, "m");
+    assert!(screen(&watched.app, SIZE).contains("baseline set at 00:00:30"));
+    press_and_settle(&mut watched.app, "Esc");
+    let baseline = watched.app.baseline.as_ref().expect("a baseline");
+    assert_eq!(baseline.ago_ns(), 40 * S);
+    let text = screen(&watched.app, LARGE);
+    assert!(text.contains("baseline 00:00:30"), "{text}");
+    // and moments after it are compared with it too
+    go_to(&mut watched.app, "00:00:50");
+    let baseline = watched.app.baseline.as_ref().expect("a baseline");
+    assert_eq!(baseline.ago_ns(), 20 * S);
+    go_to(&mut watched.app, "00:00:20");
+    assert!(watched.app.baseline.is_none(), "there was none then");
+}
+
+#[test]
+fn past_is_saved_as_a_recording_of_all_sessions() {
+    let mut app = course(SIZE, 70).app;
+    press(&mut app, "W");
+    let text = screen(&app, SIZE);
+    assert!(text.contains("save the black box to: tcplife-19700101-000110.jsonl.zst"));
+    assert!(
+        text.contains("all sessions from 00:00:10 to 00:01:10 (1:00, "),
+        "{text}"
+    );
+    let Some(Effect::Export(ExportCommand::Begin { replace: false, .. })) =
+        press(&mut app, "Enter")
+    else {
+        panic!("no file is begun");
+    };
+    assert!(app.export_saver().is_none(), "the file is not open yet");
+    app.exported(WriterReport::Ready);
+    let mut saver = app.export_saver().expect("a saver");
+    assert!(app.export_saver().is_none(), "only once");
+    let mut bytes = Vec::new();
+    loop {
+        let block = saver.block().expect("memory");
+        bytes.extend(block.bytes);
+        if block.is_last {
+            break;
+        }
+    }
+    app.exported(WriterReport::Done);
+    let text = screen(&app, SIZE);
+    assert!(
+        text.contains("saved 1 closed session: tcplife --replay tcplife-1970"),
+        "{text}"
+    );
+
+    let mut reader = RecordingReader::new(std::io::Cursor::new(bytes)).expect("a recording");
+    let (mut hosts, mut closed, mut ended) = (Vec::new(), Vec::new(), 0);
+    while let Some(found) = reader.next().expect("a recording") {
+        let Found::Event(event) = found else {
+            panic!("damage");
+        };
+        match *event {
+            Event::Header(header) => hosts.push(header.host),
+            Event::Close(session) => closed.push((session.rport, session.tx_bytes)),
+            Event::End => ended += 1,
+            _ => {}
+        }
+    }
+    assert_eq!(
+        (hosts, closed, ended),
+        (vec!["web".into()], vec![(50_001, 31_000)], 1)
+    );
+    assert_eq!(reader.events.open().len(), 1);
+
+    press(&mut app, "W ^U");
+    type_text(&mut app, "a.csv");
+    press(&mut app, "Enter");
+    assert!(screen(&app, SIZE).contains("use .jsonl.zst"));
+}
+
+#[test]
+fn black_box_freezes_after_its_condition_and_is_thawed_by_a_key() {
+    let mut watched = Watched::new(SIZE, Some("reason refused 1/s"));
+    assert!(screen(&watched.app, LARGE).contains("freezes on reason refused 1/s"));
+    for second in 10..=400 {
+        let refused = (second == 100).then_some(0..5).unwrap_or_default();
+        let refused =
+            refused.map(|i| closed(second * 100 + i, "curl", "10.0.0.9", Reason::Refused));
+        watched.batch(batch_at(second, vec![], refused.collect()));
+        if second == 150 {
+            assert!(screen(&watched.app, SIZE).contains("freezes at 00:03:40"));
+        }
+    }
+    let text = screen(&watched.app, SIZE);
+    assert!(text.contains("frozen: 00:00:10 to 00:03:40"), "{text}");
+    go_to(&mut watched.app, "00:01:40");
+    assert_eq!(watched.app.row_count(), 5);
+    press_and_settle(&mut watched.app, "T");
+    assert!(!watched.app.is_past());
+    assert!(!screen(&watched.app, SIZE).contains("frozen"));
+
+    press(&mut watched.app, "T");
+    type_text(&mut watched.app, "reason nonsense");
+    press(&mut watched.app, "Enter");
+    assert!(
+        screen(&watched.app, SIZE).contains("^ "),
+        "{}",
+        screen(&watched.app, SIZE)
+    );
+    press(&mut watched.app, "^U");
+    type_text(&mut watched.app, "reason refused");
+    press(&mut watched.app, "Enter");
+    assert!(screen(&watched.app, LARGE).contains("the black box freezes 2 minutes after"));
+}
+
+#[test]
+fn past_while_paused_ends_the_pause_when_it_goes_back_to_now() {
+    let mut watched = course(SIZE, 60);
+    press(&mut watched.app, "Space");
+    watched.batch(batch_at(61, vec![], vec![]));
+    press_and_settle(&mut watched.app, "[ [");
+    assert!(watched.app.is_past());
+    press_and_settle(&mut watched.app, "Space");
+    assert!(screen(&watched.app, SIZE).contains("time stands still in the past"));
+    press_and_settle(&mut watched.app, "Esc");
+    assert!(!watched.app.paused && !watched.app.is_past());
+}
+
+#[test]
+fn time_bar_has_failures_and_gaps_at_their_places() {
+    let mut watched = Watched::new(SIZE, None);
+    for second in (10..=40).chain(100..=130) {
+        let count = if second == 20 { 9 } else { 1 };
+        let reason = match second {
+            120 => Reason::Refused,
+            _ => Reason::LocalFin,
+        };
+        let closed = (0..count).map(|i| closed(second * 100 + i, "curl", "10.0.0.9", reason));
+        watched.batch(batch_at(second, vec![], closed.collect()));
+    }
+    let (bar, at) = crate::ui::state::past::time_bar(&watched.app.past.black_box, 100 * S, 12);
+    assert_eq!(bar.len(), 12);
+    let gaps: Vec<usize> = (0..12).filter(|i| bar[*i].is_gap).collect();
+    assert_eq!(gaps, [4, 5, 6, 7, 8]);
+    let failures: Vec<usize> = (0..12).filter(|i| bar[*i].has_failures).collect();
+    assert_eq!((failures, at), (vec![11], 9));
+    assert!(bar[1].rate > bar[0].rate);
+}

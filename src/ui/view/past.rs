@@ -1,0 +1,133 @@
+//! The two lines above everything while a moment of the past is shown: which one, and the time bar.
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
+
+use crate::ui::action::{Action, Mode};
+use crate::ui::app::App;
+use crate::ui::layout::charts::sparkline;
+use crate::ui::state::past::{PastPrompt, PastQuestion, ago_text, time_bar};
+use crate::ui::theme::Theme;
+use crate::ui::view::prompt::{Below, LineStyles, below, place, typed};
+
+/// Draws both lines.
+pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let mut lines = area.rows();
+    if let Some(line) = lines.next() {
+        let text = title(app, line.width.into());
+        let text = format!("{text:<0$}", usize::from(line.width));
+        buffer.set_stringn(line.x, line.y, text, line.width.into(), theme.alarm);
+    }
+    if let Some(line) = lines.next() {
+        bar(app, theme, line, buffer);
+    }
+}
+
+/// The moment that is shown, and as many of the keys as fit.
+fn title(app: &App, width: usize) -> String {
+    let at = app.time(app.clock.wall(app.now_ns));
+    let ago = ago_text(app.ago_ns());
+    let key = |action| app.keymap.of(Mode::Table, action);
+    let now = match app.layers.mode() {
+        Mode::Table if app.returns_to_now() => format!("{} now", key(Action::ClearFilter)),
+        _ => format!("{} Enter now", key(Action::GoToTime)),
+    };
+    let mut text = format!(" PAST {at}  {ago} ago  {now}");
+    if let Some(to_ns) = app.destination() {
+        text += &format!("  going to {} …", app.time(app.wall(to_ns)));
+    }
+    let pair = |a, b, what| format!("{} {} {what}", key(a), key(b));
+    for part in [
+        pair(Action::StepInTime(-1), Action::StepInTime(1), "step"),
+        pair(Action::Minutes(-1), Action::Minutes(1), "minute"),
+        format!("{} time", key(Action::GoToTime)),
+        format!("{} save", key(Action::SaveBlackBox)),
+    ] {
+        if text.width() + 2 + part.width() > width {
+            break;
+        }
+        text += "  ";
+        text += &part;
+    }
+    text
+}
+
+/// Sessions that closed per second, with what was missed and not seen; the moment stands out.
+fn bar(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let Some((first_ns, last_ns)) = app.past.black_box.reach() else {
+        return;
+    };
+    let left = format!("-{} ", ago_text(last_ns - first_ns));
+    let right = match app.past.black_box.is_frozen {
+        true => " frozen",
+        false => " now",
+    };
+    let cells = usize::from(area.width).saturating_sub(left.width() + right.width());
+    let (bar, at) = time_bar(&app.past.black_box, app.now_ns, cells);
+    let rates: Vec<f32> = bar.iter().map(|cell| cell.rate).collect();
+    buffer.set_stringn(area.x, area.y, &left, area.width.into(), theme.quiet);
+    let x = area.x + left.width() as u16;
+    for (i, (cell, height)) in bar.iter().zip(sparkline(&rates).chars()).enumerate() {
+        let (text, style) = match cell {
+            cell if cell.is_gap => ('·', theme.quiet),
+            cell if cell.has_missed => ('?', theme.alarm_text),
+            cell if cell.has_failures => (height, theme.warning),
+            // a line without sessions is a line too
+            _ if height == ' ' => ('─', theme.quiet),
+            _ => (height, theme.open),
+        };
+        let style = if i == at { theme.selected } else { style };
+        let text = if i == at && height == ' ' {
+            '│'
+        } else {
+            text
+        };
+        buffer.set_stringn(x + i as u16, area.y, text.to_string(), 1, style);
+    }
+    let x = x + bar.len() as u16;
+    buffer.set_stringn(
+        x,
+        area.y,
+        right,
+        area.right().saturating_sub(x).into(),
+        theme.quiet,
+    );
+}
+
+/// Draws the prompt for a time or for a condition.
+pub fn prompt(prompt: &PastPrompt, app: &App, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
+    let (label, hint) = match prompt.question {
+        PastQuestion::Time => ("go to time: ", hint(app)),
+        PastQuestion::FreezeOn => (
+            "freeze the black box on: ",
+            "a filter, like `reason refused`, or `reason refused 50/s`; empty: never".into(),
+        ),
+    };
+    let (x, text, style) = match &prompt.wrong {
+        None => (0, hint, theme.quiet),
+        Some((span, text)) => {
+            let cell = place(label, &prompt.line, span.start, area);
+            let text = format!("^ {text}");
+            let fits = cell + text.width() <= area.width.into();
+            (if fits { cell } else { 0 }, text, theme.alarm_text)
+        }
+    };
+    let styles = LineStyles::plain(theme);
+    let wrong = prompt.wrong.as_ref().map(|(span, _)| span.clone());
+    typed(label, &prompt.line, wrong, &styles, area, frame);
+    below(&Below { x, text, style }, area, frame);
+}
+
+/// Times that can be typed.
+fn hint(app: &App) -> String {
+    let forms = "03:12, 03:12:40, -5m, yesterday 03:12; Enter alone: now";
+    match app.past.black_box.reach() {
+        None => forms.into(),
+        Some((first_ns, _)) => {
+            let first = app.time(app.wall(first_ns));
+            format!("from {first} on: {forms}")
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Looking back on live traffic, and in what was recorded of it.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::common::loopback::{Pair, V4, listen, port, session};
+use crate::common::pty;
+use crate::common::requirements::{TCPLIFE, kernel_or_skip};
+use crate::harness::{Row, Seen, argv, brisk, only};
+
+impl Seen {
+    /// Reads for so long. Ages move on the screen meanwhile.
+    fn pass(&mut self, time: Duration) {
+        let from = Instant::now();
+        self.wait_for("time to pass", |_| from.elapsed() >= time);
+    }
+
+    /// Goes to a time that the prompt takes.
+    fn go_to(&mut self, time: &str) {
+        self.press("@");
+        self.wait_for("the prompt", |s| s.shows("go to time: "));
+        self.press(&format!("{time}\r"));
+        self.wait_for("the past", |s| {
+            s.lines()[0].contains("PAST ") && !s.shows("going to ") && !s.shows("go to time: ")
+        });
+    }
+
+    fn go_to_now(&mut self) {
+        self.press("\x1b");
+        self.wait_for("now", |s| !s.lines()[0].contains("PAST "));
+    }
+}
+
+#[test]
+fn past_shows_a_session_as_it_was_and_nothing_that_came_later() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a directory");
+    let listener = listen(V4);
+    let lport = port(&listener);
+    let mut command = pty::command(&brisk(&["-L", &only(&[&listener])]));
+    command.cwd(folder.path());
+    let mut seen = Seen::start(command);
+    let mut first = Pair::open(&listener, V4);
+    first.exchange(1000, 2000);
+    let a = first.client_port();
+    let has = |s: &Seen, rport, title, text: &str| {
+        s.row(lport, rport)
+            .is_some_and(|row| row.cell(title) == text)
+    };
+    seen.wait_for("its bytes", |s| has(s, a, "RX", "1000"));
+    seen.pass(Duration::from_secs(1));
+    let middle = Instant::now();
+    seen.pass(Duration::from_secs(1));
+    first.exchange(9000, 0);
+    seen.wait_for("more bytes", |s| has(s, a, "RX", "10.0k"));
+    first.close();
+    seen.wait_for("its end", |s| has(s, a, "STATUS", "peer closed"));
+    let later = Pair::open(&listener, V4);
+    let b = later.client_port();
+    seen.wait_for("the other one", |s| has(s, b, "STATUS", "established"));
+
+    seen.go_to(&format!("-{}ms", middle.elapsed().as_millis()));
+    let row = seen.row(lport, a).expect("it was open");
+    assert_eq!(row.cell("STATUS"), "established", "{}", seen.picture());
+    assert_eq!((row.cell("TX"), row.cell("RX")), ("2000", "1000"));
+    assert!(seen.row(lport, b).is_none(), "{}", seen.picture());
+    assert!(seen.shows("open 1  closed 0"), "{}", seen.picture());
+    // the same from before it opened, step by step
+    seen.press("{");
+    seen.wait_for("the beginning", |s| s.rows().is_empty());
+    for _ in 0..200 {
+        if has(&seen, a, "RX", "1000") {
+            break;
+        }
+        let before = seen.pty.written.len();
+        seen.press("]");
+        seen.wait_for("a step", |s| s.pty.written.len() > before && s.is_whole());
+    }
+    assert!(has(&seen, a, "RX", "1000"), "{}", seen.picture());
+
+    seen.go_to_now();
+    seen.wait_for("now", |s| {
+        has(s, a, "STATUS", "peer closed") && has(s, b, "STATUS", "established")
+    });
+    // and all of it can be kept
+    seen.press("W\x15a.jsonl.zst\r");
+    seen.wait_for("what was done", |s| {
+        s.shows("saved 1 closed session: tcplife --replay")
+    });
+    let file = folder.path().join("a.jsonl.zst");
+    let out = Command::new(TCPLIFE)
+        .args(["-o", "csv", "--columns", "lport,rport,rx_bytes", "--replay"])
+        .arg(&file)
+        .output()
+        .expect("tcplife can be started");
+    let rows = String::from_utf8(out.stdout).expect("UTF-8");
+    let row = format!("{lport},{a},10000");
+    assert!(rows.lines().any(|line| line == row), "{rows}");
+    drop(later);
+    seen.quit();
+}
+
+/// Rows of the table at each of these times of day.
+fn tables_at(seen: &mut Seen, times: &[String]) -> Vec<Vec<Row>> {
+    let tables = times.iter().map(|time| {
+        seen.go_to(time);
+        assert!(seen.lines()[0].contains(time), "{}", seen.picture());
+        let mut rows = seen.rows();
+        rows.sort_by_key(|row| row.ports);
+        rows
+    });
+    tables.collect()
+}
+
+#[test]
+fn past_at_ten_instants_is_that_of_a_recording_of_the_same_run() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a directory");
+    let file = folder.path().join("run.jsonl.zst");
+    let name = file.to_str().expect("UTF-8");
+    let listener = listen(V4);
+    let flags = ["-L", &only(&[&listener]), "--record", name];
+    let start = |flags: &[&str]| {
+        let mut command = pty::command(&argv(flags));
+        command.env("TZ", "UTC");
+        let mut seen = Seen::sized(command, 40, 120);
+        seen.wait_for("the dashboard", |s| s.heading().is_some());
+        seen
+    };
+    let mut live = start(&[&["--interval", "200ms"], &flags[..]].concat());
+    let mut open: Vec<Pair> = Vec::new();
+    let mut times = Vec::new();
+    let from = Instant::now();
+    for step in 0..12_usize {
+        // each second is other than the one before: one opens, all move, some close
+        let mut pair = Pair::open(&listener, V4);
+        pair.exchange(100 * step + 1, 0);
+        open.push(pair);
+        for pair in &mut open {
+            pair.exchange(10, 20);
+        }
+        session(&listener, V4, 5, step);
+        if step % 3 == 2 {
+            open.remove(0).close();
+        }
+        let until = Duration::from_secs(step as u64 + 1);
+        live.wait_for("the next second", |_| from.elapsed() >= until);
+        if (1..11).contains(&step) {
+            let now = jiff::Timestamp::now().as_second();
+            let at = jiff::Timestamp::from_second(now - 1).expect("a time");
+            times.push(at.strftime("%H:%M:%S").to_string());
+        }
+    }
+    assert_eq!(times.len(), 10);
+    let as_live = tables_at(&mut live, &times);
+    live.go_to_now();
+    live.quit();
+
+    let mut replayed = start(&["--replay", name]);
+    replayed.wait_for("its end", |s| s.shows("closed "));
+    let as_replayed = tables_at(&mut replayed, &times);
+    for (time, (live, replayed)) in times.iter().zip(as_live.iter().zip(&as_replayed)) {
+        assert!(!live.is_empty(), "{time}");
+        assert_eq!(format!("{live:#?}"), format!("{replayed:#?}"), "{time}");
+    }
+    let last = as_live.last().expect("ten");
+    assert!(
+        last.len() > as_live[0].len() + 8,
+        "it is other at each: {last:?}"
+    );
+    replayed.press("\x1b");
+    replayed.quit();
+}
+
+/// Writes a configuration with this black box.
+fn configured(folder: &Path, memory: &str) -> String {
+    let file = folder.join("config.toml");
+    fs::write(&file, format!("black-box-memory = \"{memory}\"\n")).expect("a file");
+    file.to_str().expect("UTF-8").to_owned()
+}
+
+#[test]
+fn past_of_many_sessions_stays_within_its_memory() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a directory");
+    let config = configured(folder.path(), "40kB");
+    let listener = listen(V4);
+    let mut seen = Seen::dashboard(&["-L", &only(&[&listener]), "--config", &config]);
+    for _ in 0..15 {
+        for _ in 0..100 {
+            session(&listener, V4, 10, 20);
+        }
+        seen.pass(Duration::from_millis(300));
+    }
+    seen.wait_for("all of them", |s| s.shows("closed 1500"));
+    seen.press("W");
+    seen.wait_for("the memory", |s| {
+        s.lines().iter().any(|line| {
+            let size = line
+                .split_once(", ")
+                .and_then(|(_, rest)| rest.split_once(" in memory"));
+            let kilobytes = size.and_then(|(size, _)| size.strip_suffix("kB")?.parse::<f64>().ok());
+            kilobytes.is_some_and(|size| (1.0..=40.0).contains(&size))
+        }) || s.shows("has nothing yet")
+    });
+    seen.press("\x03");
+    seen.quit();
+}
+
+#[test]
+fn past_is_off_without_memory() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a directory");
+    let config = configured(folder.path(), "0");
+    let mut seen = Seen::dashboard(&["--config", &config]);
+    seen.press("[");
+    seen.wait_for("why not", |s| s.shows("the black box is switched off"));
+    seen.quit();
+}
+
+#[test]
+fn freeze_on_keeps_a_wrong_condition_out_and_names_its_place() {
+    let out = Command::new(TCPLIFE)
+        .args(["-o", "dashboard", "--freeze-on", "reason nonsense"])
+        .output()
+        .expect("tcplife can be started");
+    assert_eq!(out.status.code(), Some(2));
+    let errors = String::from_utf8(out.stderr).expect("UTF-8");
+    let lines: Vec<&str> = errors.lines().collect();
+    assert_eq!(lines[0], "invalid condition (--freeze-on):", "{errors}");
+    assert_eq!(lines[2].find('^'), lines[1].find("nonsense"), "{errors}");
+}
