@@ -286,6 +286,9 @@ fn panicking_dashboard_entry_point() {
             in_force: InForce::default(),
             reports: crossbeam_channel::never(),
             replayed: None,
+            frames: crossbeam_channel::never(),
+            freeze_on: None,
+            origin: Default::default(),
         };
         if let Err(error) = ui::run(collector, options) {
             eprintln!("tcplife: {error:#}");

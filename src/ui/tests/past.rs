@@ -320,9 +320,9 @@ fn black_box_freezes_after_its_condition_and_is_thawed_by_a_key() {
     let mut watched = Watched::new(SIZE, Some("reason refused 1/s"));
     assert!(screen(&watched.app, LARGE).contains("freezes on reason refused 1/s"));
     for second in 10..=400 {
-        let refused = (second == 100).then_some(0..5).unwrap_or_default();
+        let count = if second == 100 { 5 } else { 0 };
         let refused =
-            refused.map(|i| closed(second * 100 + i, "curl", "10.0.0.9", Reason::Refused));
+            (0..count).map(|i| closed(second * 100 + i, "curl", "10.0.0.9", Reason::Refused));
         watched.batch(batch_at(second, vec![], refused.collect()));
         if second == 150 {
             assert!(screen(&watched.app, SIZE).contains("freezes at 00:03:40"));
