@@ -261,7 +261,7 @@ struct Needed {
     by: &'static [Output],
 }
 
-static NEEDED: [Needed; 16] = {
+static NEEDED: [Needed; 17] = {
     const fn needed(
         flag: &'static str,
         is_given: fn(&Cli) -> bool,
