@@ -38,7 +38,7 @@ else \
 fi
 endef
 
-.PHONY: help setup setup-test setup-bench setup-healthy build run test test-bare lint deny static clean picture accuracy healthy bench
+.PHONY: help setup setup-test setup-bench setup-healthy build run test test-bare lint deny static clean picture accuracy healthy bench fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -120,3 +120,12 @@ healthy: setup-healthy ## watch a busy host without faults, where nothing may be
 
 bench: setup-bench ## check tcplife against its budgets, next to other tools (root or SUDO=1); QUICK=1 takes two minutes
 	$(CARGO) bench --locked --bench budgets $(if $(SUDO),--config '$(RUN_AS_ROOT)') -- $(if $(QUICK),--quick)
+
+fuzz: setup ## play changed recordings (needs cargo-fuzz, but no nightly compiler); DURATION=1h
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || { \
+		echo 'make fuzz: no cargo-fuzz here; cargo install --locked cargo-fuzz' >&2; \
+		exit 1; \
+	}
+	mkdir -p fuzz/corpus/recording
+	timeout -s INT $(or $(DURATION),10m) $(CARGO) fuzz run --sanitizer none recording fuzz/corpus/recording fuzz/seeds/recording -- \
+		-max_len=65536 -rss_limit_mb=1024 || [ $$? = 124 ]

@@ -19,6 +19,7 @@ use crate::model::capture_filter::{CaptureFilter, Family, PortSet};
 use crate::model::fields;
 use crate::output::columns;
 use crate::output::columns::{ColumnsFlag, LineColumn};
+use crate::output::record::Retention;
 use crate::text::moment::{Moment, moment};
 use crate::text::sanitize::sanitize;
 use crate::text::units;
@@ -151,15 +152,19 @@ pub struct Cli {
     #[arg(long, value_name = "N", value_parser = keep, allow_hyphen_values = true)]
     pub keep: Option<usize>,
 
-    /// Record everything that the kernel reports to this file, which must not exist, beside the output; read it
-    /// with --replay
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["open", "replay"])]
+    /// Record everything that the kernel reports beside the output: to this file, which must not exist, to files in
+    /// this directory, or with -o none to stdout as `-`; read it with --replay. SIGUSR1 stops and starts it
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["open", "replay"])]
     pub record: Option<PathBuf>,
 
-    /// Show the sessions of a recording, or of the lines of -o json, instead of this host's; `-` reads
-    /// stdin
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["findings", "snapshots", "duration", "interval", "ring_size"])]
-    pub replay: Option<PathBuf>,
+    /// Keep so much of the recording in a directory, and drop the oldest files: a time, a size, or both, like 24h,1GB
+    #[arg(long, value_name = "LIMITS", value_parser = retention, requires = "record", allow_hyphen_values = true)]
+    pub record_keep: Option<Retention>,
+
+    /// Show the sessions of recordings, or of the lines of -o json, instead of this host's: of files and of all files
+    /// in directories; `-` reads stdin
+    #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with_all = ["findings", "snapshots", "duration", "interval", "ring_size"])]
+    pub replay: Vec<PathBuf>,
 
     /// Show what happened from this time on: 03:12, 2026-11-30T03:12:04, in UTC with a Z at the end
     #[arg(long, value_name = "TIME", value_parser = moment, requires = "replay")]
@@ -316,6 +321,7 @@ impl Cli {
 
     /// Rejects flags without effect, which clap's attributes cannot express.
     fn check(&self) -> Result<(), String> {
+        self.check_stdout()?;
         let Some(output) = self.chosen() else {
             return Ok(());
         };
@@ -338,6 +344,18 @@ impl Cli {
         Err(format!(
             "{flag} has no effect with -o {name}: it applies to {fits}"
         ))
+    }
+
+    /// Rejects a recording among the rows, and stdin among files.
+    fn check_stdout(&self) -> Result<(), String> {
+        let is_dash = |path: &PathBuf| path.as_os_str() == "-";
+        if self.record.as_ref().is_some_and(is_dash) && self.output != Some(Output::None) {
+            return Err("--record - writes the recording to stdout, and needs -o none".into());
+        }
+        if self.replay.len() > 1 && self.replay.iter().any(is_dash) {
+            return Err("--replay - reads stdin, and takes no other recording".into());
+        }
+        Ok(())
     }
 
     /// Iterates over the given flags that have no effect with that output.
@@ -621,6 +639,24 @@ fn count(text: &str) -> Result<u64, String> {
 }
 
 /// Parses the time between two snapshots.
+/// Parses what is kept of a recording.
+fn retention(text: &str) -> Result<Retention, String> {
+    const LEAST: u64 = 1_000_000;
+    let wrong = || "must be a time, a size of 1MB or more, or both, like 24h,1GB".to_owned();
+    let mut kept = Retention::default();
+    for part in text.split(',') {
+        let is_first = match (units::duration(part), scaled(part, SIZES, None)) {
+            (Ok(time), _) => kept.keep_time.replace(time).is_none(),
+            (_, Ok(bytes @ LEAST..)) => kept.keep_bytes.replace(bytes).is_none(),
+            _ => false,
+        };
+        if !is_first {
+            return Err(wrong());
+        }
+    }
+    Ok(kept)
+}
+
 fn snapshots(text: &str) -> Result<Duration, String> {
     let time = units::duration(text)?;
     if time < Duration::from_millis(100) {

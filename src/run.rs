@@ -4,6 +4,7 @@
 use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -48,7 +49,7 @@ use crate::output::json::Json;
 use crate::output::names::Spelling;
 use crate::output::open_events::OpenEvents;
 use crate::output::record;
-use crate::output::record::Recorder;
+use crate::output::record::{Destination, Recorder};
 use crate::output::stdout::{DeadlineWriter, End};
 use crate::output::text::{Text, TextColumns};
 use crate::output::{Limits, Sink, Times, stdout};
@@ -140,14 +141,17 @@ fn has_settings(cli: &Cli, output: Output) -> bool {
     output == Output::Dashboard || cli.findings
 }
 
-/// Path of the recording that is replayed from a file.
-fn replayed_file(cli: &Cli) -> Option<&PathBuf> {
-    cli.replay.as_ref().filter(|path| path.as_os_str() != "-")
+/// Paths of the recordings that are replayed from files.
+fn replayed_files(cli: &Cli) -> Vec<PathBuf> {
+    let all = cli.replay.iter();
+    all.filter(|path| path.as_os_str() != "-")
+        .cloned()
+        .collect()
 }
 
 /// True if files are opened for the caller.
 fn has_files(cli: &Cli, output: Output) -> bool {
-    has_settings(cli, output) || cli.record.is_some() || replayed_file(cli).is_some()
+    has_settings(cli, output) || cli.record.is_some() || !replayed_files(cli).is_empty()
 }
 
 /// Processes forked before anything else, with rights that the main process gives up or never has.
@@ -170,9 +174,9 @@ impl Helpers {
             columns: state("columns"),
             hints: state("hints"),
             recording: cli.record.clone(),
-            replay: replayed_file(cli).cloned(),
+            replay: replayed_files(cli),
         };
-        let is_live = cli.replay.is_none();
+        let is_live = cli.replay.is_empty();
         // the first, so that no other child keeps its socket open
         let containers = is_live.then(|| Namer::start(cli.sandbox == Mode::Strict));
         let containers = containers.transpose()?;
@@ -309,7 +313,7 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
         TimeZone::UTC
     };
     let rounds = cli.snapshots.map(|time| Rounds::new(time, cli.findings));
-    let is_live = cli.replay.is_none();
+    let is_live = cli.replay.is_empty();
     let shows_open = is_live && (is_dashboard || cli.open || cli.findings || rounds.is_some());
     if shows_open {
         notices.extend(kernel::limits().map(str::to_owned));
@@ -324,7 +328,7 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
     let sandbox = Sandbox::new(cli.sandbox, &plan.caller);
     let containers = helpers.containers.as_ref();
     let container_names = containers.map_or(0, Namer::rights);
-    let source = cli.replay.as_ref().map(|path| to_replay(path, &helpers));
+    let source = (!is_live).then(|| to_replay(helpers.broker.as_ref()));
     let source = source.transpose()?;
     let (told, reports) = unbounded();
     let say = move |text: String| match is_dashboard {
@@ -371,10 +375,12 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
             to: cli.to,
             zone: zone.clone(),
             say: Box::new(say.clone()),
+            progress: (is_dashboard || io::stderr().is_terminal())
+                .then(|| Box::new(say.clone()) as replay::Say),
         };
-        let path = cli.replay.as_deref().unwrap_or(Path::new("-")).display();
+        let paths = replayed_paths(cli);
         (collector, origin) =
-            replay::start(config).with_context(|| format!("cannot replay {path}"))?;
+            replay::start(config).with_context(|| format!("cannot replay {paths}"))?;
         finds_all = true;
     } else {
         let (of_kernel, started) = kernel::start(config)?;
@@ -387,12 +393,17 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
         finds_all = started.finds_all;
         origin = None;
     }
-    if let (Some(path), Some(broker)) = (&cli.record, &helpers.broker) {
-        let file = to_record(path, broker)?;
+    let broker = helpers.broker.map(Arc::new);
+    let mut recording = None;
+    if let (Some(path), Some(broker)) = (&cli.record, &broker) {
+        let retention = cli.record_keep.unwrap_or_default();
+        let destination = to_record(path, broker, cli.record_keep.is_some())?;
         let header = header(&plan.capture);
         let mut recorder = None;
         collector.pass_through(|batches| {
-            let (started, shown) = Recorder::start(file, header, batches, Arc::new(say))?;
+            let say = Arc::new(say);
+            let (started, shown) = Recorder::start(destination, retention, header, batches, say)?;
+            recording = Some(started.control.clone());
             recorder = Some(started);
             Ok(shown)
         })?;
@@ -404,9 +415,9 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
         );
     }
     let session_env = session_env.unwrap_or_default();
-    if let Some(broker) = helpers.broker.filter(|_| is_dashboard) {
+    if let Some(broker) = broker.filter(|_| is_dashboard) {
         let mut frames = never();
-        let saved_as = match cli.replay.is_some() {
+        let saved_as = match !is_live {
             true => origin.clone().unwrap_or_default(),
             false => header(&plan.capture),
         };
@@ -431,7 +442,8 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
             session_env,
             in_force,
             reports,
-            replayed: cli.replay.is_some().then(|| replayed(cli, origin)),
+            replayed: (!is_live).then(|| replayed(cli, origin)),
+            recording,
             frames,
             freeze_on: plan.freeze_on,
             origin: saved_as,
@@ -551,26 +563,73 @@ impl Rounds {
     }
 }
 
-/// Opens the recording to replay.
-fn to_replay(path: &Path, helpers: &Helpers) -> anyhow::Result<Source> {
-    let Some(broker) = helpers.broker.as_ref().filter(|_| path.as_os_str() != "-") else {
-        return Ok(Source::Stream(Box::new(io::stdin())));
-    };
-    let trying = || format!("cannot replay {}", path.display());
-    let file = broker.read(Place::Replay).with_context(trying)?;
-    Ok(match file.metadata().is_ok_and(|file| file.is_file()) {
-        true => Source::Files(vec![(path.to_owned(), file)]),
-        false => Source::Stream(Box::new(file)),
-    })
+/// Opens the recordings to replay.
+fn to_replay(broker: Option<&Broker>) -> anyhow::Result<Source> {
+    let trying = |path: &Path| format!("cannot replay {}", path.display());
+    let files = broker.map(Broker::replayed).transpose();
+    let files = files.map_err(|(path, e)| anyhow::Error::from(e).context(trying(&path)))?;
+    let files = files.unwrap_or_default();
+    let is_file = |file: &File| file.metadata().is_ok_and(|file| file.is_file());
+    match &files[..] {
+        [] => return Ok(Source::Stream(Box::new(io::stdin()))),
+        // a pipe
+        [(_, file)] if !is_file(file) => {
+            return Ok(Source::Stream(Box::new(file.try_clone()?)));
+        }
+        _ => {}
+    }
+    match files.iter().find(|(_, file)| !is_file(file)) {
+        Some((path, _)) => {
+            let error = anyhow::anyhow!("it is no regular file, and can only be replayed alone");
+            Err(error.context(trying(path)))
+        }
+        None => Ok(Source::Files(files)),
+    }
 }
 
-/// Creates the recording to write.
-fn to_record(path: &Path, broker: &Broker) -> anyhow::Result<File> {
+/// Names the recordings to replay, for errors.
+fn replayed_paths(cli: &Cli) -> String {
+    match &cli.replay[..] {
+        [path] => path.display().to_string(),
+        paths => fields::number(paths.len() as u64, "recording"),
+    }
+}
+
+/// Prepares where to record to. `has_limits`: a single file cannot have them.
+fn to_record(path: &Path, broker: &Arc<Broker>, has_limits: bool) -> anyhow::Result<Destination> {
     let trying = || format!("cannot record to {}", path.display());
+    let no_limits = || match has_limits {
+        true => Err(anyhow::anyhow!("--record-keep needs a directory")).with_context(trying),
+        false => Ok(()),
+    };
+    if path.as_os_str() == "-" {
+        no_limits()?;
+        let stdout = io::stdout();
+        if stdout.is_terminal() {
+            bail!("cannot record to stdout: it is a terminal");
+        }
+        let stdout = stdout.as_fd().try_clone_to_owned();
+        return Ok(Destination::File(stdout.with_context(trying)?.into()));
+    }
+    let is_named_folder = path.as_os_str().as_encoded_bytes().ends_with(b"/");
+    let is_folder = match broker.segments() {
+        Ok(_) => true,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => is_named_folder || has_limits,
+        Err(e) if e.kind() == io::ErrorKind::NotADirectory => false,
+        Err(e) => return Err(e).with_context(trying),
+    };
+    if is_folder {
+        // the first segment is created with the first batch; what does not work is to be known now
+        broker.prepare_segments().with_context(trying)?;
+        return Ok(Destination::Segments(Arc::clone(broker)));
+    }
+    no_limits()?;
     let file = broker.create_named(Place::Recording);
     let file = file.with_context(trying)?;
-    file.context("it exists, and is not overwritten")
-        .with_context(trying)
+    let file = file
+        .context("it exists, and is not overwritten")
+        .with_context(trying)?;
+    Ok(Destination::File(file))
 }
 
 /// Describes this host and this run.
@@ -593,10 +652,9 @@ fn header(capture: &CaptureFilter) -> Header {
 
 /// Names a recording for the dashboard.
 fn replayed(cli: &Cli, origin: Option<Header>) -> Replayed {
-    let path = cli.replay.clone().unwrap_or_default();
     let origin = origin.unwrap_or_default();
     Replayed {
-        file: sanitize(&path.display().to_string()),
+        file: sanitize(&replayed_paths(cli)),
         host: origin.host,
         capture: origin.capture,
     }

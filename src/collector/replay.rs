@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use crossbeam_channel::{Sender, bounded};
@@ -20,6 +21,9 @@ use crate::text::moment::Moment;
 
 /// Number of damaged places that are reported one by one.
 const REPORTED: u64 = 5;
+
+/// Time without progress after which it is of interest.
+const LONG: Duration = Duration::from_secs(2);
 
 /// Tells the user something, once it happens.
 pub type Say = Box<dyn Fn(String) + Send>;
@@ -47,6 +51,8 @@ pub struct ReplayConfig {
     /// Time zone of these.
     pub zone: TimeZone,
     pub say: Say,
+    /// Says how far it has come, if that takes its time.
+    pub progress: Option<Say>,
 }
 
 impl std::fmt::Debug for ReplayConfig {
@@ -92,6 +98,9 @@ struct Replay<'a> {
     reports: Reports,
     to: Option<Timestamp>,
     say: Say,
+    progress: Option<Say>,
+    /// When progress was last said.
+    said: Instant,
     /// Cookies of closed sessions that were not reported: they are no longer open.
     left_out: Vec<u64>,
     damage: Damage,
@@ -152,6 +161,8 @@ impl<'a> Replay<'a> {
             reports,
             to,
             say: config.say,
+            progress: config.progress,
+            said: Instant::now(),
             left_out: Vec::new(),
             damage: Damage::default(),
         };
@@ -199,7 +210,10 @@ impl<'a> Replay<'a> {
     }
 
     fn take(&mut self, played: Played) -> Result<(), Stopped> {
+        self.say_progress();
         match played {
+            Played::Nothing if self.orders.stop() => return Err(Stopped),
+            Played::Nothing => {}
             Played::Batch(batch) => return self.send(*batch),
             Played::Header(_) => {}
             Played::Gap(gap) => {
@@ -220,6 +234,18 @@ impl<'a> Replay<'a> {
             }
         }
         Ok(())
+    }
+
+    fn say_progress(&mut self) {
+        if let (Some(say), Some(now)) = (&self.progress, self.now())
+            && self.said.elapsed() >= LONG
+        {
+            self.said = Instant::now();
+            say(format!(
+                "reading the recording: {} so far",
+                now.strftime("%FT%TZ")
+            ));
+        }
     }
 
     fn now(&self) -> Option<Timestamp> {

@@ -1,5 +1,6 @@
 //! Exports for tests and benchmarks, and nothing else: the single place that makes modules of this crate visible.
 
+pub mod play;
 pub mod sample;
 
 /// The command line.

@@ -33,6 +33,7 @@ use crate::model::capture_filter::CaptureFilter;
 use crate::model::findings::Findings;
 use crate::model::recording::Header;
 use crate::output::export_file::{Writer, WriterReport};
+use crate::output::record::RecordControl;
 
 pub mod action;
 pub mod app;
@@ -79,7 +80,7 @@ pub struct Options {
     pub zone: TimeZone,
     /// An initial notice: printed before the start, it would be hidden at once.
     pub notice: Option<String>,
-    pub broker: Broker,
+    pub broker: Arc<Broker>,
     /// Home directory of the caller.
     pub home: Option<PathBuf>,
     pub session_env: SessionEnv,
@@ -94,6 +95,8 @@ pub struct Options {
     pub freeze_on: Option<FreezeOn>,
     /// Origin of the sessions, for a recording of the black box.
     pub origin: Header,
+    /// The recording that is written.
+    pub recording: Option<RecordControl>,
 }
 
 /// A recording that is shown.
@@ -135,6 +138,7 @@ pub fn run(collector: Collector, options: Options) -> anyhow::Result<()> {
     let messages = options.reports.clone();
     let is_replay = options.replayed.is_some();
     let frames = options.frames.clone();
+    let recording = options.recording.clone();
     let (app, broker) = initial(options);
     let mut screen = TerminalGuard::take(mouse)?;
     if app.appearance.needs_background() {
@@ -144,6 +148,7 @@ pub fn run(collector: Collector, options: Options) -> anyhow::Result<()> {
         is_replay,
         messages,
         frames,
+        recording,
         ..Outside::new(&collector, broker)?
     };
     let result = dashboard(app, &mut screen, &signals, duration, outside);
@@ -222,6 +227,7 @@ fn dashboard(
             },
             recv(collector.batches()) -> batch => match batch {
                 Ok(batch) => {
+                    app.recording = outside.recording.as_ref().map(RecordControl::status);
                     dirty |= app.batch(batch);
                     effect = app.due();
                 }
@@ -337,7 +343,7 @@ fn initial(options: Options) -> (App, Arc<Broker>) {
     let appearance = Appearance::new(options.theme, options.config.theme, Environment::read());
     app.appearance = appearance.with_colors(options.config.colors);
     app.warn_of(&app.appearance.faint());
-    (app, Arc::new(options.broker))
+    (app, options.broker)
 }
 
 /// Everything that the dashboard does outside of its state and its screen.
@@ -356,6 +362,7 @@ struct Outside<'a> {
     is_replay: bool,
     messages: Receiver<String>,
     frames: Receiver<Arc<Frame>>,
+    recording: Option<RecordControl>,
 }
 
 impl<'a> Outside<'a> {
@@ -371,6 +378,7 @@ impl<'a> Outside<'a> {
             is_replay: false,
             messages: crossbeam_channel::never(),
             frames: crossbeam_channel::never(),
+            recording: None,
         })
     }
 

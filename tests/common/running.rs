@@ -1,9 +1,10 @@
 //! A running tcplife, and the lines that it prints.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -41,7 +42,9 @@ impl Drop for Kept {
 pub(crate) struct Running {
     child: Kept,
     lines: Receiver<String>,
-    errors: Option<JoinHandle<String>>,
+    /// stderr so far.
+    errors: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
 }
 
 /// Result of a run.
@@ -78,32 +81,60 @@ impl Running {
 
     /// Starts it with a command that executes it.
     fn of(command: &mut Command) -> Running {
+        Running::spawn(command.stdout(Stdio::piped()))
+    }
+
+    /// Starts it with stdout to a file.
+    pub(crate) fn start_to(args: &[&str], file: fs::File) -> Running {
+        Running::spawn(Command::new(TCPLIFE).args(args).stdout(file))
+    }
+
+    fn spawn(command: &mut Command) -> Running {
         let mut child = command
             .env("TZ", "UTC")
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .expect("tcplife can be started");
         let (tx, lines) = unbounded();
-        let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-        std::thread::spawn(move || {
-            for line in stdout.lines().map_while(Result::ok) {
-                if tx.send(line).is_err() {
-                    break;
+        if let Some(stdout) = child.stdout.take() {
+            std::thread::spawn(move || {
+                for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                    if tx.send(line).is_err() {
+                        break;
+                    }
                 }
+            });
+        }
+        let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+        let errors = Arc::new(Mutex::new(String::new()));
+        let so_far = Arc::clone(&errors);
+        let reader = std::thread::spawn(move || {
+            let mut line = String::new();
+            while stderr.read_line(&mut line).expect("UTF-8") > 0 {
+                so_far.lock().expect("no panic").push_str(&line);
+                line.clear();
             }
-        });
-        let mut stderr = child.stderr.take().expect("a pipe");
-        let errors = std::thread::spawn(move || {
-            let mut text = String::new();
-            stderr.read_to_string(&mut text).expect("UTF-8");
-            text
         });
         Running {
             child: Kept(child),
             lines,
-            errors: Some(errors),
+            errors,
+            reader: Some(reader),
+        }
+    }
+
+    /// Waits until it has written that to stderr.
+    #[track_caller]
+    pub(crate) fn error_until(&self, wanted: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let errors = self.errors.lock().expect("no panic").clone();
+            if errors.contains(wanted) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "no {wanted:?} in {errors:?}");
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
 
@@ -262,11 +293,13 @@ impl Running {
             panic!("tcplife does not exit; its last lines: {rest:#?}");
         };
         let rest = self.lines.iter().collect();
-        let errors = self.errors.take().map(JoinHandle::join);
+        // everything is read when the process is gone
+        let _ = self.reader.take().map(JoinHandle::join);
+        let errors = std::mem::take(&mut *self.errors.lock().expect("no panic"));
         Ended {
             status,
             rest,
-            errors: errors.and_then(Result::ok).unwrap_or_default(),
+            errors,
         }
     }
 }

@@ -280,7 +280,9 @@ fn panicking_dashboard_entry_point() {
             starts_with_findings: false,
             zone: jiff::tz::TimeZone::UTC,
             notice: None,
-            broker: Broker::in_this_process(Places::default()).expect("a thread"),
+            broker: Broker::in_this_process(Places::default())
+                .expect("a thread")
+                .into(),
             home: None,
             session_env: SessionEnv::default(),
             in_force: InForce::default(),
@@ -289,6 +291,7 @@ fn panicking_dashboard_entry_point() {
             frames: crossbeam_channel::never(),
             freeze_on: None,
             origin: Default::default(),
+            recording: None,
         };
         if let Err(error) = ui::run(collector, options) {
             eprintln!("tcplife: {error:#}");

@@ -2,8 +2,12 @@
 
 use std::fs;
 
+use jiff::Timestamp;
+
+use crate::common::loopback::{V4, listen, port, session};
 use crate::common::pty;
-use crate::harness::{Seen, argv};
+use crate::common::requirements::kernel_or_skip;
+use crate::harness::{Seen, argv, only};
 
 /// Lines of `-o json`: closed sessions with these local ports.
 fn lines(ports: &[u16]) -> String {
@@ -44,4 +48,41 @@ fn replay_of_a_foreign_file_leaves_the_terminal_as_it_is() {
     let mut seen = Seen::start(pty::command(&argv(&["--replay", name])));
     seen.ends("a foreign file", 1);
     assert!(seen.shows("it is no recording"), "{}", seen.picture());
+}
+
+#[test]
+fn recording_of_a_directory_is_in_the_header_and_is_replayed_as_it_was_at_a_moment() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a directory");
+    let name = format!("{}/", folder.path().display());
+    let listener = listen(V4);
+    let to = listener.local_addr().expect("it is bound");
+    let mut seen = Seen::dashboard(&["--record", &name, "-L", &only(&[&listener])]);
+    let early = session(&listener, to, 10, 10);
+    seen.wait_for("what is recorded", |s| {
+        s.shows("rec ") && s.shows(" since ") && s.row(port(&listener), early).is_some()
+    });
+    let between = Timestamp::now();
+    // the next session closes in another second
+    let next = Timestamp::from_second(between.as_second() + 2).expect("a time");
+    seen.wait_for("the next seconds", |_| Timestamp::now() >= next);
+    let late = session(&listener, to, 10, 10);
+    seen.wait_for("the next session", |s| {
+        s.row(port(&listener), late).is_some()
+    });
+    seen.quit();
+    let shows = |flags: &[&str], rows: &[u16], others: &[u16]| {
+        let flags = [&["--replay", &name][..], flags].concat();
+        let mut seen = Seen::sized(pty::command(&argv(&flags)), 24, 80);
+        seen.wait_for("the recording", |s| {
+            let is_there = |client: &u16| s.row(port(&listener), *client).is_some();
+            rows.iter().all(is_there) && !others.iter().any(is_there)
+        });
+        seen.quit();
+    };
+    shows(&[], &[early, late], &[]);
+    shows(&["--to", &between.to_string()], &[early], &[late]);
+    shows(&["--from", &next.to_string()], &[late], &[early]);
 }

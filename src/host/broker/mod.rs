@@ -20,10 +20,12 @@ use crate::host::privileges::{give_up, may_change_user};
 
 mod new_file;
 mod protocol;
+mod segments;
 mod serve;
 
 pub use protocol::Place;
 use protocol::{Answer, Request};
+pub use segments::{Segment, began, segment_name};
 
 /// Maximum wait for an answer about a file that nobody has asked for, such as the history: the screen must not wait for
 /// a home directory on a server that is gone.
@@ -46,8 +48,8 @@ pub struct Places {
     pub hints: Option<PathBuf>,
     /// The recording to write.
     pub recording: Option<PathBuf>,
-    /// The recording to read.
-    pub replay: Option<PathBuf>,
+    /// The recordings to read.
+    pub replay: Vec<PathBuf>,
 }
 
 impl Places {
@@ -59,7 +61,6 @@ impl Places {
             Place::Columns => self.columns.as_deref(),
             Place::Hints => self.hints.as_deref(),
             Place::Recording => self.recording.as_deref(),
-            Place::Replay => self.replay.as_deref(),
         }
     }
 }
@@ -152,7 +153,6 @@ impl Broker {
         let patience = match place {
             // it may be a pipe that somebody is about to write to
             Place::Config if self.places.is_config_named => None,
-            Place::Replay => None,
             Place::Config => Some(START),
             _ => Some(PATIENCE),
         };
@@ -169,6 +169,84 @@ impl Broker {
             (Answer::Exists, _) => Ok(None),
             _ => Err(unexpected()),
         }
+    }
+
+    /// Returns the segments of the directory in which the recording is kept.
+    ///
+    /// # Errors
+    /// If it is no directory, or cannot be read.
+    pub fn segments(&self) -> io::Result<Vec<Segment>> {
+        let connection = self.connect(None)?;
+        segments::receive(connection.file(&Request::Segments)?)
+    }
+
+    /// Creates the directory of the segments, if there is none, and fails if none can be created in it.
+    ///
+    /// # Errors
+    /// If the caller may not.
+    pub fn prepare_segments(&self) -> io::Result<()> {
+        match self.connect(None)?.ask(&Request::PrepareSegments)?.0 {
+            Answer::Done => Ok(()),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Creates a segment, in a new directory if there is none; `None`: there is something of that name.
+    ///
+    /// # Errors
+    /// If the caller may not create it there.
+    pub fn new_segment(&self, name: &str) -> io::Result<Option<File>> {
+        match self.connect(None)?.ask(&Request::NewSegment(name.into()))? {
+            (Answer::Done, Some(file)) => Ok(Some(file.into())),
+            (Answer::Exists, _) => Ok(None),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Removes a segment.
+    ///
+    /// # Errors
+    /// If that is not possible.
+    pub fn remove_segment(&self, name: &str) -> io::Result<()> {
+        let request = Request::RemoveSegment(name.into());
+        match self.connect(None)?.ask(&request)?.0 {
+            Answer::Done => Ok(()),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Opens the recordings to replay, each with its path: those that were named, and those in directories that were.
+    ///
+    /// # Errors
+    /// If one cannot be opened, or a directory has none; its path.
+    pub fn replayed(&self) -> Result<Vec<(PathBuf, File)>, (PathBuf, io::Error)> {
+        let mut all = Vec::new();
+        for (nth, path) in (0..).zip(&self.places.replay) {
+            let failed = |e| (path.clone(), e);
+            let open = |name: String| self.connect(None)?.file(&Request::Replay { nth, name });
+            let list = || {
+                let connection = self.connect(None)?;
+                segments::receive(connection.file(&Request::Recordings(nth))?)
+            };
+            match list() {
+                Ok(segments) if segments.is_empty() => {
+                    let none = "the directory has no file that ends with .jsonl.zst";
+                    return Err(failed(io::Error::other(none)));
+                }
+                Ok(segments) => {
+                    for Segment { name, .. } in segments {
+                        let path = path.join(&name);
+                        let file = open(name).map_err(|e| (path.clone(), e))?;
+                        all.push((path, file));
+                    }
+                }
+                Err(e) if e.kind() == io::ErrorKind::NotADirectory => {
+                    all.push((path.clone(), open(String::new()).map_err(failed)?));
+                }
+                Err(e) => return Err(failed(e)),
+            }
+        }
+        Ok(all)
     }
 
     /// Replaces a file by that content, at once; its directories are created.

@@ -13,17 +13,15 @@ pub enum Place {
     Columns,
     Hints,
     Recording,
-    Replay,
 }
 
 impl Place {
-    const ALL: [Place; 6] = [
+    const ALL: [Place; 5] = [
         Place::Config,
         Place::History,
         Place::Columns,
         Place::Hints,
         Place::Recording,
-        Place::Replay,
     ];
 }
 
@@ -40,6 +38,18 @@ pub enum Request {
     Create { path: PathBuf, replace: bool },
     /// Gives the created file its name.
     Finish { replace: bool },
+    /// Lists the segments of the recording that is written.
+    Segments,
+    /// Creates the directory of the segments, unless there is one that is writable.
+    PrepareSegments,
+    /// Creates a segment.
+    NewSegment(String),
+    /// Removes a segment.
+    RemoveSegment(String),
+    /// Lists the recordings of a directory to replay, by its number.
+    Recordings(u8),
+    /// Opens a file to replay, by its number; its name, if it is a file of a directory.
+    Replay { nth: u8, name: String },
     /// Reads the path of a process' program.
     Program(u32),
     /// Stops the job that this process is part of, once that is answered.
@@ -85,6 +95,12 @@ impl Request {
                 [&[b'c', u8::from(*replace)], path.as_os_str().as_bytes()].concat()
             }
             Request::Finish { replace } => vec![b'f', u8::from(*replace)],
+            Request::Segments => vec![b'l'],
+            Request::PrepareSegments => vec![b'm'],
+            Request::NewSegment(name) => [b"g", name.as_bytes()].concat(),
+            Request::RemoveSegment(name) => [b"u", name.as_bytes()].concat(),
+            Request::Recordings(nth) => vec![b'd', *nth],
+            Request::Replay { nth, name } => [&[b'o', *nth], name.as_bytes()].concat(),
             Request::Program(pid) => [&[b'p'][..], &pid.to_le_bytes()].concat(),
             Request::StopJob => vec![b's'],
         }
@@ -97,6 +113,7 @@ impl Request {
             1 => Some(true),
             _ => None,
         };
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
         let place = |byte: &u8| Place::ALL.get(usize::from(*byte)).copied();
         Some(match bytes {
             [b'r', of] => Request::Read(place(of)?),
@@ -108,6 +125,15 @@ impl Request {
             },
             [b'f', replace] => Request::Finish {
                 replace: flag(replace)?,
+            },
+            [b'l'] => Request::Segments,
+            [b'm'] => Request::PrepareSegments,
+            [b'g', name @ ..] => Request::NewSegment(text(name)?),
+            [b'u', name @ ..] => Request::RemoveSegment(text(name)?),
+            [b'd', nth] => Request::Recordings(*nth),
+            [b'o', nth, name @ ..] => Request::Replay {
+                nth: *nth,
+                name: text(name)?,
             },
             [b'p', pid @ ..] => Request::Program(u32::from_le_bytes(pid.try_into().ok()?)),
             [b's'] => Request::StopJob,
@@ -171,6 +197,15 @@ mod tests {
                 replace: true,
             },
             Request::Finish { replace: false },
+            Request::Segments,
+            Request::PrepareSegments,
+            Request::NewSegment("a".into()),
+            Request::RemoveSegment("b".into()),
+            Request::Recordings(1),
+            Request::Replay {
+                nth: 2,
+                name: "c".into(),
+            },
             Request::Program(4_194_304),
             Request::StopJob,
         ];

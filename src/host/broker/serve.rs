@@ -18,6 +18,7 @@ use crate::host::bounded_file::open_regular;
 use crate::host::broker::Places;
 use crate::host::broker::new_file::{Named, NewFile, Replaceable};
 use crate::host::broker::protocol::{Answer, Place, Request};
+use crate::host::broker::segments;
 use crate::host::child::{receive, send};
 use crate::host::job::ParentJob;
 use crate::host::proc::Process;
@@ -127,6 +128,37 @@ impl Connection {
                     }
                 }
             }
+            Request::Segments => {
+                let all =
+                    segments::list(recording(places)?, |name| segments::began(name).is_some())?;
+                return Ok((Answer::Done, Some(segments::send(&all)?)));
+            }
+            Request::PrepareSegments => {
+                segments::prepare(recording(places)?)?;
+                Answer::Done
+            }
+            Request::NewSegment(name) => {
+                return Ok(match segments::create(recording(places)?, name)? {
+                    Some(file) => (Answer::Done, Some(file)),
+                    None => (Answer::Exists, None),
+                });
+            }
+            Request::RemoveSegment(name) => {
+                segments::remove(recording(places)?, name)?;
+                Answer::Done
+            }
+            Request::Recordings(nth) => {
+                let all = segments::list(replayed(places, *nth)?, segments::is_recording)?;
+                return Ok((Answer::Done, Some(segments::send(&all)?)));
+            }
+            Request::Replay { nth, name } => {
+                let path = replayed(places, *nth)?;
+                let file = match name.is_empty() {
+                    true => open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?,
+                    false => segments::read(path, name)?,
+                };
+                return Ok((Answer::Done, Some(file)));
+            }
             Request::Program(pid) => Answer::Path(Process::new(*pid).program()?),
             // answered before
             Request::StopJob => return Err(io::ErrorKind::Unsupported.into()),
@@ -170,7 +202,7 @@ fn check_export(path: &Path) -> io::Result<()> {
 /// Opens a file for reading: any that the user has named, else a regular one only.
 fn read(places: &Places, place: Place) -> io::Result<OwnedFd> {
     let path = places.of(place).ok_or(io::ErrorKind::NotFound)?;
-    if place == Place::Replay || place == Place::Config && places.is_config_named {
+    if place == Place::Config && places.is_config_named {
         return Ok(open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?);
     }
     Ok(open_regular(path)?.into())
@@ -178,7 +210,22 @@ fn read(places: &Places, place: Place) -> io::Result<OwnedFd> {
 
 /// Creates a file under its name, readable and writable by its user only; `None`: there is something of that name.
 fn new_named(places: &Places, place: Place) -> io::Result<Option<OwnedFd>> {
-    let path = places.of(place).ok_or(io::ErrorKind::NotFound)?;
+    create_new(places.of(place).ok_or(io::ErrorKind::NotFound)?)
+}
+
+/// The path of the recording that is written.
+fn recording(places: &Places) -> io::Result<&Path> {
+    Ok(places.of(Place::Recording).ok_or(io::ErrorKind::NotFound)?)
+}
+
+/// The path of a recording that is read.
+fn replayed(places: &Places, nth: u8) -> io::Result<&Path> {
+    let path = places.replay.get(usize::from(nth));
+    Ok(path.ok_or(io::ErrorKind::NotFound)?)
+}
+
+/// Creates a file, readable and writable by its user only; `None`: there is something of that name.
+pub(super) fn create_new(path: &Path) -> io::Result<Option<OwnedFd>> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
     match open(path, flags, Mode::RUSR | Mode::WUSR) {
         Ok(file) => Ok(Some(file)),

@@ -91,6 +91,11 @@ impl FrameWriter {
         self.taken + self.out.len() as u64
     }
 
+    /// Counts positions from 0 again: what follows is another file.
+    pub fn restart(&mut self) {
+        self.taken = 0;
+    }
+
     /// Adds a line to the frame. A frame that is full with it is ended.
     ///
     /// # Errors

@@ -15,6 +15,8 @@ use crate::model::session::Session;
 
 /// Maximum number of closed sessions in a batch.
 const BATCH_SESSIONS: usize = 4096;
+/// Number of events after which a player reports that it reads on.
+const MANY_EVENTS: u64 = 50_000;
 /// Time by which rows may come later than those of the moments after theirs, ns.
 const LATE_NS: u64 = 2_000_000_000;
 
@@ -38,6 +40,8 @@ pub enum Played {
     Gap(Gap),
     /// Bytes that could not be read: their input and their positions in it.
     Damage { input: Named, from: u64, to: u64 },
+    /// Much has been read since the last report, and nothing was to be reported.
+    Nothing,
     /// The rest has no checksum, because the end of the file cuts its frame off.
     CutOff,
 }
@@ -178,7 +182,11 @@ impl Player {
     /// If an input cannot be read, or is no recording that this version reads.
     pub fn next(&mut self, to_ns: u64) -> Result<Option<Played>, ReadError> {
         self.take_later(to_ns);
+        let first = self.events().events;
         loop {
+            if self.events().events > first + MANY_EVENTS && self.ready.is_empty() {
+                return Ok(Some(Played::Nothing));
+            }
             if let Some(played) = self.ready.pop_front() {
                 return Ok(Some(played));
             }

@@ -1,75 +1,161 @@
 //! Records everything that the collector reports, beside whatever shows it.
 //!
-//! One thread hands each batch on and packs it; another writes to the file. A disk that is full or slow holds up neither the
+//! One thread hands each batch on and packs it; another writes to the disk. A disk that is full or slow holds up neither the
 //! capture nor the display: the recording then has a gap, which it says.
 
-use std::fs::File;
-use std::io::{self, Write};
+use std::collections::VecDeque;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, after, bounded, select};
+use jiff::Timestamp;
+use signal_hook::consts::SIGUSR1;
 
+use crate::host::signals::Watch;
 use crate::host::thread;
 use crate::model::batch::Batch;
 use crate::model::fields;
 use crate::model::recording::{Gap, Header};
-use crate::output::export_file::reason;
 
+mod disk;
+#[cfg(test)]
+mod tests;
 mod writer;
 
+pub use disk::Destination;
+use disk::{Disk, Order};
 pub use writer::RecordingWriter;
 
 /// Interval of the snapshots of a recording, unless the dashboard beside it has another.
 pub const INTERVAL: Duration = Duration::from_secs(1);
 /// Time after which everything that happened is in the file.
 const TICK: Duration = Duration::from_secs(1);
-/// Maximum number of blocks that wait for the disk.
-const WAITING_BLOCKS: usize = 64;
 /// Maximum number of batches that wait to be shown.
 const WAITING_BATCHES: usize = 64;
 /// Bytes that are handed to the disk before the second has passed.
 const BLOCK: usize = 64 << 10;
-/// Time for the disk to take the rest at the end.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Number of segments that fill the limit of bytes, so that dropping the oldest is a small step.
+const SEGMENTS: u64 = 16;
+/// Greatest and least size at which a segment is ended, in bytes.
+const SEGMENT_BYTES: (u64, u64) = (64 << 10, 64 << 20);
+/// Longest and shortest time after which it is ended.
+const SEGMENT_TIME: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(3600));
+/// Segments in the time that is kept.
+const SEGMENTS_OF_TIME: u32 = 24;
 
 /// Tells the user something, once it happens.
 pub type Say = Arc<dyn Fn(String) + Send + Sync>;
+
+/// Retention of what is kept of a recording in segments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Time after which a segment is dropped.
+    pub keep_time: Option<Duration>,
+    /// Bytes of all segments.
+    pub keep_bytes: Option<u64>,
+}
+
+impl Retention {
+    /// Size at which a segment is ended; `disk`: on this disk.
+    fn segment_bytes(&self, disk: Option<u64>) -> u64 {
+        let (least, most) = SEGMENT_BYTES;
+        let kept = self.keep_bytes.map(|keep| keep / SEGMENTS);
+        let wanted = kept.into_iter().chain(disk).min();
+        wanted.map_or(most, |bytes| bytes.clamp(least, most))
+    }
+
+    /// Time after which it is ended.
+    fn segment_time(&self) -> Duration {
+        let (least, most) = SEGMENT_TIME;
+        self.keep_time
+            .map_or(most, |keep| (keep / SEGMENTS_OF_TIME).clamp(least, most))
+    }
+}
+
+/// State of a recording.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecordStatus {
+    /// True while it is switched on.
+    pub is_on: bool,
+    /// Reason for which nothing is recorded at the moment.
+    pub problem: Option<String>,
+    /// Bytes that it takes.
+    pub bytes: u64,
+    /// Beginning of what it has.
+    pub since: Option<Timestamp>,
+    /// Number of events that it lacks.
+    pub lost: u64,
+}
+
+/// Switches a recording on and off, and shows its state.
+#[derive(Clone, Debug)]
+pub struct RecordControl {
+    is_on: Arc<AtomicBool>,
+    status: Arc<Mutex<RecordStatus>>,
+}
+
+impl RecordControl {
+    /// Switches the recording on if it is off, and off if it is on, within a second.
+    pub fn toggle(&self) {
+        self.is_on.fetch_xor(true, Ordering::Relaxed);
+    }
+
+    /// Its state, at most a second old.
+    pub fn status(&self) -> RecordStatus {
+        let status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        status.clone()
+    }
+}
 
 /// A recording that is being written.
 #[derive(Debug)]
 pub struct Recorder {
     thread: Option<JoinHandle<()>>,
+    pub control: RecordControl,
 }
 
 impl Recorder {
-    /// Starts to record the batches to a file. Returns the batches to be shown.
+    /// Starts to record the batches. Returns the batches to be shown. SIGUSR1 switches the recording off and on.
     ///
     /// # Errors
-    /// If the kernel refuses a thread.
+    /// If the kernel refuses a thread, or to catch the signal.
     pub fn start(
-        file: File,
+        destination: Destination,
+        limits: Retention,
         header: Header,
         batches: Receiver<Batch>,
         say: Say,
     ) -> anyhow::Result<(Recorder, Receiver<Batch>)> {
+        let signals = Watch::new(&[SIGUSR1])?;
         let (shown, to_show) = bounded(WAITING_BATCHES);
-        let disk = Disk::start(file, Arc::clone(&say))?;
+        let has_segments = matches!(destination, Destination::Segments(_));
+        let disk = Disk::start(destination, limits, Arc::clone(&say))?;
+        let control = RecordControl {
+            is_on: Arc::new(AtomicBool::new(true)),
+            status: Arc::default(),
+        };
         let recording = Recording {
-            header: Some(header),
+            header,
             writer: None,
             disk,
-            waiting: Vec::new(),
+            waiting: VecDeque::new(),
             gap: None,
             say,
+            control: control.clone(),
+            is_on: true,
+            limits: has_segments.then_some(limits),
+            began: Instant::now(),
+            first: None,
+            lost: 0,
         };
         let thread = thread::spawn("tcplife-record", move || {
-            recording.run(&batches, Some(shown));
+            recording.run(&batches, Some(shown), &signals);
         })?;
         let thread = Some(thread);
-        Ok((Recorder { thread }, to_show))
+        Ok((Recorder { thread, control }, to_show))
     }
 }
 
@@ -83,39 +169,62 @@ impl Drop for Recorder {
 
 /// State of the thread that packs.
 struct Recording {
-    header: Option<Header>,
+    header: Header,
     /// `None` before the first batch.
     writer: Option<RecordingWriter>,
     disk: Disk,
-    /// Bytes that the disk has not taken.
-    waiting: Vec<u8>,
+    /// Orders that the disk has not taken.
+    waiting: VecDeque<Order>,
     gap: Option<Gap>,
     say: Say,
+    control: RecordControl,
+    /// It is switched on, and what is in the file is not ended.
+    is_on: bool,
+    /// Retention of the segments; `None`: there is a single file.
+    limits: Option<Retention>,
+    /// When the segment began.
+    began: Instant,
+    /// Time of the first batch.
+    first: Option<Timestamp>,
+    /// See [`RecordStatus::lost`].
+    lost: u64,
 }
 
 impl Recording {
-    fn run(mut self, batches: &Receiver<Batch>, mut shown: Option<Sender<Batch>>) {
+    fn run(mut self, batches: &Receiver<Batch>, mut shown: Option<Sender<Batch>>, signals: &Watch) {
         let mut tick = Instant::now() + TICK;
         loop {
-            match batches.recv_deadline(tick) {
-                Ok(batch) => {
-                    // first what somebody waits for; who is gone needs nothing more
-                    shown = shown.filter(|shown| shown.send(batch.clone()).is_ok());
-                    self.take(&batch);
+            select! {
+                recv(batches) -> batch => match batch {
+                    Ok(batch) => {
+                        // first what somebody waits for; who is gone needs nothing more
+                        shown = shown.filter(|shown| shown.send(batch.clone()).is_ok());
+                        self.take(&batch);
+                    }
+                    Err(_) => break,
+                },
+                recv(signals.received) -> _ => {
+                    self.control.toggle();
+                    self.switch();
                 }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
+                recv(after(tick.saturating_duration_since(Instant::now()))) -> _ => {}
+            }
+            if self.disk.seen(|seen| seen.has_no_reader) {
+                break;
             }
             if Instant::now() >= tick {
                 tick = Instant::now() + TICK;
+                self.switch();
                 self.with_writer(|writer| writer.tick());
                 self.hand_over(0);
+                self.show();
             } else {
                 self.hand_over(BLOCK);
             }
+            self.next_segment();
         }
         drop(shown);
-        if self.gap.is_none() || !self.disk.is_stuck() {
+        if self.is_on && (self.gap.is_none() || !self.is_stuck()) {
             self.resume();
             self.with_writer(|writer| writer.end());
         }
@@ -123,24 +232,37 @@ impl Recording {
         self.disk.finish();
     }
 
+    fn is_stuck(&self) -> bool {
+        self.disk.seen(|seen| seen.problem.is_some())
+    }
+
     fn take(&mut self, batch: &Batch) {
-        if let Some(header) = self.header.take() {
-            match RecordingWriter::new(header, batch.clock, batch.taken_ns) {
-                Ok(writer) => self.writer = Some(writer),
-                Err(e) => (self.say)(format!("cannot record: {e}")),
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            None => {
+                let header = self.header.clone();
+                self.first = Some(batch.clock.wall(batch.taken_ns));
+                match RecordingWriter::new(header, batch.clock, batch.taken_ns) {
+                    Ok(writer) => self.writer.insert(writer),
+                    Err(e) => return (self.say)(format!("cannot record: {e}")),
+                }
             }
+        };
+        if !self.is_on {
+            writer.pass(batch);
+            return;
         }
-        if self.disk.is_stuck() || !self.waiting.is_empty() {
-            let reason = self.disk.problem().unwrap_or_else(|| SLOW.into());
-            let (gap, say) = (&mut self.gap, &self.say);
-            let Some(writer) = &mut self.writer else {
-                return;
-            };
-            let gap = gap.get_or_insert_with(|| {
+        let problem = self.disk.seen(|seen| seen.problem.clone());
+        if problem.is_some() || !self.waiting.is_empty() {
+            let reason = problem.unwrap_or_else(|| SLOW.into());
+            let say = &self.say;
+            let gap = self.gap.get_or_insert_with(|| {
                 say(format!("recording paused: {reason}. The capture goes on"));
                 Gap { events: 0, reason }
             });
-            gap.events += writer.pass(batch);
+            let events = writer.pass(batch);
+            gap.events += events;
+            self.lost += events;
             return;
         }
         self.resume();
@@ -159,6 +281,57 @@ impl Recording {
         }
     }
 
+    /// Ends the recording if it was switched off, and goes on with another one if it was switched on.
+    fn switch(&mut self) {
+        let is_wanted = self.control.is_on.load(Ordering::Relaxed);
+        if is_wanted == self.is_on {
+            return;
+        }
+        self.is_on = is_wanted;
+        if is_wanted {
+            (self.say)("recording again".into());
+            self.begin_again();
+        } else {
+            (self.say)("recording stopped; SIGUSR1 starts it again".into());
+            self.gap = None;
+            self.with_writer(|writer| writer.end());
+            self.hand_over(0);
+        }
+    }
+
+    /// Ends a segment that is large or old enough, or was removed.
+    fn next_segment(&mut self) {
+        let (Some(limits), Some(writer), true) = (self.limits, &self.writer, self.is_on) else {
+            return;
+        };
+        let (is_due, of_disk) = self
+            .disk
+            .seen(|seen| (seen.is_next_due, seen.segment_bytes));
+        let is_due = is_due
+            || writer.position() >= limits.segment_bytes(of_disk)
+            || self.began.elapsed() >= limits.segment_time();
+        if !is_due || !self.waiting.is_empty() || self.is_stuck() {
+            return;
+        }
+        self.with_writer(|writer| writer.end());
+        self.begin_again();
+    }
+
+    /// Begins another recording after the end of one: in another segment, or in the same file.
+    fn begin_again(&mut self) {
+        let header = self.header.clone();
+        self.hand_over(0);
+        self.began = Instant::now();
+        if self.limits.is_some() {
+            self.disk.seen(|seen| seen.is_next_due = false);
+            self.waiting.push_back(Order::Next);
+            self.with_writer(|writer| writer.restart(header));
+        } else {
+            self.with_writer(|writer| writer.go_on(header));
+        }
+        self.hand_over(0);
+    }
+
     fn with_writer(&mut self, work: impl FnOnce(&mut RecordingWriter) -> io::Result<()>) {
         if let Some(writer) = &mut self.writer
             && let Err(e) = work(writer)
@@ -170,107 +343,33 @@ impl Recording {
 
     /// Hands bytes to the disk, if there are more than `most`.
     fn hand_over(&mut self, most: usize) {
-        if self.waiting.is_empty()
-            && let Some(writer) = &mut self.writer
+        if let Some(writer) = &mut self.writer
+            && writer.ready() > most
         {
-            if writer.ready() <= most {
-                return;
+            self.waiting.push_back(Order::Block(writer.take()));
+        }
+        while let Some(order) = self.waiting.pop_front() {
+            if let Err(order) = self.disk.give(order) {
+                return self.waiting.push_front(order);
             }
-            self.waiting = writer.take();
         }
-        if !self.waiting.is_empty() {
-            self.waiting = self.disk.write(std::mem::take(&mut self.waiting));
-        }
+    }
+
+    fn show(&self) {
+        let (problem, bytes, since) = self
+            .disk
+            .seen(|seen| (seen.problem.clone(), seen.bytes, seen.since));
+        let status = RecordStatus {
+            is_on: self.is_on,
+            problem,
+            bytes,
+            since: since.or(self.first),
+            lost: self.lost,
+        };
+        let shown = self.control.status.lock();
+        *shown.unwrap_or_else(PoisonError::into_inner) = status;
     }
 }
 
 /// Reason of a gap without an error.
 const SLOW: &str = "the disk is too slow";
-
-/// The thread that writes, seen from outside.
-struct Disk {
-    blocks: Sender<Vec<u8>>,
-    problem: Arc<Mutex<Option<String>>>,
-    /// The run ends: a disk that takes nothing is not tried again.
-    is_ending: Arc<AtomicBool>,
-    done: Receiver<()>,
-}
-
-impl Disk {
-    fn start(mut file: File, say: Say) -> anyhow::Result<Self> {
-        let (blocks, to_write) = bounded::<Vec<u8>>(WAITING_BLOCKS);
-        let (tx, done) = bounded(1);
-        let problem = Arc::new(Mutex::new(None));
-        let current = Arc::clone(&problem);
-        let is_ending = Arc::new(AtomicBool::new(false));
-        let ending = Arc::clone(&is_ending);
-        thread::spawn("tcplife-disk", move || {
-            let set = |problem| *current.lock().unwrap_or_else(PoisonError::into_inner) = problem;
-            for block in &to_write {
-                let mut rest = &block[..];
-                while let Err(e) = write_on(&mut file, &mut rest) {
-                    set(Some(reason(&e)));
-                    if ending.load(Ordering::Relaxed) {
-                        say(format!("the recording is incomplete: {}", reason(&e)));
-                        return;
-                    }
-                    std::thread::sleep(TICK);
-                }
-                set(None);
-            }
-            if let Err(e) = file.sync_data()
-                && e.kind() != io::ErrorKind::InvalidInput
-            {
-                say(format!("the recording may be incomplete: {}", reason(&e)));
-            }
-            let _ = tx.send(());
-        })?;
-        Ok(Disk {
-            blocks,
-            problem,
-            is_ending,
-            done,
-        })
-    }
-
-    /// The last error, if the disk has not taken anything since.
-    fn problem(&self) -> Option<String> {
-        let problem = self.problem.lock().unwrap_or_else(PoisonError::into_inner);
-        problem.clone()
-    }
-
-    fn is_stuck(&self) -> bool {
-        self.problem().is_some()
-    }
-
-    /// Hands over a block. Returns it if there is no room.
-    fn write(&self, block: Vec<u8>) -> Vec<u8> {
-        match self.blocks.try_send(block) {
-            Ok(()) => Vec::new(),
-            Err(TrySendError::Full(block) | TrySendError::Disconnected(block)) => block,
-        }
-    }
-
-    /// Waits for the disk, but not for one that takes nothing.
-    fn finish(self) {
-        self.is_ending.store(true, Ordering::Relaxed);
-        drop(self.blocks);
-        let _ = self.done.recv_timeout(PATIENCE);
-    }
-}
-
-/// Writes what is left of a block.
-fn write_on(file: &mut File, rest: &mut &[u8]) -> io::Result<()> {
-    while !rest.is_empty() {
-        match file.write(rest) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(taken) => *rest = &rest[taken..],
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests;

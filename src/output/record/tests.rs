@@ -385,3 +385,86 @@ fn recording_for_a_later_reader_is_refused_and_later_events_are_skipped() {
     let skipped = reader.events.skipped;
     assert_eq!((skipped.events, skipped.keys, skipped.lines), (1, 1, 1));
 }
+
+/// Files from which the fuzzer starts, which are recordings of every form.
+const SEEDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds/recording");
+
+/// The seeds, as this version writes them.
+fn seeds() -> Vec<(&'static str, Vec<u8>)> {
+    let batches = course();
+    let whole = recorded(&batches);
+    let mut again = RecordingWriter::new(header(), batches[0].clock, 1).expect("memory");
+    again.batch(&batches[0]).expect("memory");
+    again
+        .gap(Gap {
+            events: 7,
+            reason: "No space left on device".into(),
+        })
+        .expect("memory");
+    again.end().expect("memory");
+    again.go_on(header()).expect("memory");
+    again.batch(&batches[1]).expect("memory");
+    again.end().expect("memory");
+    let lines = zstd::decode_all(&whole[..]).expect("a recording");
+    let lines = String::from_utf8(lines).expect("UTF-8");
+    let few: String = lines
+        .lines()
+        .take(6)
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    io::Write::write_all(&mut gzip, few.as_bytes()).expect("memory");
+    vec![
+        ("cut-off", whole[..whole.len() / 2].to_vec()),
+        ("gzip", gzip.finish().expect("memory")),
+        (
+            "one-frame",
+            zstd::encode_all(few.as_bytes(), 3).expect("memory"),
+        ),
+        ("lines", few.into_bytes()),
+        ("two", again.take()),
+        ("whole", whole),
+    ]
+}
+
+proptest::proptest! {
+    #[test]
+    fn recording_that_is_changed_anyhow_is_played_without_panic(
+        nth in proptest::prelude::any::<proptest::sample::Index>(),
+        edits in proptest::collection::vec((proptest::prelude::any::<proptest::sample::Index>(), 0..6_u8, proptest::prelude::any::<u8>()), 0..6),
+    ) {
+        let seeds = seeds();
+        let mut bytes = nth.get(&seeds).1.clone();
+        for (at, kind, byte) in edits {
+            let at = at.index(bytes.len().max(1));
+            match kind {
+                _ if bytes.is_empty() => bytes.push(byte),
+                0 => bytes[at] = byte,
+                1 => bytes[at] ^= 1 << (byte % 8),
+                2 => bytes.insert(at, byte),
+                3 => drop(bytes.remove(at)),
+                4 => bytes.truncate(at),
+                _ => {
+                    let copy = bytes[at..].iter().take(byte.into()).copied().collect::<Vec<_>>();
+                    bytes.splice(at..at, copy);
+                }
+            }
+        }
+        crate::testing::play::play_any(&bytes);
+    }
+}
+
+#[test]
+fn seeds_of_the_fuzzer_are_played_without_panic() {
+    if std::env::var_os("UPDATE_SEEDS").is_some() {
+        for (name, bytes) in seeds() {
+            std::fs::write(format!("{SEEDS}/{name}"), bytes).expect("a file");
+        }
+    }
+    let mut closed = 0;
+    for file in std::fs::read_dir(SEEDS).expect("seeds") {
+        let bytes = std::fs::read(file.expect("a file").path()).expect("a file");
+        closed += crate::testing::play::play_any(&bytes);
+    }
+    assert!(closed > 0);
+}

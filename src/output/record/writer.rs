@@ -58,11 +58,38 @@ impl RecordingWriter {
             closed: 0,
             index: Index::default(),
         };
-        writer.event(&Event::Header(header))?;
-        // a frame of its own, so that damage elsewhere does not cost it
-        writer.frames.end()?;
+        writer.begin(header)?;
         writer.mark_full();
         Ok(writer)
+    }
+
+    fn begin(&mut self, header: Header) -> io::Result<()> {
+        self.event(&Event::Header(header))?;
+        // a frame of its own, so that damage elsewhere does not cost it
+        self.frames.end()
+    }
+
+    /// Begins another recording in the same file, after the end of one. It begins with all open sessions.
+    ///
+    /// # Errors
+    /// If there is no memory for it.
+    pub fn go_on(&mut self, header: Header) -> io::Result<()> {
+        self.begin(header)?;
+        if self.missed != Missed::default() {
+            self.event(&Event::Missed(self.missed))?;
+        }
+        self.full()
+    }
+
+    /// Begins another recording in another file, likewise. The bytes of the last one must have been taken.
+    ///
+    /// # Errors
+    /// If there is no memory for it.
+    pub fn restart(&mut self, header: Header) -> io::Result<()> {
+        self.frames.restart();
+        self.index = Index::default();
+        self.closed = 0;
+        self.go_on(header)
     }
 
     /// Adds a batch.
@@ -216,6 +243,11 @@ impl RecordingWriter {
         self.index.end = Some(self.point());
         self.frames.skippable(&self.index.encode());
         Ok(())
+    }
+
+    /// Position in the file at which the next byte is written.
+    pub fn position(&self) -> u64 {
+        self.frames.position()
     }
 
     /// Number of bytes that are ready for the file.

@@ -23,6 +23,7 @@ use crate::model::host_state::HostState;
 use crate::model::port_use::PortUse;
 use crate::model::session::SessionId;
 use crate::model::store::{SessionRef, Store};
+use crate::output::record::RecordStatus;
 use crate::ui::action::Mode;
 use crate::ui::keys::Keymap;
 use crate::ui::layout;
@@ -191,6 +192,8 @@ pub struct App {
     /// Rights that this process has given up.
     pub in_force: InForce,
     pub past: Past,
+    /// The recording that is written.
+    pub recording: Option<RecordStatus>,
 }
 
 impl App {
@@ -248,6 +251,7 @@ impl App {
             now_ns: 0,
             clock: Clock::default(),
             zone: TimeZone::UTC,
+            recording: None,
             home: None,
             in_force: InForce::default(),
             past: Past::default(),

@@ -11,6 +11,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::model::fields;
 use crate::model::fields::FieldKind;
+use crate::output::record::RecordStatus;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
 use crate::ui::keys::titles::Coverage;
@@ -73,6 +74,9 @@ fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         let missed = Span::styled(missed.to_string(), theme.alarm);
         parts.insert(2, Line::from(vec![Span::raw("missed "), missed]));
     }
+    if let Some(recording) = &app.recording {
+        parts.push(self::recording(recording, app, theme));
+    }
     if app.has_snapshot() {
         parts.push(figure(
             "up ",
@@ -88,6 +92,22 @@ fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let mut line = fit(parts, area.width.saturating_sub(label.width() as u16));
     line.spans.insert(0, Span::raw(label));
     line.render(area, buffer);
+}
+
+/// The recording that is written: its size, and from when on it has everything.
+fn recording<'a>(recording: &RecordStatus, app: &App, theme: &Theme) -> Line<'a> {
+    let text = match recording.since {
+        _ if !recording.is_on => return Line::from(Span::styled("rec off", theme.alarm)),
+        _ if recording.problem.is_some() => {
+            return Line::from(Span::styled("rec paused", theme.alarm));
+        }
+        Some(since) => {
+            let since = since.to_zoned(app.zone.clone()).strftime("%H:%M");
+            format!("{} since {since}", fields::size(recording.bytes))
+        }
+        None => fields::size(recording.bytes),
+    };
+    Line::from(vec![Span::raw("rec "), Span::styled(text, theme.figure)])
 }
 
 /// The first finding, after the key of the screen that says more.

@@ -1,0 +1,50 @@
+//! Plays any bytes as a recording, for the fuzzer and for its bounded run among the tests.
+
+use std::io::Cursor;
+
+use jiff::Timestamp;
+
+use crate::model::recording::{Medium, Played, Player, Reports, Tape};
+
+/// Plays to the end, and from the middle on. Returns the number of closed sessions.
+///
+/// # Panics
+/// If something is played that no recording can hold.
+pub fn play_any(bytes: &[u8]) -> usize {
+    let mut closed = 0;
+    for reports in [Reports::All, Reports::OpenAtEnd] {
+        let mut player = Player::of(Cursor::new(bytes.to_vec()), reports);
+        closed += play(&mut player, u64::MAX, bytes.len() as u64);
+    }
+    if let Ok(tape) = Tape::open([(None, Medium::Memory(bytes.into()))]) {
+        let first = tape.first().unwrap_or_default();
+        let end = tape.end().unwrap_or(Timestamp::MAX);
+        let middle = (first.as_nanosecond() + end.as_nanosecond()) / 2;
+        for (to, closed) in [(middle, 0), (middle, 10), (end.as_nanosecond(), 1000)] {
+            let to = Timestamp::from_nanosecond(to).unwrap_or(Timestamp::MAX);
+            if let Some(mut seeked) = tape.seek(to, closed, Reports::All) {
+                play(&mut seeked.player, seeked.to_ns, bytes.len() as u64);
+                play(&mut seeked.player, u64::MAX, bytes.len() as u64);
+            }
+        }
+    }
+    closed
+}
+
+/// Plays up to a moment, or to what cannot be read.
+fn play(player: &mut Player, to_ns: u64, size: u64) -> usize {
+    let mut count = 0;
+    while let Ok(Some(played)) = player.next(to_ns) {
+        match played {
+            Played::Batch(batch) => {
+                let open = batch.open.iter().flat_map(|open| &open.changed);
+                assert!(open.into_iter().all(|session| session.is_open()));
+                assert!(batch.closed.iter().all(|session| !session.is_open()));
+                count += batch.closed.len();
+            }
+            Played::Damage { from, to, .. } => assert!(from < to && to <= size, "{from} {to}"),
+            _ => {}
+        }
+    }
+    count
+}
