@@ -38,10 +38,10 @@ else \
 fi
 endef
 
-.PHONY: help setup setup-test setup-bench setup-healthy build run test test-bare lint deny static clean picture accuracy healthy bench fuzz
+.PHONY: help setup setup-test setup-bench setup-healthy build run test test-bare lint deny static release book reproducible test-packages clean picture accuracy healthy bench fuzz
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what the build needs, when something is missing
 	@$(SETUP)
@@ -104,6 +104,25 @@ deny: setup ## check licenses, sources and known flaws of all dependencies (need
 
 static: setup ## build one file without shared libraries, to copy to any host
 	@CARGO='$(CARGO)' scripts/static.sh
+
+release: ## build the program, packages, source, bill of materials and checksums in dist/
+	@$(SETUP) static release
+	@CARGO='$(CARGO)' scripts/release.sh
+
+book: ## build the documents as a book in target/book (needs mdbook)
+	@mdbook --version >/dev/null 2>&1 || { \
+		echo 'make book: no mdbook here; cargo install --locked mdbook' >&2; \
+		exit 1; \
+	}
+	mdbook build docs
+
+reproducible: ## build the program twice, in different directories and homes, and compare the bytes
+	@$(SETUP) static
+	@CARGO='$(CARGO)' scripts/test-reproducible.sh
+
+test-packages: ## install, run, upgrade and purge the packages of dist/ in a fresh Debian (root; after make release)
+	@$(SETUP) bare
+	scripts/test-packages.sh $(DEBIAN)
 
 clean: ## remove everything that was built
 	$(CARGO) clean

@@ -1,7 +1,7 @@
 //! Compiles the BPF programs and generates their Rust skeleton.
 
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -60,10 +60,17 @@ fn tell_the_source() {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     tell_the_source();
     let out = PathBuf::from(env::var("OUT_DIR")?).join("tcplife.skel.rs");
+    // what a release says about paths of the machine that builds it, it says of C too
+    let flags = env::var("CFLAGS").unwrap_or_default();
+    let maps = flags
+        .split_whitespace()
+        .filter(|flag| flag.starts_with("-ffile-prefix-map="));
+    let maps: Vec<OsString> = maps.map(OsString::from).collect();
+    println!("cargo:rerun-if-env-changed=CFLAGS");
     libbpf_cargo::SkeletonBuilder::new()
         .source("src/bpf/tcplife.bpf.c")
         // v3 has 32-bit jumps; -Wall holds the programs to the same standard as the Rust code
-        .clang_args([OsStr::new("-mcpu=v3"), OsStr::new("-Wall"), OsStr::new("-Werror")])
+        .clang_args(["-mcpu=v3", "-Wall", "-Werror"].map(OsString::from).into_iter().chain(maps))
         // a machine without rustfmt must build it too: nobody reads the generated file
         .rustfmt("/nonexistent")
         .build_and_generate(&out)

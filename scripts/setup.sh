@@ -8,6 +8,7 @@
 #   scripts/setup.sh bench        also the tools that `make bench` compares tcplife with
 #   scripts/setup.sh healthy      also the servers and clients of `make healthy`
 #   scripts/setup.sh static       also what scripts/static.sh needs to build libelf itself
+#   scripts/setup.sh release      also the cargo tools of `make release`, for this user
 #   scripts/setup.sh bare         also what scripts/test-bare.sh needs
 #   scripts/setup.sh cargo        install nothing; print the cargo command to build with
 #
@@ -69,6 +70,8 @@ static autopoint     autopoint,gettext   gettext-devel          gettext         
 static flex          flex                flex                   flex               flex                flex
 static bison         bison               bison                  bison              bison               bison
 static gawk          gawk                gawk                   gawk               gawk                gawk
+release python3      python3             python3                python             python3            python3
+release strip        binutils            binutils               binutils           binutils           binutils
 bare   bash          bash                bash                   bash               bash                bash
 bare   debootstrap|/usr/sbin/debootstrap debootstrap debootstrap debootstrap       debootstrap         debootstrap
 bare   unshare       util-linux          util-linux             util-linux         util-linux          util-linux
@@ -429,11 +432,11 @@ set_up() {
         die "${rust_packages:-rustup} reported success, and yet no cargo of Rust $msrv or newer works (looked for cargo and cargo-$msrv_major.* on PATH, $PATH, and for $home_cargo)${old:+; $old}${broken:+; $broken}"
 }
 
-usage='usage: scripts/setup.sh [test] [lint] [bench] [healthy] [static] [bare], or scripts/setup.sh cargo'
+usage='usage: scripts/setup.sh [test] [lint] [bench] [healthy] [static] [release] [bare], or scripts/setup.sh cargo'
 roles=build
 for argument in "$@"; do
     case $argument in
-    test | lint | bench | healthy | static | bare) roles="$roles $argument" ;;
+    test | lint | bench | healthy | static | release | bare) roles="$roles $argument" ;;
     cargo) roles=cargo ;;
     *)
         say "unknown argument '$argument'; $usage"
@@ -462,3 +465,14 @@ find_cargo || {
     rust=missing
 }
 [ -z "$missing$rust" ] || set_up
+
+# The tools of a release come from crates.io: no distribution has them all.
+contains "$roles" release || exit 0
+for tool in cargo-deb cargo-generate-rpm cargo-auditable; do
+    command -v "$tool" >/dev/null || [ -x "${home_cargo%/cargo}/$tool" ] || {
+        say "installing for $(id -un) alone: $tool"
+        # shellcheck disable=SC2086 # the command's words
+        $cargo install --locked --quiet "$tool" >&2 ||
+            die "\`cargo install --locked $tool\` failed (see above); install $tool in another way, then try again"
+    }
+done

@@ -36,7 +36,7 @@ fi
 # With --target these flags do not apply to build scripts and procedural macros, which cannot be
 # static.
 RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static" \
-    "${cargo[@]}" build --locked --release --features "$feature" --target "$target"
+    "${cargo[@]}" ${TCPLIFE_AUDITABLE:+auditable} build --locked --release --features "$feature" --target "$target"
 
 binary=${CARGO_TARGET_DIR:-target}/$target/release/tcplife
 dynamic=$(readelf --dynamic "$binary")

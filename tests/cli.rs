@@ -11,6 +11,7 @@ mod common {
 }
 mod doctor;
 mod generated;
+mod packaging;
 
 use std::fs;
 use std::path::PathBuf;

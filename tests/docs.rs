@@ -178,6 +178,51 @@ fn questions() -> String {
 }
 
 #[test]
+fn docs_dependencies_have_a_row_each_with_their_version() {
+    let read = |file: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        std::fs::read_to_string(path).expect("a file")
+    };
+    let document = read("docs/dependencies.md");
+    let manifest = read("Cargo.toml");
+    let mut missing = Vec::new();
+    let mut is_in_table = false;
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            is_in_table = line.ends_with("dependencies]");
+        }
+        let Some((name, requirement)) = line.split_once(" = ").filter(|_| is_in_table) else {
+            continue;
+        };
+        // `NAME = "1"`, or `NAME = { version = "1", … }`, or without a version this crate itself
+        let requirement = requirement.trim_start_matches("{ version = ");
+        let version = requirement
+            .strip_prefix('"')
+            .and_then(|r| r.split('"').next());
+        let row = version.map(|version| format!("| `{name}` | {version} |"));
+        missing.extend(row.filter(|row| !document.contains(row)));
+    }
+    assert!(
+        missing.is_empty(),
+        "docs/dependencies.md lacks:\n{}",
+        missing.join("\n")
+    );
+}
+
+#[test]
+fn docs_book_lists_every_document() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let summary = std::fs::read_to_string(folder.join("SUMMARY.md")).expect("a summary");
+    for entry in std::fs::read_dir(folder).expect("a directory") {
+        let name = entry.expect("an entry").file_name();
+        let name = name.to_str().expect("UTF-8");
+        let is_listed = summary.contains(&format!("({name})"));
+        let is_document = name.ends_with(".md") && name != "SUMMARY.md";
+        assert!(!is_document || is_listed, "docs/SUMMARY.md lacks {name}");
+    }
+}
+
+#[test]
 fn docs_nullable_json_keys_are_all_listed() {
     use tcplife::testing::model::{Age, Direction, Evidence, Reason, Session, State};
     let nothing_is_known = Session {

@@ -1,0 +1,3 @@
+if [ "$1" = 0 ]; then
+    systemctl disable --now tcplife-recorder.service >/dev/null 2>&1 || :
+fi

@@ -1,0 +1,155 @@
+//! Files of packages: the recorder's unit and the rights that it has, the scripts of packages, the bill of materials.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::common::requirements::{PATIENCE, TCPLIFE, kernel_or_skip, tool_or_skip};
+use crate::run;
+
+fn source(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(file)
+}
+
+#[test]
+fn recorder_unit_has_an_exposure_of_at_most_2_of_10() {
+    let unit = source("packaging/systemd/tcplife-recorder.service");
+    let analyze = ["systemd-analyze", "security", "--offline=yes"];
+    if !tool_or_skip(&["systemd-analyze", "--version"]) {
+        return;
+    }
+    let unit = unit.to_str().expect("UTF-8");
+    // in tenths
+    let run = run(&[&analyze[..], &["--threshold=20", unit]].concat());
+    let report = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success(), "{report}");
+    assert!(report.contains("Overall exposure level"), "{report}");
+}
+
+/// The unit's user and capabilities, by setpriv.
+#[test]
+fn recorder_with_the_rights_of_its_unit_records() {
+    let rights = [
+        "setpriv",
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        "--inh-caps=-all,+bpf,+perfmon",
+        "--ambient-caps=-all,+bpf,+perfmon",
+        "--bounding-set=-all,+bpf,+perfmon",
+        "--no-new-privs",
+    ];
+    if !kernel_or_skip() || !tool_or_skip(&[&rights[..], &[TCPLIFE, "-V"]].concat()) {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a directory");
+    std::os::unix::fs::chown(folder.path(), Some(65534), Some(65534)).expect("an owner");
+    let file = folder.path().join("recording.jsonl.zst");
+    let mut recorder = Command::new(rights[0])
+        .args(&rights[1..])
+        .args([TCPLIFE, "-o", "none", "--record"])
+        .arg(&file)
+        .spawn()
+        .expect("the program can be started");
+    let deadline = Instant::now() + PATIENCE;
+    while fs::metadata(&file).map_or(0, |file| file.len()) == 0 {
+        let exited = recorder.try_wait().expect("a child of ours");
+        assert!(exited.is_none(), "it has exited: {exited:?}");
+        assert!(Instant::now() < deadline, "nothing is recorded");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let pid = rustix::process::Pid::from_child(&recorder);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a child of ours");
+    let status = recorder.wait().expect("a child of ours");
+    assert!(status.success(), "{status}");
+    let file = file.to_str().expect("UTF-8");
+    // root opens files of others with the rights of root without capabilities
+    let replay = [TCPLIFE, "--replay", file, "-o", "json"];
+    let replay = run(&[&rights[..], &replay].concat());
+    let errors = String::from_utf8_lossy(&replay.stderr);
+    assert!(replay.status.success() && errors.is_empty(), "{errors}");
+}
+
+#[test]
+fn package_scripts_are_valid_for_a_plain_shell() {
+    let scripts = [
+        "packaging/deb/postinst",
+        "packaging/deb/postrm",
+        "packaging/rpm/post.sh",
+        "packaging/rpm/postun.sh",
+        "packaging/rpm/preun.sh",
+        "packaging/alpine/APKBUILD",
+    ];
+    for script in scripts {
+        let file = source(script);
+        let run = run(&["sh", "-n", file.to_str().expect("UTF-8")]);
+        let errors = String::from_utf8_lossy(&run.stderr);
+        assert!(run.status.success(), "{script}: {errors}");
+    }
+}
+
+#[test]
+fn package_files_have_the_version_of_the_program() {
+    let version = env!("CARGO_PKG_VERSION");
+    for (file, line) in [
+        ("packaging/arch/PKGBUILD", format!("pkgver={version}\n")),
+        ("packaging/alpine/APKBUILD", format!("pkgver={version}\n")),
+        (
+            "packaging/nix/package.nix",
+            format!("version = \"{version}\";\n"),
+        ),
+        (
+            "packaging/container/daemonset.yaml",
+            format!("image: tcplife:{version}\n"),
+        ),
+    ] {
+        let text = fs::read_to_string(source(file)).expect(file);
+        assert!(text.contains(&line), "{file} lacks {line}");
+    }
+}
+
+#[test]
+fn bill_of_materials_has_the_crates_and_the_libraries_in_c() {
+    let works = "python3 -c 'import tomllib' && pkg-config --exists libelf zlib && cargo --version";
+    if !tool_or_skip(&["sh", "-c", works]) {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a directory");
+    let [sbom, licenses] = ["sbom", "licenses"].map(|name| folder.path().join(name));
+    let run = Command::new(source("scripts/sbom.py"))
+        .arg(format!("{}-unknown-linux-gnu", std::env::consts::ARCH))
+        .args([&sbom, &licenses])
+        .output();
+    let run = run.expect("the script can be started");
+    let errors = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{errors}");
+    let text = fs::read_to_string(&sbom).expect("a file");
+    let bill: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let parts = bill["components"].as_array().expect("a list");
+    let names: Vec<&str> = parts
+        .iter()
+        .filter_map(|part| part["name"].as_str())
+        .collect();
+    for name in [
+        "libbpf",
+        "libelf",
+        "zlib",
+        "zstd",
+        "glibc",
+        "libbpf-rs",
+        "ratatui",
+    ] {
+        assert!(names.contains(&name), "no {name} in {names:?}");
+    }
+    // of tests and of the build alone
+    for name in ["insta", "proptest", "libbpf-cargo", "serde_derive"] {
+        assert!(!names.contains(&name), "{name} is not linked");
+    }
+    for part in parts {
+        let license = part["licenses"][0]["expression"].as_str();
+        assert!(license.is_some_and(|text| !text.is_empty()), "{part}");
+    }
+    let text = fs::read_to_string(&licenses).expect("a file");
+    assert!(text.contains("Apache License") && text.contains("ratatui"));
+}
