@@ -381,6 +381,9 @@ fn sending(w: &Watched<'_>) -> Option<String> {
         Bottleneck::Application => "Healthy",
         Bottleneck::Network | Bottleneck::PeerWindow | Bottleneck::SendBuffer => "Busy",
     };
+    if rates(w) == (None, None) {
+        return None;
+    }
     let (rates, limit, time) = (both(w), limit.name(), fields::seconds(ns));
     Some(format!(
         "{word}: {rates}, limited by {limit} ({percent}% of {time})."
@@ -399,5 +402,8 @@ fn active(w: &Watched<'_>) -> Option<String> {
         Some((_, ns)) => last(ns),
         None => "the last refresh interval".into(),
     };
-    Some(format!("Active: {} in {when}.", both(w)))
+    Some(match rates(w) {
+        (None, None) => format!("Quiet: nothing was sent or received in {when}."),
+        _ => format!("Active: {} in {when}.", both(w)),
+    })
 }

@@ -408,7 +408,7 @@ fn verdict_waiting_says_which_end_has_not_answered() {
         waits(WaitsFor::Peer, 2_900_000),
         0,
         None,
-        "Active: nothing moved in the last refresh interval.",
+        "Quiet: nothing was sent or received in the last refresh interval.",
     );
 }
 
