@@ -48,14 +48,17 @@ Examples:
   tcplife                       start the dashboard; press ? there for its keys
   tcplife -o text               print a row for each session when it closes
   tcplife -stT                  print CSV with both times
-  tcplife -L 22,80              print only sessions with local port 22 or 80
-  tcplife -D 443 -4             print only sessions with remote port 443 over IPv4
-  tcplife -p 181                print only sessions owned by process 181
-  tcplife -f 'reason refused'   print only refused connections
+  tcplife -L 22,80              start the dashboard with only sessions of local port 22 or 80
+  tcplife -o text -D 443 -4     print only sessions with remote port 443 over IPv4
+  tcplife -o text -p 181        print only sessions owned by process 181
+  tcplife -o text -f refused    print only refused connections; --help-filter explains filters
   tcplife --open                print the sessions that are open now, and exit
   tcplife --snapshots 1m        print JSON of open sessions too, every minute what has changed
   tcplife -s --columns time,comm,raddr,reason,srtt_us  print CSV with these columns
-  tcplife -o json --duration 10s | jq 'select(.reason == \"refused\")'";
+  tcplife -o json --duration 10s | jq 'select(.reason == \"refused\")'
+
+In rows, `-` is a value that is missing or not known. A `+` after MS is a lower bound: the session was open before
+tcplife started, and has lasted at least that long.";
 
 /// Show every TCP session of this host: owner, peer, bytes, duration, quality, and why it closed.
 #[derive(Debug, Parser)]
@@ -126,10 +129,14 @@ pub struct Cli {
     #[arg(short = '6', long)]
     pub ipv6: bool,
 
-    /// Show only sessions that match, like 'port 443 and rtt > 50ms' (press ? in the dashboard for
-    /// the syntax)
+    /// Show only sessions that match, like 'port 443 and rtt > 50ms' (--help-filter explains
+    /// the language)
     #[arg(short, long, value_name = "EXPR", add = ArgValueCompleter::new(complete::filters))]
     pub filter: Option<String>,
+
+    /// Explain the filters of -f and of the dashboard, with every field, and exit
+    #[arg(long)]
+    pub help_filter: bool,
 
     /// Set the output format [default: dashboard on a terminal, else text; --snapshots implies json; -T, -t,
     /// -w, --open, --findings, --count and --exact-names imply text]

@@ -22,7 +22,7 @@ use crate::collector::kernel::NamespaceScan;
 use crate::collector::replay;
 use crate::collector::replay::{ReplayConfig, Source};
 use crate::doctor;
-use crate::filter::Filter;
+use crate::filter::{Filter, help_text};
 use crate::generate::generate;
 use crate::host::broker::{Broker, Place, Places};
 use crate::host::caller::Caller;
@@ -72,6 +72,9 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(stop) => return stopped(stop),
     };
+    if cli.help_filter {
+        return stopped(Stop::Help(help_text()));
+    }
     if cli.print_config {
         return stopped(Stop::Help(Config::default().to_toml()));
     }

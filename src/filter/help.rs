@@ -4,6 +4,7 @@
 
 use crate::filter::literal::{example, operators, takes_briefly};
 use crate::model::fields::FIELDS;
+use crate::text::wrap::words;
 
 /// Help on one field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,6 +115,37 @@ Enter the filter means what it says: `comm cu` is the process of that name.
 `preexisting` alone means
 `preexisting yes`; the word after it starts a new term unless it resembles `yes`, `no`, `true` or `false`.";
 
+/// Returns the complete help as plain text, in lines of at most 100 characters.
+pub fn help_text() -> String {
+    const WIDTH: usize = 100;
+    const FORM: usize = 26;
+    const EXAMPLE: usize = 23;
+    let mut text = String::from("FILTERS\n");
+    let mut entry = |head: String, meaning: &str| {
+        let mut head = head;
+        for line in words(meaning, WIDTH - head.chars().count()) {
+            let indent = head.chars().count();
+            text += &format!("{head}{line}\n");
+            head = " ".repeat(indent);
+        }
+    };
+    for (form, meaning) in GRAMMAR {
+        entry(format!("  {form:<FORM$} "), meaning);
+    }
+    entry(String::new(), "");
+    for paragraph in RULES.split("\n\n") {
+        entry(String::new(), &paragraph.replace('\n', " "));
+        entry(String::new(), "");
+    }
+    entry(String::new(), "FIELDS");
+    for row in help_rows() {
+        let names = [&[row.word][..], row.aliases].concat().join(", ");
+        let head = format!("  {names:<FORM$} {:<EXAMPLE$} ", row.example);
+        entry(head, &format!("{}: {}", row.meaning, row.takes));
+    }
+    text
+}
+
 /// Returns the complete help as Markdown, for the documents.
 #[cfg(any(test, feature = "testing"))]
 pub fn help_markdown() -> String {
@@ -129,7 +161,7 @@ pub fn help_markdown() -> String {
         "\n{RULES}\n\n| field | takes | example | meaning |\n|---|---|---|---|\n"
     );
     for row in help_rows() {
-        let words: Vec<String> = [&[row.word][..], row.aliases]
+        let names: Vec<String> = [&[row.word][..], row.aliases]
             .concat()
             .iter()
             .map(|word| format!("`{word}`"))
@@ -137,7 +169,7 @@ pub fn help_markdown() -> String {
         let _ = writeln!(
             text,
             "| {} | {} | `{}` | {} |",
-            words.join(", "),
+            names.join(", "),
             cell(&row.takes),
             cell(&row.example),
             cell(row.meaning)
@@ -150,6 +182,19 @@ pub fn help_markdown() -> String {
 mod tests {
     use super::*;
     use crate::filter::{Filter, UidOf};
+
+    #[test]
+    fn help_text_has_every_field_in_lines_that_fit() {
+        let text = help_text();
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 100),
+            "{text}"
+        );
+        for field in FIELDS {
+            let has = |line: &str| line.trim_start().starts_with(field.word);
+            assert!(text.lines().any(has), "{}:\n{text}", field.word);
+        }
+    }
 
     #[test]
     fn help_examples_are_valid_filters() {

@@ -299,7 +299,9 @@ pub fn run_open(
     }
     // it takes a second snapshot to see that one has vanished
     summary.missed.vanished = None;
-    conclude(sink, end, summary)
+    // rows alone, in every format: `jq -s` and the like take each line for a session
+    summary.report_missed();
+    finish(sink, end)
 }
 
 /// Writes the sessions of a batch's snapshot.
@@ -329,6 +331,11 @@ fn conclude(sink: &mut dyn Sink, end: &End, mut summary: Summary) -> anyhow::Res
     summary.duration = end.started.elapsed();
     summary.untaken = end.untaken();
     sink.end(&summary)?;
+    finish(sink, end)
+}
+
+/// Flushes the last row, and reports rows that the reader has not taken.
+fn finish(sink: &mut dyn Sink, end: &End) -> anyhow::Result<()> {
     sink.flush()?;
     if end.untaken() > 0 {
         print_to_stderr(&format!(

@@ -98,11 +98,8 @@ fn open_prints_the_sessions_that_ss_lists_and_exits() {
     assert!(csv[0].ends_with(",MS,STATE"), "{}", csv[0]);
     assert!(csv[1..].iter().all(|row| row.ends_with(",established")));
 
-    let mut rows = lines(&["--open", "-o", "json", "-L", &lport]);
-    let summary = json(&rows.pop().expect("a summary"));
-    assert_has(&summary, &object!({"sessions": 5, "missed": 0}));
-    assert_eq!(summary["missed_by"]["vanished"], object!(null));
-    assert_eq!(rows.len(), 5);
+    let rows = lines(&["--open", "-o", "json", "-L", &lport]);
+    assert_eq!(rows.len(), 5, "sessions alone: {rows:#?}");
     for row in &rows {
         assert_has(
             &json(row),
@@ -126,8 +123,7 @@ fn open_session_from_before_is_as_old_as_its_last_data_at_least() {
     used.exchange(1, 1);
     let waited = Instant::now();
     std::thread::sleep(Duration::from_millis(500));
-    let mut rows = lines(&["--open", "-o", "json", "-L", &lport]);
-    rows.pop().expect("a summary");
+    let rows = lines(&["--open", "-o", "json", "-L", &lport]);
     let mut ages: Vec<u64> = rows
         .iter()
         .map(|row| json(row)["duration_us"].as_u64().expect("an age") / 1000)

@@ -140,7 +140,7 @@ fn replay_open_prints_the_sessions_that_were_open_at_the_end() {
     pair.client.write_all(&[b'x'; 4000]).expect("it is open");
     until(&|rows| rows.iter().any(|row| row["rx_bytes"] == 4000));
     drop(pair);
-    until(&|rows| rows.iter().all(|row| row["event"] == "summary"));
+    until(&|rows| rows.is_empty());
     live.interrupt().assert_well();
     assert_eq!(closes(&file, ours).len(), 2);
 }
