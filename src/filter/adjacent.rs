@@ -25,7 +25,7 @@ pub fn pieces(field: &'static Field, first: &Token<'_>, following: &[Token<'_>])
     }
     let has_units = matches!(
         kind_of(field),
-        FieldKind::Bytes | FieldKind::Rate | FieldKind::Micros
+        FieldKind::Bytes | FieldKind::Rate | FieldKind::Micros | FieldKind::Moment
     );
     let words = following
         .iter()

@@ -22,6 +22,8 @@ pub enum Node {
     Any(Vec<Node>),
     Not(Box<Node>),
     Test(fn(&Session) -> Value<'_>, Check),
+    /// Condition on the time since an instant, µs.
+    Ago(fn(&Session) -> Value<'_>, Check),
 }
 
 /// Condition on a value.
@@ -60,7 +62,11 @@ impl Node {
             })),
             Expr::Term(Term::Compare { field, op, values }) => {
                 let check = Check::new(*op, values)?;
-                let node = Node::any_of(ends(field).map(|f| Node::Test(f.get, check.clone())));
+                let test = |f: &Field| match f.kind {
+                    FieldKind::Moment => Node::Ago(f.get, check.clone()),
+                    _ => Node::Test(f.get, check.clone()),
+                };
+                let node = Node::any_of(ends(field).map(test));
                 if op.is_negative() {
                     Node::Not(Box::new(node))
                 } else {
@@ -86,7 +92,7 @@ impl Node {
         match self {
             Node::All(parts) | Node::Any(parts) => parts.iter().map(Node::cost).sum(),
             Node::Not(part) => part.cost(),
-            Node::Test(_, check) => match check {
+            Node::Test(_, check) | Node::Ago(_, check) => match check {
                 Check::Between(..) | Check::Is(_) => 1,
                 Check::OneOf(_) | Check::Within(_) => 2,
                 Check::Equals(_) | Check::EqualsOrBegins(..) => 3,
@@ -96,13 +102,17 @@ impl Node {
         }
     }
 
-    /// True if the session matches.
-    pub fn matches(&self, session: &Session) -> bool {
+    /// True if the session matches at this moment, ns of boot time.
+    pub fn matches(&self, session: &Session, now_ns: u64) -> bool {
         match self {
-            Node::All(parts) => parts.iter().all(|p| p.matches(session)),
-            Node::Any(parts) => parts.iter().any(|p| p.matches(session)),
-            Node::Not(part) => !part.matches(session),
+            Node::All(parts) => parts.iter().all(|p| p.matches(session, now_ns)),
+            Node::Any(parts) => parts.iter().any(|p| p.matches(session, now_ns)),
+            Node::Not(part) => !part.matches(session, now_ns),
             Node::Test(get, check) => check.fits(get(session)),
+            Node::Ago(get, check) => check.fits(match get(session) {
+                Value::Uint(ns) => Value::Uint(now_ns.saturating_sub(ns) / 1000),
+                other => other,
+            }),
         }
     }
 }

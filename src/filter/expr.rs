@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::model::fields::Field;
+use crate::model::fields::{Field, FieldKind};
 
 /// An expression. Parentheses are kept as nesting, so that the written form is what was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -247,7 +247,7 @@ impl fmt::Display for Term {
 impl Literal {
     fn write(&self, f: &mut fmt::Formatter<'_>, field: &Field) -> fmt::Result {
         let unit = match field.kind {
-            crate::model::fields::FieldKind::Micros => "us",
+            FieldKind::Micros | FieldKind::Moment => "us",
             _ => "",
         };
         match self {

@@ -65,6 +65,7 @@ pub fn operators(field: &Field) -> &'static [Op] {
         | FieldKind::Bytes
         | FieldKind::Rate
         | FieldKind::Micros
+        | FieldKind::Moment
         | FieldKind::Port => ORDER,
         FieldKind::Ip | FieldKind::User | FieldKind::Bool | FieldKind::Either(..) => EQUALITY,
         FieldKind::Addr | FieldKind::Text | FieldKind::Comm | FieldKind::Names(_) => TEXT,
@@ -83,6 +84,7 @@ pub fn takes(field: &Field) -> String {
             "bytes per second, or k M G T (powers of 1000), Ki Mi Gi Ti (of 1024)".into()
         }
         FieldKind::Micros => "a time with its unit: us ms s m h d".into(),
+        FieldKind::Moment => "the time since then with its unit: us ms s m h d".into(),
         FieldKind::Ip => "4 or 6".into(),
         FieldKind::User => "a user name or id".into(),
         FieldKind::Addr => "an address or a network".into(),
@@ -101,6 +103,7 @@ pub fn takes_briefly(field: &Field) -> String {
         FieldKind::Bytes => "a size".into(),
         FieldKind::Rate => "a size per second".into(),
         FieldKind::Micros => "a time".into(),
+        FieldKind::Moment => "the time since then".into(),
         FieldKind::Bool => "yes or no, true or false; alone: yes".into(),
         _ => takes(field),
     }
@@ -123,6 +126,7 @@ pub fn example(field: &Field) -> String {
         FieldKind::Bytes => "> 10MB",
         FieldKind::Rate => "> 1MB",
         FieldKind::Micros => "> 50ms",
+        FieldKind::Moment => "< 5m",
         FieldKind::Ip => "6",
         FieldKind::User => "root",
         FieldKind::Addr => "10.0.0.0/8",
@@ -266,7 +270,7 @@ fn number(field: &Field, kind: FieldKind, text: &str) -> Result<u64, Bad> {
             };
             return scaled(text, SIZES, Some(1)).map_err(|e| unscaled(e, text, field));
         }
-        FieldKind::Micros => {
+        FieldKind::Micros | FieldKind::Moment => {
             return scaled(text, TIMES, None).map_err(|e| unscaled(e, text, field));
         }
         _ => {}

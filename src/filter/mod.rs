@@ -36,7 +36,7 @@ use eval::Node;
 use expr::Expr;
 #[cfg(any(test, feature = "testing"))]
 pub use help::help_markdown;
-pub use help::{GRAMMAR, RULES, help_rows};
+pub use help::{GRAMMAR, RULES, help_rows, help_text};
 pub use nearby::readings;
 pub use parse::LONGEST;
 use parse::Mended;
@@ -140,9 +140,14 @@ impl Filter {
         Filter::new(&source, Expr::All([mine, theirs].concat()))
     }
 
-    /// True if the session matches. Does not allocate.
+    /// True if the session matches when it is reported. Does not allocate.
     pub fn matches(&self, session: &Session) -> bool {
-        self.node.matches(session)
+        self.matches_at(session, session.end_ns)
+    }
+
+    /// True if the session matches, with the time since its end as of this moment, ns of boot time. Does not allocate.
+    pub fn matches_at(&self, session: &Session, now_ns: u64) -> bool {
+        self.node.matches(session, now_ns)
     }
 
     /// True if it consists of alternatives, which bind more weakly than `and`.

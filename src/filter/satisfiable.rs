@@ -104,7 +104,7 @@ fn values_when_open(field: &Field) -> Option<Vec<Value<'static>>> {
             let open = State::ALL.iter().filter(|s| **s != State::Closed);
             Some(open.map(|s| Value::Text(s.name())).collect())
         }
-        "reason" => Some(vec![Value::Missing]),
+        "reason" | "ended" => Some(vec![Value::Missing]),
         "rate" | "txrate" | "rxrate" => Some(vec![Value::Uint(0)]),
         _ => None,
     }

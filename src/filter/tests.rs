@@ -358,7 +358,8 @@ proptest! {
         n in select(PORTS),
     ) {
         prop_assume!(!matches!(field.kind, FieldKind::Either(..)));
-        let unit = if field.kind == FieldKind::Micros { "us" } else { "" };
+        let has_unit = matches!(field.kind, FieldKind::Micros | FieldKind::Moment);
+        let unit = if has_unit { "us" } else { "" };
         let matches = |op: &str| {
             let text = format!("{} {op} {n}{unit}", field.word);
             Filter::parse(&text).expect("a filter").matches(&s)

@@ -200,6 +200,7 @@ impl LineColumn {
         match self.kind() {
             Some(FieldKind::Bytes) if !title.ends_with(['B', 'S']) => title + "_B",
             Some(FieldKind::Micros) => title + "_MS",
+            Some(FieldKind::Moment) => title + "_UTC",
             _ => title,
         }
     }
@@ -214,6 +215,7 @@ impl LineColumn {
                 FieldKind::Addr => 15,
                 FieldKind::Comm => 15,
                 FieldKind::Bytes | FieldKind::Micros => 10,
+                FieldKind::Moment => LineColumn::Time.width(wide),
                 FieldKind::Names(names) => names.iter().map(|n| n.len()).max().unwrap_or(0),
                 _ => {
                     let grow = if wide { 1 } else { 0 };
@@ -242,6 +244,7 @@ impl LineColumn {
                 let name = u32::try_from(uid).ok().and_then(users::known_name);
                 LineValue::Text(name.map_or_else(|| uid.to_string().into(), Cow::from))
             }
+            (Value::Uint(ns), FieldKind::Moment) => LineValue::Text(time_text(ns, clock).into()),
             (value, _) => value.into(),
         }
     }

@@ -46,6 +46,8 @@ pub enum FieldKind {
     Rate,
     /// Time in µs.
     Micros,
+    /// Instant in ns of boot time, shown as a time of day; a filter compares the time since then.
+    Moment,
     /// IP version: 4 or 6.
     Ip,
     /// User id, which a filter may also give as a user name.
@@ -303,7 +305,7 @@ mod tests {
         assert!(
             letters
                 .iter()
-                .all(|c| c.is_ascii_alphabetic() && !"sq".contains(*c))
+                .all(|c| c.is_ascii_alphanumeric() && !"sq".contains(*c))
         );
         letters.sort_unstable();
         assert!(letters.windows(2).all(|w| w[0] != w[1]), "{letters:?}");

@@ -328,6 +328,16 @@ pub static FIELDS: &[Field] = &[
         read: Some(|d, v| set(&mut d.duration_us, read_number(v))),
     },
     Field {
+        word: "ended",
+        aliases: &["end"],
+        json: None, // the time of its event
+        help: "time of day at which it closed; in a filter, the time since then",
+        kind: FieldKind::Moment,
+        column: column("ENDED", 'E', 8, 0, 41, true),
+        get: |s| some_if(!s.is_open(), s.end_ns),
+        read: None,
+    },
+    Field {
         word: "preexisting",
         aliases: &["adopted"],
         json: Some("preexisting"),
@@ -365,7 +375,7 @@ pub static FIELDS: &[Field] = &[
         json: Some("close_us"),
         help: "time from the first FIN until it closed",
         kind: FieldKind::Micros,
-        column: column("CLOSE", 'E', 6, 0, 23, true),
+        column: column("CLOSE", '0', 6, 0, 23, true),
         get: |s| some_if(s.close_us != 0, s.close_us.into()),
         read: Some(|d, v| set(&mut d.session.close_us, read_number(v))),
     },

@@ -34,7 +34,7 @@ impl App {
         let baseline = Baseline::new(self.first_ns, self.now_ns, talkers, &self.store);
         self.baseline = Some(Box::new(baseline));
         self.baseline_ns = self.now_ns;
-        self.baseline_set = self.clock.wall(self.now_ns);
+        self.baseline_set = self.names.times.clock.wall(self.now_ns);
         self.update_baseline();
         self.refresh_screen();
     }

@@ -47,11 +47,11 @@ impl App {
         let Some(selected) = self.selected_line() else {
             return ("the session", None);
         };
-        let text = line(selected.session, &self.clock);
+        let text = line(selected.session, &self.names.times.clock);
         match selected.other {
             None => ("the session", Some(text)),
             Some(other) => {
-                let other = line(other, &self.clock);
+                let other = line(other, &self.names.times.clock);
                 ("both ends", Some(format!("{text}\n{other}")))
             }
         }

@@ -23,7 +23,12 @@ const RECORDING: &str = ".jsonl.zst";
 impl App {
     /// Opens the prompt for a file name.
     pub fn name_export(&mut self) {
-        let now = self.clock.wall(self.now_ns).to_zoned(self.zone.clone());
+        let now = self
+            .names
+            .times
+            .clock
+            .wall(self.now_ns)
+            .to_zoned(self.names.times.zone.clone());
         let name = now.strftime("tcplife-%Y%m%d-%H%M%S.csv").to_string();
         self.layers.push(Layer::Export(Box::new(Export {
             line: Line::new(name),
@@ -241,7 +246,7 @@ impl App {
             let other = self.other_end(place, session).map(|other| other.session);
             let other = other.filter(|s| self.view_filter.shows(s));
             for session in std::iter::once(session).chain(other) {
-                sink.session(session, &self.clock)?;
+                sink.session(session, &self.names.times.clock)?;
                 progress.sessions += 1;
             }
         }

@@ -105,7 +105,7 @@ impl App {
         self.arriving = Some(Arriving {
             batches: waiting.into_batches().collect(),
             current: None,
-            moment: (self.now_ns, self.clock),
+            moment: (self.now_ns, self.names.times.clock),
             is_restarted,
             is_counted: false,
         });
@@ -143,7 +143,8 @@ impl App {
                 self.arriving = Some(arriving);
                 return;
             }
-            (self.now_ns, self.clock) = arriving.moment;
+            (self.names.times.now_ns, self.names.times.clock) = arriving.moment;
+            self.now_ns = self.names.times.now_ns;
             if arriving.is_restarted {
                 self.rows.forget(&mut self.store);
                 return self.choose();

@@ -14,7 +14,6 @@ use crate::filter::{Filter, UidOf};
 use crate::host::sandbox::InForce;
 use crate::host::session_env::SessionEnv;
 use crate::model::baseline::Baseline;
-use crate::model::batch::Clock;
 use crate::model::capture_filter::CaptureFilter;
 use crate::model::fields;
 use crate::model::fields::Field;
@@ -186,8 +185,6 @@ pub struct App {
     /// The same, ns of boot time.
     baseline_ns: u64,
     pub now_ns: u64,
-    pub clock: Clock,
-    pub zone: TimeZone,
     pub home: Option<PathBuf>,
     /// Rights that this process has given up.
     pub in_force: InForce,
@@ -249,8 +246,6 @@ impl App {
             baseline_set: Timestamp::UNIX_EPOCH,
             baseline_ns: 0,
             now_ns: 0,
-            clock: Clock::default(),
-            zone: TimeZone::UTC,
             recording: None,
             home: None,
             in_force: InForce::default(),
@@ -270,7 +265,7 @@ impl App {
 
     /// Sets the user's home directory and time zone.
     pub fn at_home(mut self, home: Option<PathBuf>, zone: TimeZone) -> Self {
-        (self.home, self.zone) = (home, zone);
+        (self.home, self.names.times.zone) = (home, zone);
         self
     }
 
@@ -307,12 +302,7 @@ impl App {
 
     /// Formats a time: to the second on the day shown, else with its date.
     pub fn time(&self, at: Timestamp) -> String {
-        let [at, now] = [at, self.clock.wall(self.now_ns)].map(|t| t.to_zoned(self.zone.clone()));
-        let format = match at.date() == now.date() {
-            true => "%H:%M:%S",
-            false => "%Y-%m-%d %H:%M",
-        };
-        at.strftime(format).to_string()
+        self.names.times.text_of(at)
     }
 
     /// Layout of the screen.

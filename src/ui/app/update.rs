@@ -530,6 +530,7 @@ impl App {
 
     /// Applies a changed view filter.
     pub fn choose(&mut self) {
+        self.view_filter.chosen_ns = self.now_ns;
         self.panes.restart(&self.view_filter);
         self.restart_screen();
         self.restart();
@@ -562,7 +563,7 @@ impl App {
 
     /// Takes the result of a process lookup.
     pub fn process(&mut self, mut process: ProcessInfo) {
-        process.started_ns = self.clock.of_kernel(process.started_ns);
+        process.started_ns = self.names.times.clock.of_kernel(process.started_ns);
         if let Some(detail) = self.layers.detail_mut()
             && detail.session.pid == process.pid
         {

@@ -223,6 +223,7 @@ pub static KEYS: &[KeyBinding] = &[
     key("previous-screen", LIST_AND_SCREENS, &[char('V')], Action::StepScreen(-1), "", "go to the previous screen"),
     key("sort-figure", &[Mode::TopTalkers], &[char('s'), code(KeyCode::F(6))], Action::SortNext, "sort", "sort by the next figure"),
     key("sort-by-duration", &[Mode::Table], &[char('A')], Action::SortBy("duration"), "", "sort by age; press again to reverse"),
+    key("sort-by-end", &[Mode::Table], &[char('E')], Action::SortBy("ended"), "", "sort by the time of the close, the last one first; press again to reverse"),
     key("sort-by-bytes", &[Mode::Table], &[char('B')], Action::SortBy("bytes"), "", "sort by bytes in both directions; press again to reverse"),
     key("sort-next", MAIN, &[char('>')], Action::SortNext, "", "sort by the next column"),
     key("sort-previous", MAIN, &[char('<'), char('S')], Action::SortPrevious, "", "sort by the previous column"),

@@ -131,8 +131,12 @@ fn title(page: &mut Page, detail: &Detail, names: &Names) {
         Direction::Unknown => ("↔", "direction not known"),
     };
     let age = cell("duration", session);
+    let when = match session.is_open() {
+        true => String::new(),
+        false => format!("  ended {}", names.times.text(session.end_ns)),
+    };
     page.title(&format!(
-        "{}  {}  {age}",
+        "{}  {}  {age}{when}",
         who(session),
         session.status_word()
     ));

@@ -7,11 +7,14 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 use unicode_width::UnicodeWidthStr;
 
 use crate::host::resolver::Answer;
 use crate::host::services::Services;
 use crate::model::aggregate::GroupKey;
+use crate::model::batch::Clock;
 use crate::model::failures::Failure;
 use crate::model::fields;
 use crate::model::fields::{Field, FieldKind, Value};
@@ -30,8 +33,55 @@ pub struct Names {
     pub addresses: bool,
     /// Ports are shown by service name.
     pub ports: bool,
+    /// Time of day of instants.
+    pub times: TimesOfDay,
     known: HashMap<IpAddr, KnownName>,
     pub services: Option<Services>,
+}
+
+/// Converts instants to local times of day.
+#[derive(Clone, Debug)]
+pub struct TimesOfDay {
+    pub clock: Clock,
+    pub zone: TimeZone,
+    /// Time of the last snapshot, ns: times of the same day have no date.
+    pub now_ns: u64,
+}
+
+impl Default for TimesOfDay {
+    fn default() -> Self {
+        TimesOfDay {
+            clock: Clock::default(),
+            zone: TimeZone::UTC,
+            now_ns: 0,
+        }
+    }
+}
+
+impl TimesOfDay {
+    fn local(&self, ns: u64) -> Zoned {
+        self.clock.wall(ns).to_zoned(self.zone.clone())
+    }
+
+    /// Formats an instant, given in ns of boot time.
+    pub fn text(&self, ns: u64) -> String {
+        self.text_of(self.clock.wall(ns))
+    }
+
+    /// Formats a time: to the second on the day of the last snapshot, else with its date.
+    pub fn text_of(&self, at: Timestamp) -> String {
+        let at = at.to_zoned(self.zone.clone());
+        let format = match at.date() == self.local(self.now_ns).date() {
+            true => "%H:%M:%S",
+            false => "%Y-%m-%d %H:%M",
+        };
+        at.strftime(format).to_string()
+    }
+
+    /// Formats the date of an instant for a narrow cell: `Nov 29`.
+    fn date(&self, ns: u64) -> String {
+        self.local(ns).strftime("%b %d").to_string()
+    }
 }
 
 #[derive(Debug)]
@@ -46,6 +96,7 @@ impl Default for Names {
             user: |_| None,
             addresses: false,
             ports: false,
+            times: TimesOfDay::default(),
             known: HashMap::new(),
             services: None,
         }
@@ -57,6 +108,7 @@ impl Names {
     pub fn plain_cell(&self, field: &Field, session: &Session) -> String {
         let name = match ((field.get)(session), field.kind) {
             (Value::Uint(uid), FieldKind::User) => u32::try_from(uid).ok().and_then(self.user),
+            (Value::Uint(ns), FieldKind::Moment) => return self.times.text(ns),
             _ => None,
         };
         name.map_or_else(|| fields::cell(field, session), str::to_owned)
@@ -95,6 +147,7 @@ impl Names {
         match ((field.get)(session), field.kind) {
             _ if text.width() <= width.into() => text,
             (Value::Uint(n), FieldKind::Bytes | FieldKind::Rate) => fields::narrow_bytes(n),
+            (Value::Uint(ns), FieldKind::Moment) => self.times.date(ns),
             (Value::Uint(us), FieldKind::Micros) => {
                 let bound = fields::bound(field, session);
                 let room = usize::from(width).saturating_sub(bound.width());

@@ -38,6 +38,9 @@ pub struct ViewFilter {
     /// `None`: both.
     pub family: Option<Family>,
     pub filter: Filter,
+    /// Moment at which the filter was chosen, ns: the time since the end of a session is as of then, so that no line has to
+    /// go because time passes.
+    pub chosen_ns: u64,
     /// Hidden unless asked for.
     pub self_traffic: SelfTraffic,
     /// A connection of which both ends are on this host has one line, and counts once.
@@ -53,6 +56,7 @@ impl ViewFilter {
             scope: Scope::All,
             family: None,
             filter,
+            chosen_ns: 0,
             self_traffic: SelfTraffic::default(),
             pairs: true,
             trail: Vec::new(),
@@ -95,7 +99,7 @@ impl ViewFilter {
     /// True if the session matches, open or closed.
     pub fn selects(&self, session: &Session) -> bool {
         self.is_of_family(session)
-            && self.filter.matches(session)
+            && self.filter.matches_at(session, self.chosen_ns)
             && !self.self_traffic.hides(session)
     }
 

@@ -92,12 +92,68 @@ fn sort_keys_of_duration_and_bytes_sort_at_once() {
 
 #[test]
 fn sort_menu_takes_the_keys_that_sort_without_it() {
-    for (key, sorted) in [('A', "AGE▼"), ('B', "BYTES▼")] {
+    for (key, sorted) in [('A', "AGE▼"), ('B', "BYTES▼"), ('E', "ENDED▼")] {
         let mut app = app(SIZE);
         press(&mut app, "s");
         letter(&mut app, key);
         assert!(screen(&app, SIZE).contains(sorted), "{key}");
     }
+}
+
+#[test]
+fn sort_key_of_the_end_puts_the_last_failure_on_top_and_open_sessions_last() {
+    let mut app = app(SIZE);
+    press(&mut app, "E");
+    let table = screen(&app, SIZE);
+    let lines: Vec<&str> = table.lines().filter(|l| l.contains("00:00:0")).collect();
+    let times: Vec<&str> = lines
+        .iter()
+        .filter_map(|line| {
+            line.split_whitespace()
+                .find(|word| word.starts_with("00:00:0"))
+        })
+        .collect();
+    assert!(
+        times.len() > 3 && times.is_sorted_by(|a, b| a >= b),
+        "{table}"
+    );
+    let at = |text: &str| table.lines().position(|line| line.contains(text));
+    assert!(at("established") > at(times[times.len() - 1]), "{table}");
+    press(&mut app, "E");
+    assert!(screen(&app, SIZE).contains("ENDED▲"));
+}
+
+#[test]
+fn filter_by_the_time_since_the_end_is_as_of_the_moment_it_was_chosen() {
+    let mut app = app(SIZE);
+    type_text_in_filter(&mut app, "ended < 4s");
+    let shown = app.row_count();
+    let all = app.store().closed().count();
+    let recent = |(_, s): &(_, &Session)| s.end_ns > app.now_ns - 4 * S;
+    assert_eq!(shown, app.store().closed().filter(recent).count());
+    assert!(shown > 0 && shown < all, "{shown} of {all}");
+    app.batch(batch_at(40, Vec::new(), Vec::new()));
+    assert_eq!(app.row_count(), shown, "no line goes because time passes");
+}
+
+#[test]
+fn end_on_another_day_is_a_date() {
+    let mut app = app(SIZE);
+    press(&mut app, "E");
+    app.batch(batch_at(200_000, Vec::new(), Vec::new()));
+    press(&mut app, "E E");
+    assert!(
+        screen(&app, SIZE).contains("Jan 01"),
+        "{}",
+        screen(&app, SIZE)
+    );
+}
+
+/// Applies a filter.
+fn type_text_in_filter(app: &mut App, text: &str) {
+    press(app, "/");
+    type_text(app, text);
+    press(app, "Enter");
 }
 
 #[test]
