@@ -57,8 +57,8 @@ Examples:
   tcplife -s --columns time,comm,raddr,reason,srtt_us  print CSV with these columns
   tcplife -o json --duration 10s | jq 'select(.reason == \"refused\")'
 
-In rows, `-` is a value that is missing or not known. A `+` after MS is a lower bound: the session was open before
-tcplife started, and has lasted at least that long.";
+In rows, `-` is a value that is missing or not known. A `+` after MS is a lower bound: the session
+was open before tcplife started, and has lasted at least that long.";
 
 /// Show every TCP session of this host: owner, peer, bytes, duration, quality, and why it closed.
 #[derive(Debug, Parser)]
