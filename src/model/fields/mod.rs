@@ -330,4 +330,49 @@ mod tests {
             ("-".into(), "-".into())
         );
     }
+
+    #[test]
+    fn field_words_and_json_keys_are_unique_and_have_help() {
+        for (i, f) in FIELDS.iter().enumerate() {
+            assert!(
+                FIELDS[..i].iter().all(|g| g.word != f.word),
+                "{} twice",
+                f.word
+            );
+            assert!(
+                FIELDS[..i]
+                    .iter()
+                    .all(|g| g.json.is_none() || g.json != f.json),
+                "{:?} twice",
+                f.json
+            );
+            assert!(!f.help.is_empty() && !f.help.ends_with('.'), "{}", f.word);
+            assert!(f.word.chars().all(|c| c.is_ascii_lowercase()), "{}", f.word);
+            for alias in f.aliases {
+                let named = FIELDS
+                    .iter()
+                    .filter(|g| g.word == *alias || g.aliases.contains(alias));
+                assert_eq!(named.count(), 1, "{alias} names one field");
+            }
+        }
+    }
+
+    #[test]
+    fn either_field_combines_two_fields_of_the_same_kind() {
+        for f in FIELDS {
+            if let FieldKind::Either(a, b) = f.kind {
+                let kind = |word| by_word(word).expect(word).kind;
+                assert_eq!(kind(a), kind(b), "{}", f.word);
+                assert!(!matches!(kind(a), FieldKind::Either(..)), "{}", f.word);
+                assert!(f.column.is_none() && f.json.is_none(), "{}", f.word);
+            }
+        }
+    }
+
+    #[test]
+    fn column_headings_fit_their_columns() {
+        for (f, c) in columns() {
+            assert!(c.title.len() <= usize::from(c.width), "{}", f.word);
+        }
+    }
 }

@@ -282,3 +282,75 @@ fn page_keys_turn_the_page_under_the_cursor() {
     press_times(&mut app, "PgDn", 10);
     assert_eq!((app.top, app.position()), (60 - page, 60));
 }
+
+#[test]
+fn selection_follows_its_session_when_lines_move() {
+    let mut app = app(SIZE);
+    press(&mut app, "j j j");
+    let line = selected_line(&app);
+    assert!(line.contains(" timed out"), "{line}");
+    // three newer ones arrive above it
+    let newer = (20..23).map(|c| Session {
+        end_ns: 30 * S,
+        ..closed(c, "new", "10.0.0.1", Reason::LocalFin)
+    });
+    app.batch(Batch {
+        taken_ns: 31 * S,
+        closed: newer.collect(),
+        ..sessions()
+    });
+    assert_eq!(selected_line(&app), line);
+}
+
+#[test]
+fn selection_on_top_stays_on_top() {
+    let mut app = app(SIZE);
+    press(&mut app, "j g");
+    let busier = open(40, "iperf3", "10.0.0.1", u64::from(u32::MAX));
+    app.batch(batch_at(11, vec![busier], vec![]));
+    assert!(selected_line(&app).contains("iperf3"));
+}
+
+#[test]
+fn selection_of_evicted_session_stays_on_its_line() {
+    let mut app = unused(2, SIZE);
+    let three = |from: u64| {
+        let closed = (from..from + 3)
+            .map(|c| closed(c, "curl", "10.0.0.1", Reason::LocalFin))
+            .collect();
+        batch_at(from, vec![], closed)
+    };
+    app.batch(three(1));
+    press(&mut app, "G");
+    assert_eq!(app.position(), 2);
+    app.batch(three(20));
+    assert_eq!((app.position(), app.row_count()), (2, 2));
+    selected_line(&app);
+}
+
+#[test]
+fn selection_is_restored_after_narrowing_and_back() {
+    let mut app = app(SIZE);
+    press(&mut app, "j j j");
+    let line = selected_line(&app);
+    press(&mut app, "/");
+    type_text(&mut app, "comm curl");
+    press(&mut app, "Enter j");
+    assert!(selected_line(&app).contains("curl"));
+    press(&mut app, "Backspace");
+    assert_eq!(selected_line(&app), line);
+    // the same for a pane: the keys on its lines
+    press(&mut app, "Tab Tab j j");
+    let peer = |app: &App| {
+        let pane = app.panes().pane(crate::ui::layout::panes::Subject::Peers);
+        pane.selected().map(|key| key.to_string())
+    };
+    let selected = peer(&app);
+    press(&mut app, "/");
+    type_text(&mut app, "comm curl");
+    settle(&mut app);
+    assert_ne!(peer(&app), selected);
+    press(&mut app, "Esc");
+    settle(&mut app);
+    assert_eq!(peer(&app), selected);
+}
