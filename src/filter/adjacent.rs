@@ -1,6 +1,8 @@
 //! Detects a space between a number and its unit, or before another number: otherwise `tx > 10 MB` would search for the
 //! word `MB`, which nobody means.
 
+use std::net::Ipv4Addr;
+
 use crate::filter::error::{FilterError, quoted};
 use crate::filter::expr::{Literal, Op, in_quotes};
 use crate::filter::lex::{Token, TokenKind as Tok};
@@ -22,6 +24,9 @@ pub struct Pieces {
 pub fn pieces(field: &'static Field, first: &Token<'_>, following: &[Token<'_>]) -> Option<Pieces> {
     if first.kind != Tok::Word || !first.text.starts_with(is_of_a_number) {
         return None;
+    }
+    if kind_of(field) == FieldKind::Addr {
+        return masked(first, following);
     }
     let has_units = matches!(
         kind_of(field),
@@ -50,6 +55,20 @@ pub fn pieces(field: &'static Field, first: &Token<'_>, following: &[Token<'_>])
         }
     }
     longest
+}
+
+/// Joins a network with its mask: `10.0.0.0 mask 255.0.0.0`.
+fn masked(addr: &Token<'_>, following: &[Token<'_>]) -> Option<Pieces> {
+    let [word, mask, ..] = following else {
+        return None;
+    };
+    let is_mask = ["mask", "netmask"].contains(&word.text.to_ascii_lowercase().as_str());
+    let mask = mask.text.parse::<Ipv4Addr>().ok().filter(|_| is_mask)?;
+    let bits = mask.to_bits().leading_ones();
+    (mask.to_bits().count_ones() == bits).then(|| Pieces {
+        whole: format!("{}/{bits}", addr.text),
+        count: 2,
+    })
 }
 
 /// Returns the error for what directly follows a number, if it is not a term of its own: `port 80 90` may be a list, or

@@ -136,6 +136,16 @@ pub fn expected_after(op: Op, field: &Field) -> String {
     }
 }
 
+/// A word like `contains` after a field that has no text.
+pub fn no_text(field: &Field, word: &Token<'_>) -> FilterError {
+    let message = format!(
+        "{} compares text, and `{}` is none",
+        quoted(word.text),
+        field.word
+    );
+    FilterError::new(word.span.clone(), message).help(expected(field))
+}
+
 /// A field without a value. `rest` is true if something follows. While it is being typed, the value may be next.
 pub fn no_comparison(field: &Field, word: &Token<'_>, rest: bool, is_typed: bool) -> FilterError {
     let error = FilterError::new(word.span.clone(), expected(field));

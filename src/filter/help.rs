@@ -3,7 +3,7 @@
 //! The documents and the dashboard's help both come from here, so that neither is a second list.
 
 use crate::filter::literal::{example, operators, takes_briefly};
-use crate::model::fields::FIELDS;
+use crate::model::fields::{FIELDS, FieldKind};
 use crate::text::wrap::words;
 
 /// Help on one field.
@@ -72,6 +72,10 @@ pub const GRAMMAR: &[(&str, &str)] = &[
         "curl",
         "a bare word: found in comm, addresses or status, ignoring case",
     ),
+    (
+        "ssh",
+        "the name of a service: its port, here 22, or the text; in quotes only the text",
+    ),
     ("443", "a bare number: a port of either end, or the pid"),
     (
         "10.0.0.5:443",
@@ -104,8 +108,10 @@ What can mean only one thing is done: `prt 443`, `tx > 10 MB`, `reason refusd`, 
 misspelled word of `-f` was read. What may mean several is an error that says what to write. In quotes, a word is text to
 search for: `\"443\"`, `\"open\"`.
 
-Words of other tools work where they have one meaning: `host`, `net`, `portrange`, `tcp`, `src port`, `dst port` (tcpdump);
-`sport = :443`, `state connected` (ss); `ip.addr == 10.0.0.5`, `tcp.port eq 80`, `tcp.port in {80 443 8000..8100}` (Wireshark); `comm in (curl, wget)`,
+Words of other tools work where they have one meaning: `host`, `net`, `portrange`, `tcp`, `src port`, `src or dst port`,
+`net 10.0.0.0 mask 255.0.0.0`, `less 100` for bytes (tcpdump);
+`sport = :443`, `state connected` (ss); `ip.addr == 10.0.0.5`, `tcp.port eq 80`, `tcp.port in {80 443 8000..8100}`,
+`tcp.flags.reset == 1` for the reason (Wireshark); `comm in (curl, wget)`,
 `comm like '%sql%'`, `<>` (SQL); `cmd`, `exe`, `proc` (for `comm`). Ports have names: `dport https`.
 Names of hosts are not resolved: `host example.org` is an error. `getent ahosts example.org` prints the addresses to write.
 
@@ -119,7 +125,6 @@ Enter the filter means what it says: `comm cu` is the process of that name.
 pub fn help_text() -> String {
     const WIDTH: usize = 100;
     const FORM: usize = 26;
-    const EXAMPLE: usize = 23;
     let mut text = String::from("FILTERS\n");
     let mut entry = |head: String, meaning: &str| {
         let mut head = head;
@@ -138,10 +143,15 @@ pub fn help_text() -> String {
         entry(String::new(), "");
     }
     entry(String::new(), "FIELDS");
-    for row in help_rows() {
-        let names = [&[row.word][..], row.aliases].concat().join(", ");
-        let head = format!("  {names:<FORM$} {:<EXAMPLE$} ", row.example);
-        entry(head, &format!("{}: {}", row.meaning, row.takes));
+    for (field, row) in FIELDS.iter().zip(help_rows()) {
+        let mut meaning = row.meaning.to_owned();
+        if let FieldKind::Names(_) = field.kind {
+            meaning += &format!(": {}", row.takes);
+        }
+        if !row.aliases.is_empty() {
+            meaning += &format!("; also `{}`", row.aliases.join("`, `"));
+        }
+        entry(format!("  {:<FORM$} ", row.example), &meaning);
     }
     text
 }

@@ -21,6 +21,7 @@ mod lex;
 mod literal;
 mod nearby;
 mod parse;
+mod phrases;
 mod pushdown;
 mod satisfiable;
 mod services;

@@ -26,7 +26,7 @@ use winnow::token::any;
 use crate::filter::UidOf;
 use crate::filter::adjacent::{error_after_number, pieces};
 use crate::filter::diagnostics::{
-    expected_after, is_title, missing_term, missing_value, nearest_fields, no_comparison,
+    expected_after, is_title, missing_term, missing_value, nearest_fields, no_comparison, no_text,
     not_a_term, not_a_value, stray, unclosed_list, unfinished, unknown_field, wrong_operator,
 };
 use crate::filter::error::{FilterError, quoted};
@@ -36,6 +36,8 @@ use crate::filter::foreign::{
 };
 use crate::filter::lex::{Token, TokenKind as Tok, lex};
 use crate::filter::literal::{self, Bad, did_you_mean};
+use crate::filter::phrases::translated;
+use crate::filter::services;
 use crate::filter::shorthand::{
     Bare, Meaning, bare, condition, meaning, meant_field, port_or_pid, wildcard,
 };
@@ -125,7 +127,7 @@ pub fn parse(
     cursor: Option<usize>,
 ) -> std::result::Result<(Expr, Vec<Mended>), FilterError> {
     check_length(text)?;
-    let tokens = lex(text);
+    let tokens = translated(lex(text)).map_err(|error| error.of(text))?;
     let mended = RefCell::new(Vec::new());
     let mut input = Stateful {
         input: TokenSlice::new(&tokens),
@@ -384,9 +386,12 @@ fn bare_word(input: &mut Input<'_>) -> Result<Vec<Bare>> {
         Tok::Word => {
             let found = bare(token.text).or_else(|bad| fail(told(bad, token, input)))?;
             match found {
-                Bare::Text(text) if is_being_typed(token, input) => {
-                    unfinished(token).map_or(Ok(()), fail)?;
-                    vec![Bare::Text(text)]
+                Bare::Text(text) => {
+                    if is_being_typed(token, input) {
+                        unfinished(token).map_or(Ok(()), fail)?;
+                    }
+                    let port = services::port_named(&text).and_then(service);
+                    [Bare::Text(text)].into_iter().chain(port).collect()
                 }
                 // or the beginning of an address
                 Bare::Number(_) if is_being_typed(token, input) => {
@@ -411,6 +416,12 @@ fn bare_word(input: &mut Input<'_>) -> Result<Vec<Bare>> {
     input.next_token();
     apart(token, input)?;
     Ok(found)
+}
+
+/// The port of a service whose name stands alone: its sessions are meant, too.
+fn service(port: u16) -> Option<Bare> {
+    let value = vec![Literal::Number(port.into(), port.into())];
+    by_word("port").map(|field| Bare::Condition(Expr::equal(field, value)))
 }
 
 /// True if the word may continue with the next key.
@@ -541,6 +552,9 @@ fn operator(
             let found = operator_word(field, token, input);
             input.next_token();
             Ok(found)
+        }
+        Some((Tok::Word, token)) if has_value && foreign::pattern(token.text, "").is_some() => {
+            fail(no_text(field, token))
         }
         Some((Tok::Word, token)) if !is_bool && is_negated_word(token, input) => {
             input.next_token();

@@ -17,6 +17,9 @@ const SERVICES: &[(&str, u16)] = &[
     ("bgp", 179),
     ("ldap", 389),
     ("https", 443),
+    ("tls", 443),
+    ("ssl", 443),
+    ("smb", 445),
     ("smtps", 465),
     ("syslog", 514),
     ("submission", 587),
@@ -31,9 +34,11 @@ const SERVICES: &[(&str, u16)] = &[
     ("zookeeper", 2181),
     ("etcd", 2379),
     ("mysql", 3306),
+    ("mariadb", 3306),
     ("rdp", 3389),
     ("postgresql", 5432),
     ("postgres", 5432),
+    ("psql", 5432),
     ("amqp", 5672),
     ("vnc", 5900),
     ("redis", 6379),
@@ -42,6 +47,7 @@ const SERVICES: &[(&str, u16)] = &[
     ("elasticsearch", 9200),
     ("memcached", 11211),
     ("mongodb", 27017),
+    ("mongo", 27017),
 ];
 
 /// The port of a name.

@@ -159,6 +159,14 @@ pub fn bare(text: &str) -> Result<Bare, Bad> {
         let nets = nets.into_iter().map(Literal::Net).collect();
         return Ok(Bare::Condition(Expr::equal(addr, nets)));
     }
+    if let (Some(pattern), Some(comm)) = (as_regex(text), by_word("comm")) {
+        literal::regex(pattern)?;
+        return Ok(Bare::Condition(Expr::Term(Term::Compare {
+            field: comm,
+            op: Op::Match,
+            values: vec![Literal::Regex(pattern.to_owned())],
+        })));
+    }
     if text == "*" {
         return Ok(Bare::Condition(Expr::all(Vec::new())));
     }
@@ -178,6 +186,15 @@ pub fn bare(text: &str) -> Result<Bare, Bad> {
 fn is_like_address(text: &str) -> bool {
     text.parse::<IpAddr>().is_ok()
         || text.contains('.') && text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+}
+
+/// The regular expression that a word can only be meant as: `^ngin`, `ngin$`, `/ngin/`.
+fn as_regex(text: &str) -> Option<&str> {
+    let within = text.strip_prefix('/').and_then(|t| t.strip_suffix('/'));
+    let is_anchored = text.len() > 1 && (text.starts_with('^') || text.ends_with('$'));
+    within
+        .filter(|t| !t.is_empty())
+        .or(is_anchored.then_some(text))
 }
 
 /// True for the number of a network's bits, or its beginning.

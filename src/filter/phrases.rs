@@ -1,0 +1,238 @@
+//! Phrases of other tools (tcpdump, Wireshark, ss) that are more than a word for a field, and what they mean here.
+//!
+//! A phrase is replaced by its meaning before the filter is parsed; errors still point to what was written.
+
+use crate::filter::error::FilterError;
+use crate::filter::expr::Op;
+use crate::filter::lex::{Token, TokenKind as Tok, lex};
+
+/// Meaning of a phrase.
+enum Means {
+    /// Beginning of a term, which a value completes.
+    Begins(&'static str),
+    /// Condition by itself. Wireshark compares it with 1 or 0.
+    Is(&'static str),
+    /// No session can be selected by it, for this reason, and what can be written instead.
+    Nothing(&'static str, &'static str),
+}
+
+use Means::{Begins, Is, Nothing};
+
+const CLOSED_BY_RESET: &str = "reason local-reset,remote-reset";
+const CLOSED_BY_FIN: &str = "reason local-fin,remote-fin";
+const NO_CONTENT: &str = "what a session transfers is not looked at";
+const BY_NAME: &str = "`comm contains sql` looks at the name of the process";
+const NO_FLAGS: &str = "flags of packets are not kept";
+const BY_REASON: &str = "the reason says how a session closed: `reason reset`, `reason refused`";
+const NO_LINK: &str = "only IP addresses are known, nothing below them";
+const BY_ADDRESS: &str =
+    "write `host 10.0.0.5`, or `interface eth0` for sockets that are bound to one";
+
+/// Phrases by their words, the longer ones first where one begins another.
+const PHRASES: &[(&[&str], Means)] = &[
+    (&["src", "or", "dst", "port"], Begins("port")),
+    (&["src", "or", "dst", "portrange"], Begins("port")),
+    (&["src", "or", "dst", "host"], Begins("addr")),
+    (&["src", "or", "dst", "net"], Begins("addr")),
+    (&["src", "or", "dst"], Begins("addr")),
+    (&["dst", "or", "src", "port"], Begins("port")),
+    (&["dst", "or", "src", "portrange"], Begins("port")),
+    (&["dst", "or", "src", "host"], Begins("addr")),
+    (&["dst", "or", "src", "net"], Begins("addr")),
+    (&["dst", "or", "src"], Begins("addr")),
+    (&["ip", "host"], Begins("addr")),
+    (&["ip6", "host"], Begins("addr")),
+    (&["ip", "net"], Begins("addr")),
+    (&["ip6", "net"], Begins("addr")),
+    (&["ip", "src"], Begins("laddr")),
+    (&["ip6", "src"], Begins("laddr")),
+    (&["ip", "dst"], Begins("raddr")),
+    (&["ip6", "dst"], Begins("raddr")),
+    (&["ip", "and"], Begins("ipv4 and")),
+    (&["ip", "proto", "tcp"], Is("tcp")),
+    (&["ip", "proto", "6"], Is("tcp")),
+    (&["proto", "tcp"], Is("tcp")),
+    (&["proto", "6"], Is("tcp")),
+    (&["less"], Begins("bytes <=")),
+    (&["greater"], Begins("bytes >=")),
+    (&["contains"], Begins("")),
+    (&["exclude", "state"], Begins("not state")),
+    (&["state", "all"], Is("tcp")),
+    (
+        &["state", "synchronized"],
+        Is("open and not state syn-sent"),
+    ),
+    (&["tcp.analysis.retransmission"], Is("retransmits > 0")),
+    (&["tcp.analysis.fast_retransmission"], Is("retransfast > 0")),
+    (&["tcp.analysis.lost_segment"], Is("retransmits > 0")),
+    (
+        &["tcp.analysis.zero_window"],
+        Is("zerowindow peer,ours,both"),
+    ),
+    (&["retransmission"], Is("retransmits > 0")),
+    (&["retransmissions"], Is("retransmits > 0")),
+    (&["tcp.flags.reset"], Is(CLOSED_BY_RESET)),
+    (&["tcp.flags.fin"], Is(CLOSED_BY_FIN)),
+    (&["tcp.connection.rst"], Is(CLOSED_BY_RESET)),
+    (&["tcp.connection.fin"], Is(CLOSED_BY_FIN)),
+    (&["rst"], Is(CLOSED_BY_RESET)),
+    (&["tcp-rst"], Is(CLOSED_BY_RESET)),
+    (&["fin"], Is(CLOSED_BY_FIN)),
+    (&["tcp-fin"], Is(CLOSED_BY_FIN)),
+    (
+        &["tcp[tcpflags]", "&", "tcp-rst", "!=", "0"],
+        Is(CLOSED_BY_RESET),
+    ),
+    (
+        &["tcp[tcpflags]", "&", "tcp-fin", "!=", "0"],
+        Is(CLOSED_BY_FIN),
+    ),
+    (&["tcp[tcpflags]"], Nothing(NO_FLAGS, BY_REASON)),
+    (&["tcp[13]"], Nothing(NO_FLAGS, BY_REASON)),
+    (&["tcp.flags"], Nothing(NO_FLAGS, BY_REASON)),
+    (&["tcp.flags.syn"], Nothing(NO_FLAGS, BY_REASON)),
+    (&["tcp.flags.ack"], Nothing(NO_FLAGS, BY_REASON)),
+    (&["tcp.flags.push"], Nothing(NO_FLAGS, BY_REASON)),
+    (&["tcp", "contains"], Nothing(NO_CONTENT, BY_NAME)),
+    (&["tcp.payload", "contains"], Nothing(NO_CONTENT, BY_NAME)),
+    (&["frame", "contains"], Nothing(NO_CONTENT, BY_NAME)),
+    (&["data", "contains"], Nothing(NO_CONTENT, BY_NAME)),
+    (&["http", "contains"], Nothing(NO_CONTENT, BY_NAME)),
+    (&["ether", "host"], Nothing(NO_LINK, BY_ADDRESS)),
+    (&["ether", "src"], Nothing(NO_LINK, BY_ADDRESS)),
+    (&["ether", "dst"], Nothing(NO_LINK, BY_ADDRESS)),
+    (&["eth.addr"], Nothing(NO_LINK, BY_ADDRESS)),
+    (&["eth.src"], Nothing(NO_LINK, BY_ADDRESS)),
+    (&["eth.dst"], Nothing(NO_LINK, BY_ADDRESS)),
+];
+
+/// True for the words of tokens at which a phrase is.
+fn is_phrase(words: &[&str], tokens: &[Token<'_>]) -> bool {
+    let is_word = |(word, token): (&&str, &Token<'_>)| {
+        !matches!(token.kind, Tok::Quoted(_)) && token.text.eq_ignore_ascii_case(word)
+    };
+    words.len() <= tokens.len() && words.iter().zip(tokens).all(is_word)
+}
+
+/// True if a term may begin after a token.
+fn is_before_term(token: &Token<'_>) -> bool {
+    matches!(token.kind, Tok::And | Tok::Or | Tok::Not | Tok::Open)
+}
+
+/// True for a value that completes a term: after `less` only a number, since people also search for that word.
+fn completes(words: &[&str], token: &Token<'_>) -> bool {
+    let is_text = matches!(token.kind, Tok::Word | Tok::Quoted(_));
+    match words {
+        ["less" | "greater"] => token.text.starts_with(|c: char| c.is_ascii_digit()),
+        ["ip", "and"] => true,
+        _ => is_text || token.kind == Tok::Open,
+    }
+}
+
+/// Replaces phrases by their meanings.
+///
+/// # Errors
+/// [`FilterError`] for a phrase by which no session can be selected.
+pub fn translated<'s>(tokens: Vec<Token<'s>>) -> Result<Vec<Token<'s>>, FilterError> {
+    let mut all: Vec<Token<'s>> = Vec::with_capacity(tokens.len());
+    let mut rest = &tokens[..];
+    while let [first, others @ ..] = rest {
+        let begins = all.last().is_none_or(is_before_term);
+        let found = PHRASES
+            .iter()
+            .filter(|(words, _)| begins && is_phrase(words, rest))
+            .find(|(words, means)| match (means, rest.get(words.len())) {
+                (Begins(_), Some(next)) => completes(words, next),
+                (Begins(_), None) => false,
+                // no field
+                (Is(_), Some(next)) => compared(next, rest.get(words.len() + 1)).is_some(),
+                _ => true,
+            });
+        let Some((words, means)) = found else {
+            all.push(first.clone());
+            rest = others;
+            continue;
+        };
+        let span = first.span.start..rest[words.len() - 1].span.end;
+        let put = |token: Token<'static>| Token {
+            span: span.clone(),
+            ..token
+        };
+        rest = &rest[words.len()..];
+        match means {
+            Begins(text) => all.extend(lex(text).into_iter().map(put)),
+            Is(text) => {
+                let compared = rest.first().and_then(|next| compared(next, rest.get(1)));
+                let (count, is_negated) = compared.unwrap_or((0, false));
+                rest = &rest[count..];
+                let not = if is_negated { "not (" } else { "(" };
+                let parts = [not, text, ")"].into_iter().flat_map(lex);
+                all.extend(parts.map(put));
+            }
+            Nothing(reason, help) => {
+                return Err(FilterError::new(span, *reason).help(*help));
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Number of the tokens after a condition that compare it with yes or no, and true if it is no. `None`: with something else.
+fn compared(next: &Token<'_>, value: Option<&Token<'_>>) -> Option<(usize, bool)> {
+    let Tok::Op(op) = &next.kind else {
+        return Some((0, false));
+    };
+    let is_yes = match value?.text.to_ascii_lowercase().as_str() {
+        "1" | "true" => true,
+        "0" | "false" => false,
+        _ => return None,
+    };
+    match op {
+        Op::Eq => Some((2, !is_yes)),
+        Op::Ne => Some((2, is_yes)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::Filter;
+
+    #[test]
+    fn phrases_mean_valid_filters_and_longer_ones_come_first() {
+        for (i, (words, means)) in PHRASES.iter().enumerate() {
+            let text = words.join(" ");
+            let value = match means {
+                Begins(begins) if begins.starts_with("bytes") => " 100",
+                Begins(begins) if begins.ends_with("port") => " 443",
+                Begins(begins) if begins.ends_with("state") => " established",
+                Begins("" | "ipv4 and") => " curl",
+                Begins(_) => " 10.0.0.5",
+                Is(_) | Nothing(..) => "",
+            };
+            let filter = Filter::parse(&format!("{text}{value}"));
+            let is_refused = matches!(means, Nothing(..));
+            assert_eq!(filter.is_err(), is_refused, "{text}: {filter:?}");
+            for (longer, _) in &PHRASES[i + 1..] {
+                assert!(!longer.starts_with(words), "{longer:?} after {words:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn phrase_is_no_phrase_in_quotes_or_as_a_value() {
+        for text in [
+            "\"rst\"",
+            "comm rst",
+            "comm = less",
+            "less",
+            "greater",
+            "comm fin,rst",
+        ] {
+            let filter = Filter::parse(text).expect(text);
+            assert!(!filter.canonical().contains("reason"), "{text}");
+            assert!(!filter.canonical().contains("bytes"), "{text}");
+        }
+    }
+}
