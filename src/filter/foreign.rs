@@ -76,7 +76,7 @@ const FOREIGN: &[Foreign] = &[
     likely(&["ns"], &["netns"]),
     likely(&["sk"], &["cookie"]),
     likely(&["svc"], &["service"]),
-    likely(&["closedat", "finished"], &["ended"]),
+    likely(&["closedat", "endtime"], &["ended"]),
     likely(&["why"], &["reason"]),
     likely(&["iface", "dev", "device"], &["interface"]),
     likely(&["from", "to"], &["laddr", "raddr"]),

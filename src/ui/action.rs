@@ -58,6 +58,8 @@ pub enum Action {
     SortMenu,
     /// Sort by the field of this word; again: reverse the order.
     SortBy(&'static str),
+    /// Show the kinds of failures with the latest first, or with the most frequent first again.
+    LatestFirst,
     /// Go to the top talkers.
     Panes,
     /// Clear the filter.

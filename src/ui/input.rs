@@ -9,7 +9,7 @@ pub enum Input {
     Key(KeyPress, Option<char>),
     /// Pasted text.
     Paste(String),
-    /// A press of the left button, or a turn of the wheel.
+    /// A button or the wheel of the mouse.
     Mouse(Mouse),
     /// The terminal's background, which it was asked for.
     Background(Rgb),
@@ -35,6 +35,12 @@ pub enum MouseKind {
     Click,
     /// It was pressed for the second time at a cell, soon after the first one.
     DoubleClick,
+    /// The left button was released.
+    Release,
+    /// The middle button was pressed.
+    Middle,
+    /// The right button was pressed.
+    Right,
     /// The wheel was turned away from the user.
     WheelUp,
     /// The wheel was turned towards the user.

@@ -28,7 +28,7 @@ fn way(mode: Mode) -> Option<(&'static str, &'static str)> {
         Mode::SortMenu => ("s", "q"),
         Mode::Distributions => ("d", "q"),
         Mode::Failures => ("f", "q"),
-        Mode::Baseline => ("mm", "x"),
+        Mode::Baseline => ("mm", "xx"),
         Mode::Findings => ("!", "q"),
         Mode::Drops => ("D", "q"),
         Mode::Listeners => ("L", "q"),

@@ -127,6 +127,8 @@ fn baseline_peer_appearing_later_is_shown_as_new() {
     seen.press("\x7fmM");
     seen.wait_for("no difference from now on", |s| s.shows("Too early: "));
     seen.press("x");
+    seen.wait_for("a question", |s| s.shows("x again clears the baseline"));
+    seen.press("x");
     seen.wait_for("the table", |s| {
         s.heading().is_some() && !s.lines()[1].contains("baseline")
     });

@@ -281,6 +281,58 @@ fn question_about_refused_and_timed_out_connections_is_answered() {
 }
 
 #[test]
+fn question_about_the_last_failure_is_answered() {
+    if !kernel_or_skip() {
+        return;
+    }
+    // ports at which nobody listens any more
+    let [often, last] = [listen(V4), listen(V4)].map(|listener| port(&listener));
+    let mut seen = Seen::dashboard(&["-D", &format!("{often},{last}")]);
+    let connect = |port: u16| fail_to_connect(SocketAddr::new(V4.ip(), port));
+    for _ in 0..20 {
+        connect(often);
+    }
+    seen.wait_for("the frequent ones", |s| s.shows("closed 20"));
+    connect(last);
+    seen.wait_for("the last one", |s| s.shows("closed 21"));
+    let question = question("Which session failed last?");
+    seen.ask(&question.steps[0]);
+    let place = |s: &Seen, port: u16| {
+        let end = format!(":{port} ");
+        s.lines().iter().position(|line| line.contains(&end))
+    };
+    seen.wait_for("the frequent kind on top", |s| {
+        place(s, often)
+            .zip(place(s, last))
+            .is_some_and(|(often, last)| often < last)
+    });
+    seen.ask(&question.steps[1]);
+    seen.wait_for("the last kind on top", |s| {
+        place(s, often)
+            .zip(place(s, last))
+            .is_some_and(|(often, last)| last < often)
+    });
+    seen.press("g");
+    seen.ask(&question.steps[2]);
+    seen.ask(&question.further[0]);
+    let rows = seen.rows();
+    assert!(
+        rows.len() == 1 && rows[0].cell("RPORT") == last.to_string(),
+        "{rows:?}"
+    );
+    let ended = rows[0].cell("ENDED");
+    assert!(
+        ended.len() == 8 && ended.matches(':').count() == 2,
+        "{ended}"
+    );
+    // all sessions: the last failure on top, of whatever kind
+    seen.press("\x1b");
+    seen.wait_for("all of them", |s| s.rows().len() > 10);
+    assert_eq!(seen.rows()[0].cell("RPORT"), last.to_string());
+    seen.quit();
+}
+
+#[test]
 fn question_about_the_firewall_of_this_host_is_answered() {
     if !kernel_or_skip() || !tool_or_skip(&["iptables", "--version"]) {
         return;

@@ -39,6 +39,17 @@ impl App {
         self.refresh_screen();
     }
 
+    /// Asks to press the key again, since a baseline cannot be had back. False if there is none.
+    pub(super) fn asks_before_clearing(&mut self) -> bool {
+        let is_set = self.baseline.is_some();
+        if is_set {
+            let key = self.keymap.of(Mode::Baseline, Action::ClearBaseline);
+            let text = format!("{key} again clears the baseline for good; any other key keeps it");
+            self.notice.ask(text);
+        }
+        is_set
+    }
+
     pub fn clear_baseline(&mut self) {
         self.baseline = None;
         if matches!(self.layers.screen(), Some(Screen::Baseline(_))) {

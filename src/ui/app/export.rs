@@ -44,7 +44,7 @@ impl App {
         let Some((_, to_ns)) = self.past.black_box.reach() else {
             return self.notice.hint(self.why_empty().into());
         };
-        let at = self.wall(to_ns).to_zoned(self.zone.clone());
+        let at = self.wall(to_ns).to_zoned(self.names.times.zone.clone());
         let name = at.strftime("tcplife-%Y%m%d-%H%M%S.jsonl.zst").to_string();
         self.layers.push(Layer::Export(Box::new(Export {
             line: Line::new(name),

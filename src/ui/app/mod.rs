@@ -174,6 +174,8 @@ pub struct App {
     pub waiting: Waiting,
     /// Batches that the display moves on to, part by part.
     arriving: Option<Arriving>,
+    /// Cell at which the left button was pressed.
+    pressed: Option<(u16, u16)>,
     /// The display stays as it is.
     pub paused: bool,
     /// The capture filter has changed during the pause.
@@ -239,6 +241,7 @@ impl App {
             top: 0,
             waiting: Waiting::default(),
             arriving: None,
+            pressed: None,
             paused: false,
             is_recaptured: false,
             size,

@@ -10,9 +10,31 @@ use crate::ui::input::{Mouse, MouseKind};
 use crate::ui::layout::panes::Focus;
 use crate::ui::state::list::{WHEEL_LINES, wheeled};
 
+/// The notice about a drag, and about buttons without a meaning.
+const DRAGGED: &str =
+    "dragging selects nothing; with Shift the terminal selects text, or --no-mouse";
+const MIDDLE: &str =
+    "the middle button does nothing; with Shift the terminal pastes, into a prompt";
+const RIGHT: &str =
+    "the right button does nothing; click selects, double click opens, a heading sorts";
+
 impl App {
+    fn say_of_button(&mut self, text: &str) -> Option<Effect> {
+        self.notice.hint(text.into());
+        None
+    }
+
     /// Handles a mouse event.
     pub fn mouse(&mut self, mouse: Mouse) -> Option<Effect> {
+        let at = (mouse.column, mouse.row);
+        if mouse.kind == MouseKind::Release {
+            if self.pressed.take().is_some_and(|pressed| pressed != at) {
+                self.notice.hint(DRAGGED.into());
+            }
+            return None;
+        }
+        self.pressed =
+            matches!(mouse.kind, MouseKind::Click | MouseKind::DoubleClick).then_some(at);
         if self.layers.copied().is_some() {
             return self.update(Action::Back);
         }
@@ -22,6 +44,9 @@ impl App {
             MouseKind::DoubleClick => self.click(hit, true),
             MouseKind::WheelDown => self.wheel(hit, true),
             MouseKind::WheelUp => self.wheel(hit, false),
+            MouseKind::Middle => self.say_of_button(MIDDLE),
+            MouseKind::Right => self.say_of_button(RIGHT),
+            MouseKind::Release => None,
         }
     }
 

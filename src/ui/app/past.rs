@@ -244,7 +244,7 @@ impl App {
 
     /// Wall-clock time of an instant, by the clock of now.
     pub fn wall(&self, at_ns: u64) -> Timestamp {
-        self.live().clock.wall(at_ns)
+        self.live().names.times.clock.wall(at_ns)
     }
 
     /// Sets out for a moment. What is shown stays until it can be shown.
@@ -303,7 +303,7 @@ impl App {
         app.ports = self.session_env.port_use();
         app.findings = self.findings.restarted();
         app.panes = self.panes.restarted();
-        app.zone = self.zone.clone();
+        app.names.times.zone = self.names.times.zone.clone();
         app.past.is_hidden = true;
         app
     }
@@ -498,7 +498,10 @@ impl App {
 
     /// Sets a baseline at the moment of the past that is shown, which now is compared with later.
     pub(super) fn set_baseline_then(&mut self) {
-        let (at_ns, at) = (self.now_ns, self.time(self.clock.wall(self.now_ns)));
+        let (at_ns, at) = (
+            self.now_ns,
+            self.time(self.names.times.clock.wall(self.now_ns)),
+        );
         let frames = self.past.black_box.frames_to(u64::MAX, MOST_SESSIONS);
         self.set_baseline();
         self.past.baseline_ns = Some(at_ns);
@@ -624,7 +627,7 @@ impl App {
     /// The boot time that a text means, ns. An error says what is possible.
     fn time_to_go(&self, text: &str) -> Result<u64, (std::ops::Range<usize>, String)> {
         let now = self.wall(self.live().now_ns);
-        let at = moment::looking_back(text, now, &self.zone)?;
+        let at = moment::looking_back(text, now, &self.names.times.zone)?;
         let all = || 0..text.len();
         let Some((first_ns, _)) = self.past.black_box.reach() else {
             return Err((all(), self.why_empty().into()));
@@ -632,7 +635,7 @@ impl App {
         if at > now {
             return Err((all(), "is in the future".into()));
         }
-        let at_ns = self.live().clock.boot(at).unwrap_or(0);
+        let at_ns = self.live().names.times.clock.boot(at).unwrap_or(0);
         // times of day are shown and typed to the second
         let whole_ns = match text.trim_start().starts_with('-') {
             true => 1,

@@ -259,6 +259,11 @@ impl App {
                 }
                 None
             }
+            (Screen::Failures(shown), Action::LatestFirst) => {
+                shown.latest_first = !shown.latest_first;
+                self.refresh_screen();
+                None
+            }
             (Screen::Baseline(_), Action::NewBaseline) => {
                 self.set_baseline();
                 None

@@ -19,7 +19,7 @@ pub(super) struct Toggle {
 
 /// Every action that switches between states without going anywhere, except in the column chooser: there the mark beside the
 /// cursor says it, and the footer has the key.
-static TOGGLES: [Toggle; 14] = [
+static TOGGLES: [Toggle; 15] = [
     same(Action::Names, |app| named("addresses", app.names.addresses)),
     same(Action::PortNames, |app| named("ports", app.names.ports)),
     same(Action::Theme, |app| {
@@ -28,12 +28,12 @@ static TOGGLES: [Toggle; 14] = [
     }),
     same(Action::LocalPairs, |app| match app.view_filter.pairs {
         true => (
-            "local connections: one line for both ends".into(),
-            "a line for each",
+            "local connections: one line, counted once".into(),
+            "each end",
         ),
         false => (
-            "local connections: a line for each end".into(),
-            "one for both",
+            "local connections: a line for each end, so counted twice".into(),
+            "one",
         ),
     }),
     same(Action::SelfTraffic, |app| {
@@ -75,6 +75,10 @@ static TOGGLES: [Toggle; 14] = [
         true => ("the order is reversed".into(), "the usual order"),
         false => ("the order is the usual one".into(), "reverse it"),
     }),
+    same(Action::LatestFirst, |app| match is_latest_first(app) {
+        true => ("what failed last is on top".into(), "what fails most"),
+        false => ("what fails most is on top".into(), "what failed last"),
+    }),
     same(Action::Group, |app| match is_grouped(app) {
         true => ("entries are grouped".into(), "each by itself"),
         false => ("each entry is by itself".into(), "group them"),
@@ -115,6 +119,10 @@ fn is_inverted(app: &App) -> bool {
         (_, Focus::Pane(subject)) => app.panes.pane(subject).inverted,
         (_, Focus::Table) => app.sort.inverted,
     }
+}
+
+fn is_latest_first(app: &App) -> bool {
+    matches!(app.layers.screen(), Some(Screen::Failures(shown)) if shown.latest_first)
 }
 
 fn is_grouped(app: &App) -> bool {

@@ -17,7 +17,7 @@ use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
 use crate::ui::app::screens::NOT_SELECTED;
 use crate::ui::app::toggles::Toggle;
-use crate::ui::keys::KeyPress;
+use crate::ui::keys::{KeyPress, explained};
 use crate::ui::layout::panes;
 use crate::ui::layout::panes::Focus;
 use crate::ui::page;
@@ -33,7 +33,11 @@ pub(super) type Offer = ControlFlow<Option<Effect>>;
 impl App {
     /// Carries out an action: the topmost layer takes it or passes it down, finally to the list.
     pub fn update(&mut self, action: Action) -> Option<Effect> {
+        let is_confirmed = self.notice.is_question();
         self.notice.clear();
+        if action == Action::ClearBaseline && !is_confirmed && self.asks_before_clearing() {
+            return None;
+        }
         let toggle = Toggle::of(action).map(|toggle| (toggle, toggle.state(self)));
         let modes: Vec<Mode> = self.layers.modes().collect();
         let taken = modes
@@ -91,15 +95,7 @@ impl App {
             let text = format!("{name} does nothing here; {back} goes back to the sessions");
             return self.notice.say(text);
         }
-        // in the help its key closes it
-        let help = match mode {
-            Mode::Help => String::new(),
-            _ => self.keymap.of(mode, Action::Help),
-        };
-        self.notice.hint(match help.as_str() {
-            "" => format!("{name} is not bound here"),
-            help => format!("{name} is not bound; {help} help"),
-        });
+        self.notice.hint(explained(press, mode, &self.keymap));
     }
 
     /// Offers an action to the layer of this mode.
@@ -219,6 +215,7 @@ impl App {
             | Action::Edit(_)
             | Action::Group
             | Action::Hit(_)
+            | Action::LatestFirst
             | Action::Language
             | Action::NewBaseline
             | Action::MoveColumn(_)

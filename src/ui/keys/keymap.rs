@@ -50,6 +50,22 @@ impl Keymap {
         press.map_or_else(String::new, |p| p.name())
     }
 
+    /// The key for an action in a mode, and what it does in few words; `None`: it has none there.
+    pub fn in_words(&self, mode: Mode, action: Action) -> Option<String> {
+        let row = self.rows(&[mode]).find(|r| r.key.action == action)?;
+        let key = row.presses.first()?.name();
+        let text = match row.key.footer {
+            "" => row
+                .key
+                .help
+                .split([';', ',', ':'])
+                .next()
+                .unwrap_or_default(),
+            footer => footer,
+        };
+        Some(format!("{key} {text}"))
+    }
+
     /// Rows that are active in one of these modes, in the order of the help.
     pub fn rows(&self, modes: &[Mode]) -> impl Iterator<Item = &Bound> {
         let rows = self.rows.iter();

@@ -4,12 +4,14 @@
 
 use crate::ui::action::{Action, Mode};
 
+mod foreign;
 pub mod key_press;
 mod keymap;
 pub mod sections;
 mod table;
 pub mod titles;
 
+pub use foreign::explained;
 pub use key_press::{KeyCode, KeyPress};
 pub use keymap::{Bound, Keymap};
 pub use sections::HELP_SECTIONS;

@@ -53,9 +53,9 @@ const fn edit(
 }
 
 const QUIT: &[KeyPress] = &[char('q'), ctrl('c'), code(KeyCode::F(10))];
-const DOWN: &[KeyPress] = &[char('j'), code(KeyCode::Down)];
-const UP: &[KeyPress] = &[char('k'), code(KeyCode::Up)];
-const PAGE_DOWN: &[KeyPress] = &[code(KeyCode::PageDown), ctrl('f')];
+const DOWN: &[KeyPress] = &[char('j'), code(KeyCode::Down), ctrl('n')];
+const UP: &[KeyPress] = &[char('k'), code(KeyCode::Up), ctrl('p')];
+const PAGE_DOWN: &[KeyPress] = &[code(KeyCode::PageDown), ctrl('f'), ctrl('v')];
 const PAGE_UP: &[KeyPress] = &[code(KeyCode::PageUp), ctrl('b')];
 const TOP: &[KeyPress] = &[char('g'), code(KeyCode::Home)];
 /// Each key is a chapter of the help.
@@ -198,7 +198,7 @@ pub static KEYS: &[KeyBinding] = &[
     key("sort-previous", LINES, &[char('<'), char('S')], Action::SortPrevious, "", "sort by the previous column"),
     key("invert", LINES, &[char('I')], Action::Invert, "reverse", "reverse the sort order"),
     key("new-baseline", &[Mode::Baseline], &[char('M')], Action::NewBaseline, "new baseline", "replace the baseline with a new one"),
-    key("clear-baseline", &[Mode::Baseline], &[char('x')], Action::ClearBaseline, "clear", "clear the baseline and go back to the sessions"),
+    key("clear-baseline", &[Mode::Baseline], &[char('x')], Action::ClearBaseline, "clear", "clear the baseline, once it is pressed twice, and go back to the sessions"),
     key("talkers", MAIN, &[code(KeyCode::F(5))], Action::Panes, "", "go to the top talkers, or back"),
     key("next-pane", &[Mode::Table], &[code(KeyCode::Tab)], Action::NextPane, "talkers", "go to the next pane: sessions, processes, peers, ports, units"),
     key("next-pane", &[Mode::TopTalkers], &[code(KeyCode::Tab)], Action::NextPane, "next", "go to the next pane: sessions, processes, peers, ports, units"),
@@ -224,6 +224,7 @@ pub static KEYS: &[KeyBinding] = &[
     key("sort-figure", &[Mode::TopTalkers], &[char('s'), code(KeyCode::F(6))], Action::SortNext, "sort", "sort by the next figure"),
     key("sort-by-duration", &[Mode::Table], &[char('A')], Action::SortBy("duration"), "", "sort by age; press again to reverse"),
     key("sort-by-end", &[Mode::Table], &[char('E')], Action::SortBy("ended"), "", "sort by the time of the close, the last one first; press again to reverse"),
+    key("latest-first", &[Mode::Failures], &[char('E')], Action::LatestFirst, "latest", "show what failed last on top; press again for what fails most"),
     key("sort-by-bytes", &[Mode::Table], &[char('B')], Action::SortBy("bytes"), "", "sort by bytes in both directions; press again to reverse"),
     key("sort-next", MAIN, &[char('>')], Action::SortNext, "", "sort by the next column"),
     key("sort-previous", MAIN, &[char('<'), char('S')], Action::SortPrevious, "", "sort by the previous column"),

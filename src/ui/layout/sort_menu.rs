@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 use crate::model::fields;
 
 /// Cells of an entry: its letter, its title, an arrow, and a gap.
-pub const CELL: u16 = 15;
+pub const CELL: u16 = 16;
 
 /// Lines of the menu besides its entries: its heading, and the help of the selected entry.
 const OTHERS: u16 = 2;

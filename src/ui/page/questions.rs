@@ -253,6 +253,18 @@ pub static QUESTIONS: &[Question] = &[
         remark: "",
     },
     Question {
+        text: "Which session failed last?",
+        steps: &[
+            press("f", "REASON", "failures by reason, destination and program; LAST is the time since the last one of a kind"),
+            press("E", "failed last is on top", "the kind that failed last on top"),
+            press("Enter", "filter: ", "its sessions"),
+        ],
+        further: &[
+            press("E", "ENDED▼", "the last one on top, with the time of day at which it failed"),
+        ],
+        remark: "`E` alone sorts all sessions by the time at which they closed. A filter does it by time, too: `failed and ended < 5m`.",
+    },
+    Question {
         text: "What is refused or times out, such as a database?",
         steps: &[
             press("f", "ECONNREFUSED", "failures: `refused` (nothing listens there), `no answer` (the attempt timed out) or `gave up` (our application did before that), destination and program, with what fails most now on top"),

@@ -26,6 +26,8 @@ pub struct FailureRow<'a> {
 pub struct Failures {
     pub counted: Counted<Failed>,
     pub list: List<Failure>,
+    /// The kind that failed last is on top, instead of the one that fails most.
+    pub latest_first: bool,
     now_ns: u64,
     /// All failures since this time are counted.
     since_ns: u64,
@@ -36,6 +38,7 @@ impl Failures {
         Failures {
             counted: Counted::new(Failed::default, store, view_filter),
             list: List::with_other(),
+            latest_first: false,
             now_ns: 0,
             since_ns: known_since(store),
         }
@@ -47,13 +50,19 @@ impl Failures {
         self.since_ns = known_since(store);
     }
 
-    /// Sorts by the magnitude of recent failures, then by all failures. The run began at `first_ns`.
+    /// Sorts by the magnitude of recent failures, then by all failures, or by the last failure. The run began at `first_ns`.
     pub fn refresh(&mut self, first_ns: u64, now_ns: u64, height: usize) {
         (self.now_ns, self.since_ns) = (now_ns, self.since_ns.max(first_ns));
         let tallies = self.counted.closed.iter();
         let mut order: Vec<_> = tallies
             .filter(|(_, t)| t.recent(now_ns) > 0 || t.count > 0)
-            .map(|(failure, t)| (Reverse((magnitude(t.recent(now_ns)), t.count)), failure))
+            .map(|(failure, t)| {
+                let key = match self.latest_first {
+                    true => (0, t.last_ns),
+                    false => (magnitude(t.recent(now_ns)), t.count),
+                };
+                (Reverse(key), failure)
+            })
             .collect();
         order.sort_unstable();
         self.list

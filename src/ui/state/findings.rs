@@ -31,6 +31,9 @@ impl FindingLine {
     }
 }
 
+/// Heading of the column for how often a finding has begun.
+const TIMES: &str = "N";
+
 static COLUMNS: [TableColumn<FindingLine>; 4] = [
     alarming(
         |l| l.is_present() && l.finding.rule.severity == Severity::Fault,
@@ -75,7 +78,7 @@ static COLUMNS: [TableColumn<FindingLine>; 4] = [
     texts(
         FieldKind::Count,
         column(
-            "N",
+            TIMES,
             "how often it has begun",
             (2, 0, 3),
             |l, _, _| l.finding.times.to_string(),
@@ -117,6 +120,11 @@ impl TableLine for FindingLine {
             now_ns: sources.now_ns,
         };
         present.iter().map(line).chain(ended.map(line)).collect()
+    }
+
+    /// Most findings have begun once.
+    fn is_needed(column: &TableColumn<Self>, lines: &[Self]) -> bool {
+        column.title != TIMES || lines.iter().any(|line| line.finding.times > 1)
     }
 
     fn key(&self) -> FindingKey {

@@ -20,6 +20,8 @@ pub struct Notice {
 struct Message {
     text: String,
     is_alarm: bool,
+    /// The same key again does what it asks.
+    is_question: bool,
     stays_ns: u64,
     /// Time of the first batch since it is shown.
     since_ns: Option<u64>,
@@ -32,6 +34,7 @@ impl Message {
         Message {
             text,
             is_alarm,
+            is_question: false,
             stays_ns,
             since_ns: None,
             has_waited: false,
@@ -53,6 +56,19 @@ impl Notice {
     /// Shows for a moment what a key has switched.
     pub fn switched(&mut self, text: String) {
         self.put(Message::new(text, false, SWITCHED_STAYS_NS));
+    }
+
+    /// Asks to press a key again.
+    pub fn ask(&mut self, text: String) {
+        self.put(Message {
+            is_question: true,
+            ..Message::new(text, false, STAYS_NS)
+        });
+    }
+
+    /// True while a question is shown.
+    pub fn is_question(&self) -> bool {
+        self.said.as_ref().is_some_and(|said| said.is_question)
     }
 
     /// Shows an error.

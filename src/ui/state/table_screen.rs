@@ -90,6 +90,11 @@ pub trait TableLine: Debug + Sized + 'static {
     /// All lines, in the order that equal ones keep.
     fn lines(sources: &LineSources<'_>) -> Vec<Self>;
 
+    /// False for a column that says nothing about any of these lines.
+    fn is_needed(_: &TableColumn<Self>, _: &[Self]) -> bool {
+        true
+    }
+
     fn key(&self) -> Self::Key;
 
     /// A filter that matches the sessions of this thing; `None`: it has none.
@@ -324,6 +329,7 @@ impl<L: TableLine> TableScreen for Lines<L> {
 
     fn headings(&self, width: u16) -> Vec<PlacedHeading> {
         let all = L::columns().iter().enumerate();
+        let all = all.filter(|(_, column)| L::is_needed(column, &self.lines));
         let needed = |shown: &[(usize, &TableColumn<L>)]| {
             shown.iter().map(|(_, c)| c.width + 1).sum::<u16>()
         };

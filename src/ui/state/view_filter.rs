@@ -71,6 +71,7 @@ impl ViewFilter {
             scope: self.scope,
             family: self.family,
             filter: self.filter.clone(),
+            chosen_ns: self.chosen_ns,
             self_traffic,
             pairs: self.pairs,
             trail: Vec::new(),

@@ -19,6 +19,9 @@ impl Clicks {
         let Input::Mouse(mouse) = input else {
             return input;
         };
+        if mouse.kind == MouseKind::Release {
+            return input; // it belongs to the click before
+        }
         let before = self.last.take();
         if mouse.kind != MouseKind::Click {
             return input;
@@ -50,8 +53,9 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         };
-        use MouseKind::{Click, DoubleClick, WheelUp};
+        use MouseKind::{Click, DoubleClick, Release, WheelUp};
         assert_eq!(kind(0, Click, 1), Click);
+        assert_eq!(kind(10, Release, 1), Release);
         assert_eq!(kind(400, Click, 1), DoubleClick);
         assert_eq!(kind(410, Click, 1), Click, "the third is a first one again");
         assert_eq!(kind(900, Click, 1), Click, "too late");

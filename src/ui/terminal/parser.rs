@@ -410,9 +410,13 @@ fn sequence(bytes: &[u8], last: u8) -> Option<Input> {
         return Some(Input::Answered);
     }
     if let Some(bytes) = bytes.strip_prefix(b"<") {
-        let report = Parameters::of(bytes).filter(|_| last == b'M')?;
+        let report = Parameters::of(bytes).filter(|_| matches!(last, b'M' | b'm'))?;
         let cell = |at| u16::try_from(report.get(at).number()?.checked_sub(1)?).ok();
-        return mouse(report.get(0).number()?, (cell(1)?, cell(2)?));
+        let button = report.get(0).number()?;
+        return match last {
+            b'M' => mouse(button, (cell(1)?, cell(2)?)),
+            _ => released(button, (cell(1)?, cell(2)?)),
+        };
     }
     // anything else with a `?` or a space in it is a reply that nobody asked for
     let parameters = Parameters::of(bytes)?;
@@ -544,11 +548,21 @@ fn coded(code: u32) -> Option<KeyCode> {
     })
 }
 
-/// Returns a click or a turn of the wheel. Modifiers do not matter; other buttons, releases and motion mean nothing.
+/// Bits of modifiers in the number of a button, which do not matter.
+const MODIFIERS: u32 = 0b1_1100;
+
+/// Returns the release of the left button; that of others means nothing.
+fn released(button: u32, (column, row): (u16, u16)) -> Option<Input> {
+    let kind = MouseKind::Release;
+    (button & !MODIFIERS == 0).then_some(Input::Mouse(Mouse { kind, column, row }))
+}
+
+/// Returns a press of a button or a turn of the wheel; motion means nothing.
 fn mouse(button: u32, (column, row): (u16, u16)) -> Option<Input> {
-    const MODIFIERS: u32 = 0b1_1100;
     let kind = match button & !MODIFIERS {
         0 => MouseKind::Click,
+        1 => MouseKind::Middle,
+        2 => MouseKind::Right,
         64 => MouseKind::WheelUp,
         65 => MouseKind::WheelDown,
         _ => return None,
@@ -848,9 +862,11 @@ mod tests {
             ("\x1b[<4;11;6M", "Click 10 5"),
             ("\x1b[M +&", "Click 10 5"),
             ("\x1b[Ma!!", "WheelDown 0 0"),
-            // release, another button, motion, nonsense
-            ("\x1b[<0;11;6m", ""),
-            ("\x1b[<2;11;6M", ""),
+            ("\x1b[<0;11;6m", "Release 10 5"),
+            ("\x1b[<1;11;6M", "Middle 10 5"),
+            ("\x1b[<2;11;6M", "Right 10 5"),
+            // release of another button, motion, nonsense
+            ("\x1b[<2;11;6m", ""),
             ("\x1b[<32;11;6M", ""),
             ("\x1b[<0;0;6M", ""),
             ("\x1b[<0;99999;6M", ""),

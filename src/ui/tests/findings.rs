@@ -17,21 +17,26 @@ pub fn refused(size: Size) -> App {
 fn refusing(size: Size, seconds: u64) -> App {
     let mut app = unused(1000, size);
     for s in 1..=seconds {
-        let session = |i: u64| Session {
-            reason: Reason::Refused,
-            established_ns: 0,
-            start_ns: s * 1_000_000_000 - 300_000,
-            end_ns: s * 1_000_000_000,
-            raddr: IpAddr::from([10, 0, 0, i as u8]),
-            rport: 5432,
-            laddr: IpAddr::from([10, 0, 0, 1]),
-            comm: Comm::from("api"),
-            direction: Direction::Out,
-            ..closed(s * 10 + i, "api", "10.0.0.9", Reason::Refused)
-        };
-        app.batch(batch_at(s, vec![], vec![session(9), session(8)]));
+        app.batch(refusal_at(s));
     }
     app
+}
+
+/// Two destinations refuse a connect each, in this second.
+fn refusal_at(s: u64) -> Batch {
+    let session = |i: u64| Session {
+        reason: Reason::Refused,
+        established_ns: 0,
+        start_ns: s * 1_000_000_000 - 300_000,
+        end_ns: s * 1_000_000_000,
+        raddr: IpAddr::from([10, 0, 0, i as u8]),
+        rport: 5432,
+        laddr: IpAddr::from([10, 0, 0, 1]),
+        comm: Comm::from("api"),
+        direction: Direction::Out,
+        ..closed(s * 10 + i, "api", "10.0.0.9", Reason::Refused)
+    };
+    batch_at(s, vec![], vec![session(9), session(8)])
 }
 
 #[test]
@@ -192,4 +197,23 @@ fn findings_of_self_traffic_are_none() {
         app.batch(batch_at(s, vec![], vec![session]));
     }
     assert!(!app.findings.is_any());
+}
+
+#[test]
+fn findings_column_of_times_is_shown_once_one_has_begun_again() {
+    let heading = |app: &App| {
+        let shown = screen(app, SIZE);
+        let heading = shown.lines().find(|line| line.contains("FINDING"));
+        heading.expect("a heading").to_owned()
+    };
+    let mut app = refused(SIZE);
+    assert!(!heading(&app).contains(" N "), "{}", heading(&app));
+    // it ends, and begins again
+    for s in 13..60 {
+        app.batch(batch_at(s, vec![], vec![]));
+    }
+    for s in 60..75 {
+        app.batch(refusal_at(s));
+    }
+    assert!(heading(&app).contains(" N "), "{}", screen(&app, SIZE));
 }

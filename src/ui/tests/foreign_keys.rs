@@ -72,14 +72,14 @@ fn function_keys_do_what_they_do_in_htop() {
 #[test]
 fn key_without_a_meaning_says_so_for_two_seconds() {
     let mut app = app(SIZE);
-    app.key(KeyPress::new(KeyCode::F(8), false), None);
-    assert!(screen(&app, SIZE).contains("F8 is not bound; ? help"));
+    app.key(KeyPress::new(KeyCode::F(13), false), None);
+    assert!(screen(&app, SIZE).contains("F13 is not bound; ? help"));
     for at_s in [20, 21] {
         app.batch(batch_at(at_s, Vec::new(), Vec::new()));
-        assert!(screen(&app, SIZE).contains("F8 is not bound"));
+        assert!(screen(&app, SIZE).contains("F13 is not bound"));
     }
     app.batch(batch_at(22, Vec::new(), Vec::new()));
-    assert!(!screen(&app, SIZE).contains("F8 is not bound"));
+    assert!(!screen(&app, SIZE).contains("F13 is not bound"));
 }
 
 #[test]
@@ -94,4 +94,136 @@ fn capture_prompt_says_how_many_open_sessions_it_drops() {
         shown.contains("Enter drops 1 open session, and ignores"),
         "{shown}"
     );
+}
+
+/// Keys of vim, less, htop, top, k9s, tmux and nethogs among the sessions, and a part of the answer to each.
+const AMONG_SESSIONS: &[(&str, &str)] = &[
+    ("Z", "Z is not bound; q quit"),
+    ("Q", "Q is not bound; q quit"),
+    ("^X", "q quit"),
+    ("^Q", "q quit"),
+    (":", "q quit, / filter, ? help"),
+    (";", "q quit, / filter, ? help"),
+    ("0", "keys take no counts; PgDn move down a page"),
+    ("1", "keys take no counts"),
+    ("5", "keys take no counts"),
+    ("9", "keys take no counts"),
+    ("^Y", "k move up a line, ^U move up half a page"),
+    ("z", "PgDn move down a page"),
+    ("w", "PgDn move down a page"),
+    ("J", "PgDn move down a page"),
+    ("b", "PgUp move up a page"),
+    ("K", "PgUp move up a page"),
+    ("*", "/ filter"),
+    ("#", "/ filter"),
+    ("&", "/ filter"),
+    ("|", "/ filter"),
+    ("%", "/ filter"),
+    ("^S", "/ filter"),
+    ("i", "/ filter"),
+    ("O", "/ filter"),
+    ("a", "/ filter"),
+    ("\\", "/ filter"),
+    ("'", "m baseline"),
+    ("`", "m baseline"),
+    ("~", "m baseline"),
+    ("^R", "^L redraw the screen, s sort"),
+    ("r", "^L redraw the screen, s sort"),
+    ("^G", "^L redraw the screen"),
+    ("^O", "Backspace undo"),
+    ("^W", "Tab talkers"),
+    ("u", "`user NAME` filters by user; Backspace undo, / filter"),
+    ("U", "`user NAME` filters by user"),
+    ("T", "A sort by age, s sort"),
+    ("M", "s sort, I reverse"),
+    ("R", "s sort, I reverse"),
+    ("x", "s sort"),
+    ("X", "s sort"),
+    (
+        "F7",
+        "tcplife only watches: nothing is killed or reniced here",
+    ),
+    (
+        "F8",
+        "tcplife only watches: nothing is killed or reniced here",
+    ),
+    (
+        "^K",
+        "tcplife only watches: nothing is killed or reniced here",
+    ),
+    (
+        "Delete",
+        "tcplife only watches: nothing is killed or reniced here",
+    ),
+    (
+        "W",
+        "settings are in a file: tcplife --print-config prints one",
+    ),
+    ("Y", "y copy, e export"),
+    ("Insert", "y copy, e export"),
+    ("F11", "s sort, ? help"),
+    ("F12", "s sort, ? help"),
+    (".", "s sort, ? help"),
+    (",", "s sort, ? help"),
+];
+
+/// A key by its name, also one that is bound to nothing.
+fn named(name: &str) -> KeyPress {
+    KeyPress::parse(name).expect(name)
+}
+
+#[test]
+fn key_of_another_program_names_the_keys_that_do_that_here() {
+    for (name, answer) in AMONG_SESSIONS {
+        let mut app = app(SIZE);
+        app.key(named(name), None);
+        let footer = line(&app, SIZE, 23);
+        assert!(footer.contains(answer), "{name}: {footer}");
+        let all = app.notice.get().map(|(text, _)| text.to_owned());
+        assert!(
+            all.is_some_and(|text| footer.contains(&text)),
+            "{name} is cut: {footer}"
+        );
+    }
+}
+
+#[test]
+fn key_of_another_program_on_a_screen_names_keys_of_that_screen() {
+    for (screens, key, answer) in [
+        ("L", "1", "keys take no counts; PgDn move down a page"),
+        ("!", "u", "`user NAME` filters by user"),
+        ("f", "Z", "Esc back"),
+        ("?", "Z", "^C quit"),
+        ("Enter", "^Y", "k up, PgUp move up a page"),
+    ] {
+        let mut app = app(SIZE);
+        press_and_settle(&mut app, screens);
+        app.key(named(key), None);
+        let footer = line(&app, SIZE, 23);
+        assert!(footer.contains(answer), "{screens} {key}: {footer}");
+    }
+}
+
+#[test]
+fn keys_of_emacs_move_the_selection() {
+    let mut app = app(SIZE);
+    press(&mut app, "g");
+    let first = app.selected;
+    press(&mut app, "^N ^N ^P");
+    assert_eq!(app.selected, first + 1);
+    press(&mut app, "^V");
+    assert!(app.selected > first + 1);
+}
+
+#[test]
+fn filter_being_typed_wrongly_says_which_filter_the_list_has() {
+    let mut app = app(SIZE);
+    press(&mut app, "/");
+    type_text(&mut app, "comm curl and port 44x");
+    let prompt = screen(&app, SIZE);
+    assert!(prompt.contains("shown: comm curl and port 44"), "{prompt}");
+    press(&mut app, "Esc /");
+    type_text(&mut app, "port x");
+    let prompt = screen(&app, SIZE);
+    assert!(prompt.contains("shown: all sessions"), "{prompt}");
 }

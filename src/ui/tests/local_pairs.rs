@@ -80,7 +80,7 @@ fn local_connection_has_one_line_and_the_key_shows_both_ends() {
     assert!(screen(&app, SIZE).contains("open 3"), "the host's sessions");
     press_and_settle(&mut app, "l");
     assert_eq!(app.row_count(), 2);
-    assert!(screen(&app, SIZE).contains("one line for both ends"));
+    assert!(screen(&app, SIZE).contains("one line, counted once"));
 }
 
 #[test]

@@ -421,3 +421,39 @@ fn click_on_tab_goes_to_its_screen() {
         "typed text belongs to the prompt"
     );
 }
+
+#[test]
+fn buttons_without_a_meaning_and_a_drag_say_so_for_two_seconds() {
+    let mut app = app(SIZE);
+    let at = (5, 6);
+    for (kind, says) in [
+        (
+            MouseKind::Right,
+            "the right button does nothing; click selects",
+        ),
+        (
+            MouseKind::Middle,
+            "the middle button does nothing; with Shift the terminal pastes",
+        ),
+    ] {
+        app.mouse(mouse(kind, at));
+        let footer = line(&app, SIZE, 23);
+        assert!(footer.contains(says), "{footer}");
+    }
+    click(&mut app, at);
+    app.mouse(mouse(MouseKind::Release, at));
+    assert!(
+        !line(&app, SIZE, 23).contains("dragging"),
+        "a click is none"
+    );
+    click(&mut app, at);
+    app.mouse(mouse(MouseKind::Release, (20, 9)));
+    let footer = line(&app, SIZE, 23);
+    assert!(
+        footer.contains("dragging selects nothing; with Shift the terminal selects text"),
+        "{footer}"
+    );
+    app.batch(batch_at(20, Vec::new(), Vec::new()));
+    app.batch(batch_at(22, Vec::new(), Vec::new()));
+    assert!(!line(&app, SIZE, 23).contains("dragging"));
+}

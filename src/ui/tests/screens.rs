@@ -396,6 +396,8 @@ fn baseline_can_be_set_compared_moved_and_removed() {
     press_and_settle(&mut app, "m");
     assert_eq!(app.layers.mode(), Mode::Table);
     press_and_settle(&mut app, "m d m x");
+    assert!(screen(&app, SIZE).contains("baseline "));
+    press_and_settle(&mut app, "x");
     assert_eq!(app.layers.mode(), Mode::Table);
     assert!(!screen(&app, SIZE).contains("baseline "));
 }

@@ -182,7 +182,7 @@ fn notice_of_a_toggle_names_its_state_and_what_the_key_does_next() {
         ("t", &format!("theme: {next} (t: {then})")),
         (
             "l",
-            "local connections: a line for each end (l: one for both)",
+            "local connections: a line for each end, so counted twice (l: one)",
         ),
         ("4", "only IPv4 is shown (4: both)"),
         ("6", "only IPv6 is shown (6: both)"),

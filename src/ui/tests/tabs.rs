@@ -143,6 +143,12 @@ fn baseline_screen_without_a_baseline_says_how_to_set_one() {
     press_and_settle(&mut app, "m");
     assert!(screen(&app, SIZE).contains("since 0s"), "it stays there");
     press_and_settle(&mut app, "x");
+    assert!(
+        screen(&app, SIZE).contains("x again clears the baseline for good; any other key keeps it")
+    );
+    press_and_settle(&mut app, "j x");
+    assert_eq!(app.layers.mode(), Mode::Baseline, "another key has kept it");
+    press_and_settle(&mut app, "x");
     assert_eq!(app.layers.mode(), Mode::Table);
 }
 

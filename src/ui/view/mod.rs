@@ -74,7 +74,7 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
             help::search(help, typing, app, theme, layout.prompt, frame);
         }
     } else if let Some(prompt) = app.layers.prompt() {
-        prompt::draw(prompt, theme, layout.prompt, frame);
+        prompt::draw(prompt, &app.view_filter.filter, theme, layout.prompt, frame);
     }
     if let Some(prompt) = app.layers.past_prompt() {
         past::prompt(prompt, app, theme, layout.prompt, frame);

@@ -27,7 +27,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
 
 /// The moment that is shown, and as many of the keys as fit.
 fn title(app: &App, width: usize) -> String {
-    let at = app.time(app.clock.wall(app.now_ns));
+    let at = app.time(app.wall(app.now_ns));
     let ago = ago_text(app.ago_ns());
     let key = |action| app.keymap.of(Mode::Table, action);
     let now = match app.layers.mode() {

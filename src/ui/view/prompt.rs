@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::filter::{Completions, FilterError};
+use crate::filter::{Completions, Filter, FilterError};
 use crate::model::fields;
 use crate::model::fields::FieldKind;
 use crate::ui::action::Purpose;
@@ -24,7 +24,7 @@ pub struct Below {
     pub style: Style,
 }
 
-pub fn draw(prompt: &Prompt, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
+pub fn draw(prompt: &Prompt, applied: &Filter, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
     let (label, label_style) = match prompt.purpose {
         Purpose::Filter => ("filter: ", theme.key),
         Purpose::Capture => ("capture only: ", theme.alarm_text),
@@ -50,6 +50,28 @@ pub fn draw(prompt: &Prompt, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
     }
     typed(label, prompt.line(), wrong, &styles, area, frame);
     below(&Below { x, text, style }, area, frame);
+    if prompt.purpose == Purpose::Filter && error.is_some() {
+        let used = label.width() + prompt.text().width() + 1;
+        meanwhile(applied, used, theme, area, frame);
+    }
+}
+
+/// Names the filter that the list has while the typed one is wrong or incomplete, if there is room for it after the text.
+fn meanwhile(applied: &Filter, used: usize, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
+    /// Cells between the text that is typed and this one, and the least that says something.
+    const GAP: usize = 3;
+    const LEAST: usize = 10;
+    let text = match applied.is_everything() {
+        true => "shown: all sessions".to_owned(),
+        false => format!("shown: {}", applied.source().trim()),
+    };
+    let room = usize::from(area.width).saturating_sub(used + GAP);
+    if room >= LEAST && area.height > 0 {
+        let text = shorten(&text, room, FieldKind::Text);
+        let x = area.right() - text.width() as u16;
+        let buffer = frame.buffer_mut();
+        buffer.set_stringn(x, area.y, text, room, theme.quiet);
+    }
 }
 
 /// Says below a valid text what a key would do that nobody would guess.
