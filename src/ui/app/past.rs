@@ -489,7 +489,8 @@ impl App {
         exchange!(selection);
         exchange!(first_ns);
         exchange!(now_ns);
-        exchange!(clock);
+        exchange!(names.times.clock);
+        exchange!(names.times.now_ns);
         exchange!(view_filter.self_traffic);
         exchange!(interval.stretched);
         self.view_filter.self_traffic.shown = shown;

@@ -59,13 +59,11 @@ static FOREIGN_KEYS: &[ForeignKeys] = &[
     meant(&[ctrl('w')], &[Action::NextPane, Action::StepScreen(1)]),
     // htop and top: the user's processes, sort keys, renice, kill
     remarked(&[char('u'), char('U')], &[Action::Widen, FILTER], "`user NAME` filters by user"),
-    meant(&[char('T')], &[Action::SortBy("duration"), Action::SortMenu, Action::SortNext]),
     meant(&[char('M'), char('R'), char('x'), char('X')], &[Action::SortMenu, Action::Invert, Action::SortNext]),
     remarked(
         &[code(KeyCode::F(7)), code(KeyCode::F(8)), ctrl('k'), code(KeyCode::Delete)],
         &[], "tcplife only watches: nothing is killed or reniced here",
     ),
-    remarked(&[char('W')], &[], "settings are in a file: tcplife --print-config prints one"),
     meant(&[char('Y'), code(KeyCode::Insert)], &[Action::Copy, Action::Export]),
     meant(&[code(KeyCode::F(11)), code(KeyCode::F(12)), char('.'), char(',')], &[Action::SortMenu, Action::Help]),
 ];

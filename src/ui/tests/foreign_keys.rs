@@ -134,7 +134,6 @@ const AMONG_SESSIONS: &[(&str, &str)] = &[
     ("^W", "Tab talkers"),
     ("u", "`user NAME` filters by user; Backspace undo, / filter"),
     ("U", "`user NAME` filters by user"),
-    ("T", "A sort by age, s sort"),
     ("M", "s sort, I reverse"),
     ("R", "s sort, I reverse"),
     ("x", "s sort"),
@@ -154,10 +153,6 @@ const AMONG_SESSIONS: &[(&str, &str)] = &[
     (
         "Delete",
         "tcplife only watches: nothing is killed or reniced here",
-    ),
-    (
-        "W",
-        "settings are in a file: tcplife --print-config prints one",
     ),
     ("Y", "y copy, e export"),
     ("Insert", "y copy, e export"),

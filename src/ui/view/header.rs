@@ -102,7 +102,9 @@ fn recording<'a>(recording: &RecordStatus, app: &App, theme: &Theme) -> Line<'a>
             return Line::from(Span::styled("rec paused", theme.alarm));
         }
         Some(since) => {
-            let since = since.to_zoned(app.zone.clone()).strftime("%H:%M");
+            let since = since
+                .to_zoned(app.names.times.zone.clone())
+                .strftime("%H:%M");
             format!("{} since {since}", fields::size(recording.bytes))
         }
         None => fields::size(recording.bytes),
