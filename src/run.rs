@@ -207,7 +207,8 @@ fn examine(cli: &Cli, output: Output, caller: Caller, helpers: Helpers) -> anyho
     });
     print(&match output {
         Output::Json => report.json(),
-        _ => report.text(),
+        // most terminals are at least as wide
+        _ => report.text(io::stdout().is_terminal().then_some(80)),
     })?;
     Ok(if report.is_fine() { 0 } else { FAILED })
 }

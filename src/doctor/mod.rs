@@ -13,6 +13,7 @@ use crate::host::caller::Caller;
 use crate::host::containers::Namer;
 use crate::host::sandbox::Sandbox;
 use crate::text::sanitize::sanitize;
+use crate::text::wrap;
 use checks::{CHECKS, Check, Examine};
 use trial::Trial;
 
@@ -158,17 +159,26 @@ impl Report {
         }
     }
 
-    /// The report as text.
-    pub fn text(&self) -> String {
-        const INDENT: &str = "                         ";
+    /// The report as text, wrapped for a terminal of that width, if one is given. Commands stay on one line each.
+    pub fn text(&self, width: Option<usize>) -> String {
+        const INDENT: usize = 25;
+        let wrapped = |text: &str| match width {
+            Some(width) => wrap::words(text, width.saturating_sub(INDENT)),
+            None => vec![text.to_owned()],
+        };
         let mut text = String::new();
         for (name, row) in &self.rows {
-            text += &format!("{:<8} {name:<15} {}\n", row.outcome.name(), row.found);
+            let mut lines = wrapped(&row.found);
             if !row.meaning.is_empty() {
-                text += &format!("{INDENT}{}\n", row.meaning);
+                lines.extend(wrapped(&row.meaning));
             }
             if !row.command.is_empty() {
-                text += &format!("{INDENT}$ {}\n", row.command);
+                lines.push(format!("$ {}", row.command));
+            }
+            let mut head = format!("{:<8} {name:<15} ", row.outcome.name());
+            for line in lines {
+                text += &format!("{head:<INDENT$}{line}\n");
+                head.clear();
             }
         }
         text + &format!("\n{}\n", self.verdict())
@@ -200,4 +210,39 @@ impl Report {
 /// A path as it is shown.
 fn shown(path: &std::path::Path) -> String {
     sanitize(&path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn report_on_a_terminal_is_wrapped_and_keeps_commands_whole() {
+        let report = Report {
+            rows: vec![
+                ("kernel", Diagnosis::ok("Linux 6.1, x86_64")),
+                (
+                    "rights",
+                    Diagnosis::failed(
+                        "nobody, without CAP_BPF and CAP_PERFMON",
+                        "loading BPF programs needs root",
+                        "setpriv --ambient-caps=+bpf,+perfmon tcplife --doctor",
+                    ),
+                ),
+            ],
+        };
+        let wrapped = "\
+ok       kernel          Linux 6.1, x86_64
+failed   rights          nobody, without CAP_BPF
+                         and CAP_PERFMON
+                         loading BPF programs
+                         needs root
+                         $ setpriv --ambient-caps=+bpf,+perfmon tcplife --doctor
+
+tcplife sees no sessions on this host: rights
+";
+        assert_eq!(report.text(Some(50)), wrapped);
+        assert_eq!(report.text(None).lines().count(), 6);
+        assert!(!report.is_fine());
+    }
 }
