@@ -82,7 +82,7 @@ expect 'NAME' man -P cat tcplife
 expect 'complete -o nosort -F _tcplife tcplife' bash -ic '. /usr/share/bash-completion/bash_completion; _comp_load tcplife 2>/dev/null || _completion_loader tcplife; complete -p tcplife'
 expect 'interval' cat /usr/share/doc/tcplife/examples/config.toml
 expect '' bash -c '! [ -e /etc/systemd/system/multi-user.target.wants/tcplife-recorder.service ]'
-expect '' bash -c 'mkdir -p /var/lib/tcplife && timeout --preserve-status -s INT 2 tcplife -o none --record /var/lib/tcplife/1.jsonl.zst; tcplife --replay /var/lib/tcplife/1.jsonl.zst -o json >/dev/null'
+expect '' bash -c 'mkdir -p /var/lib/tcplife && timeout --preserve-status -s INT 2 tcplife -o none --record /var/lib/tcplife --record-keep 24h,1GB; tcplife --replay /var/lib/tcplife -o json >/dev/null'
 
 say 'upgrade, with capabilities for a group'
 if bare sh -c 'command -v setcap' >/dev/null || bare apt-get -qq install libcap2-bin >/dev/null 2>&1; then

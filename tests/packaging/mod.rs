@@ -27,6 +27,17 @@ fn recorder_unit_has_an_exposure_of_at_most_2_of_10() {
     assert!(report.contains("Overall exposure level"), "{report}");
 }
 
+/// Returns the arguments with which the unit starts the program, for another directory.
+fn recorder_arguments(folder: &str) -> Vec<String> {
+    let unit = source("packaging/systemd/tcplife-recorder.service");
+    let unit = fs::read_to_string(unit).expect("the unit");
+    let start = "ExecStart=/usr/bin/tcplife ";
+    let line = unit.lines().find_map(|line| line.strip_prefix(start));
+    let arguments = line.expect("a line").split(' ');
+    let place = |argument: &str| argument.replace("/var/lib/tcplife", folder);
+    arguments.map(place).collect()
+}
+
 /// The unit's user and capabilities, by setpriv.
 #[test]
 fn recorder_with_the_rights_of_its_unit_records() {
@@ -45,15 +56,19 @@ fn recorder_with_the_rights_of_its_unit_records() {
     }
     let folder = tempfile::tempdir().expect("a directory");
     std::os::unix::fs::chown(folder.path(), Some(65534), Some(65534)).expect("an owner");
-    let file = folder.path().join("recording.jsonl.zst");
+    let place = folder.path().to_str().expect("UTF-8");
     let mut recorder = Command::new(rights[0])
         .args(&rights[1..])
-        .args([TCPLIFE, "-o", "none", "--record"])
-        .arg(&file)
+        .arg(TCPLIFE)
+        .args(recorder_arguments(place))
         .spawn()
         .expect("the program can be started");
+    let has_recording = || {
+        let mut files = fs::read_dir(folder.path()).expect("a directory").flatten();
+        files.any(|file| file.metadata().is_ok_and(|file| file.len() > 0))
+    };
     let deadline = Instant::now() + PATIENCE;
-    while fs::metadata(&file).map_or(0, |file| file.len()) == 0 {
+    while !has_recording() {
         let exited = recorder.try_wait().expect("a child of ours");
         assert!(exited.is_none(), "it has exited: {exited:?}");
         assert!(Instant::now() < deadline, "nothing is recorded");
@@ -63,9 +78,8 @@ fn recorder_with_the_rights_of_its_unit_records() {
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a child of ours");
     let status = recorder.wait().expect("a child of ours");
     assert!(status.success(), "{status}");
-    let file = file.to_str().expect("UTF-8");
     // root opens files of others with the rights of root without capabilities
-    let replay = [TCPLIFE, "--replay", file, "-o", "json"];
+    let replay = [TCPLIFE, "--replay", place, "-o", "json"];
     let replay = run(&[&rights[..], &replay].concat());
     let errors = String::from_utf8_lossy(&replay.stderr);
     assert!(replay.status.success() && errors.is_empty(), "{errors}");
