@@ -266,15 +266,19 @@ fn programs(facts: &Facts, trial: &Trial) -> Diagnosis {
     }
 }
 
-/// Diagnosis of something that can only be tried when programs are attached.
-const NOT_TRIED: &str = "not tried: no programs are attached";
+/// Diagnosis of a session that was not made.
+fn not_tried(trial: &Trial) -> Diagnosis {
+    let meaning = "the session that should be seen is one over the loopback interface";
+    match &trial.not_made {
+        Some(error) => Diagnosis::failed(error, meaning, "ip link set lo up"),
+        None => Diagnosis::failed("not tried: no programs are attached", "", ""),
+    }
+}
 
 fn open_session(_: &Facts, trial: &Trial) -> Diagnosis {
     match &trial.open {
-        None => Diagnosis::failed(NOT_TRIED, "", ""),
-        Some(Err(error)) => {
-            Diagnosis::failed(error, "open sessions are not seen", "ip link set lo up")
-        }
+        None => not_tried(trial),
+        Some(Err(error)) => Diagnosis::failed(error, "open sessions are not seen", ""),
         Some(Ok(time)) if trial.finds_all => {
             Diagnosis::ok(format!("in a snapshot after {} ms", time.as_millis()))
         }
@@ -288,9 +292,9 @@ fn open_session(_: &Facts, trial: &Trial) -> Diagnosis {
 
 fn closed_session(_: &Facts, trial: &Trial) -> Diagnosis {
     let seen = match &trial.closed {
-        None => return Diagnosis::failed(NOT_TRIED, "", ""),
+        None => return not_tried(trial),
         Some(Err(error)) => {
-            return Diagnosis::failed(error, "sessions are not seen", "ip link set lo up");
+            return Diagnosis::failed(error, "sessions are not seen", "");
         }
         Some(Ok(seen)) => seen,
     };

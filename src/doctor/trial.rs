@@ -21,8 +21,8 @@ use crate::model::session::Session;
 const SENT: usize = 1234;
 const ANSWERED: usize = 4321;
 
-/// How long to wait for a report.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long to wait for a report: on a busy host, open files are scanned first.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Result of the trial.
 #[derive(Debug)]
@@ -31,7 +31,9 @@ pub(super) struct Trial {
     pub(super) attached: Result<Duration, String>,
     /// True if snapshots find the sessions of all network namespaces.
     pub(super) finds_all: bool,
-    /// Time until the open session was in a snapshot; `None`: not tried, because nothing was attached.
+    /// Error of making the session, if it could not be made.
+    pub(super) not_made: Option<String>,
+    /// Time until the open session was in a snapshot; `None`: not tried.
     pub(super) open: Option<Result<Duration, String>>,
     /// The session when it was closed.
     pub(super) closed: Option<Result<Seen, String>>,
@@ -72,6 +74,7 @@ impl Trial {
         let mut trial = Trial {
             attached: Err(String::new()),
             finds_all: false,
+            not_made: None,
             open: None,
             closed: None,
             in_force: None,
@@ -108,8 +111,7 @@ impl Trial {
         match listener.and_then(|(_, listener)| pair(&listener)) {
             Err(error) => {
                 let why = format!("cannot make a session on 127.0.0.1: {error}");
-                trial.open = Some(Err(why.clone()));
-                trial.closed = Some(Err(why));
+                trial.not_made = Some(why);
             }
             Ok((client, server, port)) => {
                 trial.open = Some(see_open(&collector, port));
