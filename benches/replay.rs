@@ -71,9 +71,9 @@ fn main() {
 /// Time to the state at a moment.
 fn seek(tape: &Tape, to: Timestamp, closed: u64) -> Duration {
     let began = Instant::now();
-    let mut seeked = tape.seek(to, closed, Reports::All).expect("a recording");
+    let (mut player, to_ns) = tape.seek(to, closed, Reports::All).expect("a recording");
     let mut open = false;
-    while let Some(played) = next(&mut seeked.player, seeked.to_ns) {
+    while let Some(played) = next(&mut player, to_ns) {
         open |= matches!(played, Played::Batch(batch) if batch.open.is_some());
     }
     assert!(
@@ -84,10 +84,10 @@ fn seek(tape: &Tape, to: Timestamp, closed: u64) -> Duration {
 
 fn first_batch(tape: &Tape, closed: u64) -> Duration {
     let began = Instant::now();
-    let mut seeked = tape
+    let (mut player, to_ns) = tape
         .seek(Timestamp::MAX, closed, Reports::All)
         .expect("a recording");
-    next(&mut seeked.player, seeked.to_ns);
+    next(&mut player, to_ns);
     began.elapsed()
 }
 

@@ -15,7 +15,7 @@ use crate::model::batch::Batch;
 use crate::model::capture_filter::CaptureFilter;
 use crate::model::fields;
 use crate::model::recording::{
-    Header, Input, Medium, Named, Played, Player, Reports, Seeked, Skipped, Tape,
+    Header, Input, Medium, Named, Played, Player, Reports, Skipped, Tape,
 };
 use crate::text::moment::Moment;
 
@@ -140,18 +140,22 @@ impl<'a> Replay<'a> {
                 })?;
                 (from, to) = bounds(tape.first());
                 // rows before a moment are not reported, and of the dashboard those that it does not keep
+                let end = to.unwrap_or(Timestamp::MAX);
                 let seeked = match (from, config.keep) {
-                    (_, Some(keep)) => tape.seek(to.unwrap_or(Timestamp::MAX), keep, reports),
+                    (_, Some(keep)) => tape.seek(end, keep, reports),
+                    _ if reports == Reports::OpenAtEnd => tape.seek(end, 0, reports),
                     (Some(from), None) => tape.seek(from, 0, reports),
                     (None, None) => None,
                 };
                 header = tape.header().cloned();
                 player = match seeked {
-                    Some(Seeked { player, .. }) => player,
+                    Some((player, _)) => player,
                     None => tape.play(reports),
                 };
             }
         }
+        // the clock is known from here on
+        player.first()?;
         player.set_bounds(from, to);
         let replay = Replay {
             player,
@@ -215,7 +219,7 @@ impl<'a> Replay<'a> {
             Played::Nothing if self.orders.stop() => return Err(Stopped),
             Played::Nothing => {}
             Played::Batch(batch) => return self.send(*batch),
-            Played::Header(_) => {}
+            Played::Header => {}
             Played::Gap(gap) => {
                 let events = fields::number(gap.events, "event");
                 (self.say)(format!("the recording lacks {events}: {}", gap.reason));

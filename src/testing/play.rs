@@ -22,9 +22,9 @@ pub fn play_any(bytes: &[u8]) -> usize {
         let middle = (first.as_nanosecond() + end.as_nanosecond()) / 2;
         for (to, closed) in [(middle, 0), (middle, 10), (end.as_nanosecond(), 1000)] {
             let to = Timestamp::from_nanosecond(to).unwrap_or(Timestamp::MAX);
-            if let Some(mut seeked) = tape.seek(to, closed, Reports::All) {
-                play(&mut seeked.player, seeked.to_ns, bytes.len() as u64);
-                play(&mut seeked.player, u64::MAX, bytes.len() as u64);
+            if let Some((mut player, to_ns)) = tape.seek(to, closed, Reports::All) {
+                play(&mut player, to_ns, bytes.len() as u64);
+                play(&mut player, u64::MAX, bytes.len() as u64);
             }
         }
     }

@@ -35,7 +35,7 @@ pub enum Played {
     /// To be applied in turn.
     Batch(Box<Batch>),
     /// A recording begins.
-    Header(Header),
+    Header,
     /// The recording lacks events.
     Gap(Gap),
     /// Bytes that could not be read: their input and their positions in it.
@@ -285,8 +285,8 @@ impl Player {
                 self.is_uncertain = true;
                 self.report(Played::Gap(gap));
             }
-            Event::Header(header) => {
-                self.report(Played::Header(header));
+            Event::Header(_) => {
+                self.report(Played::Header);
                 self.is_uncertain = true;
                 self.snapshot_ns = None;
                 (self.clock, self.now_ns) = (self.events().clock, 0);

@@ -16,6 +16,7 @@ use crate::model::recording::{
 #[derive(Clone, Debug)]
 pub enum Medium {
     File(Arc<File>),
+    #[cfg(any(test, feature = "testing"))]
     Memory(Arc<[u8]>),
 }
 
@@ -36,6 +37,7 @@ impl Medium {
     fn size(&self) -> io::Result<u64> {
         match self {
             Medium::File(file) => file.metadata().map(|file| file.len()),
+            #[cfg(any(test, feature = "testing"))]
             Medium::Memory(bytes) => Ok(bytes.len() as u64),
         }
     }
@@ -45,6 +47,7 @@ impl Read for MediumReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = match &self.medium {
             Medium::File(file) => file.read_at(buffer, self.at)?,
+            #[cfg(any(test, feature = "testing"))]
             Medium::Memory(bytes) => {
                 let from = usize::try_from(self.at).unwrap_or(usize::MAX);
                 bytes.get(from..).unwrap_or_default().read(buffer)?
@@ -82,16 +85,6 @@ struct Part {
 #[derive(Clone, Debug, Default)]
 pub struct Tape {
     parts: Vec<Part>,
-}
-
-/// A player at work, and what it needs to be told.
-#[derive(Debug)]
-pub struct Seeked {
-    pub player: Player,
-    /// The moment, ns of boot time: that of [`Player::next`].
-    pub to_ns: u64,
-    /// Where the recordings begin from which it plays.
-    pub header: Header,
 }
 
 impl Part {
@@ -167,6 +160,7 @@ impl Tape {
     }
 
     /// The end of the last recording, if its writer has ended it.
+    #[cfg(any(test, feature = "testing"))]
     pub fn end(&self) -> Option<Timestamp> {
         let end = self.parts.last().and_then(|part| part.index.end);
         end.map(|end| end.wall)
@@ -178,10 +172,11 @@ impl Tape {
     }
 
     /// Prepares to play up to a moment, and on from there to the end of that boot; [`Timestamp::MAX`] is the end of all. What is played first are at least `closed`
-    /// sessions that closed before the moment, as far as the recordings have them. `None`: there is no recording.
+    /// sessions that closed before the moment, as far as the recordings have them. Returns the player, and the moment in ns of boot time, for
+    /// [`Player::next`]. `None`: there is no recording.
     ///
     /// Reading takes time in proportion to `closed` and to the events between two full states, not to the recordings.
-    pub fn seek(&self, to: Timestamp, closed: u64, reports: Reports) -> Option<Seeked> {
+    pub fn seek(&self, to: Timestamp, closed: u64, reports: Reports) -> Option<(Player, u64)> {
         let at = self.parts.iter().rposition(|part| part.first.wall <= to);
         let at = at.unwrap_or(0);
         let part = self.parts.get(at)?;
@@ -216,11 +211,8 @@ impl Tape {
         let same = self.parts[at..].iter().take_while(is_same_boot).count();
         let offset = point.map_or(0, |point| point.offset);
         let inputs = inputs(&self.parts[begin..at + same], offset);
-        Some(Seeked {
-            player: Player::new(inputs, reports),
-            to_ns: if is_end { u64::MAX } else { part.boot_ns(to) },
-            header: part.header.clone(),
-        })
+        let to_ns = if is_end { u64::MAX } else { part.boot_ns(to) };
+        Some((Player::new(inputs, reports), to_ns))
     }
 }
 

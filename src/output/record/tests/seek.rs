@@ -116,7 +116,7 @@ fn play(player: &mut Player, to_ns: u64, moment: &mut Moment) {
     while let Some(played) = player.next(to_ns).expect("it is read") {
         match played {
             Played::Batch(batch) => moment.apply(&batch),
-            Played::Header(_) => {}
+            Played::Header => {}
             other => panic!("{other:?}"),
         }
     }
@@ -133,10 +133,10 @@ fn state_at_any_moment_is_that_of_the_batches_up_to_it() {
         for (batch, then) in &batches {
             let at = golden_clock().wall(batch.taken_ns);
             for closed in [0, 100] {
-                let mut seeked = tape.seek(at, closed, Reports::All).expect("a recording");
-                assert_eq!(seeked.to_ns, batch.taken_ns);
+                let (mut player, to_ns) = tape.seek(at, closed, Reports::All).expect("a recording");
+                assert_eq!(to_ns, batch.taken_ns);
                 let mut moment = Moment::default();
-                play(&mut seeked.player, seeked.to_ns, &mut moment);
+                play(&mut player, to_ns, &mut moment);
                 assert_eq!(moment.open, then.open, "{at}");
                 // the newest closed sessions, and as many as were asked for
                 assert!(then.closed.ends_with(&moment.closed), "{at}");
@@ -157,18 +157,18 @@ fn player_that_stops_and_goes_on_shows_each_moment() {
     let batches = history(40);
     let tape = tape(&[written(&batches, 7)]);
     let at = golden_clock().wall(9 * S + 1);
-    let mut seeked = tape.seek(at, 0, Reports::All).expect("a recording");
+    let (mut player, _) = tape.seek(at, 0, Reports::All).expect("a recording");
     let mut moment = Moment::default();
     for nth in 9..=40_usize {
         // and moments between two snapshots
         for ns in [0, S / 3, S - 1] {
-            play(&mut seeked.player, nth as u64 * S + ns, &mut moment);
+            play(&mut player, nth as u64 * S + ns, &mut moment);
             let (_, then) = &batches[nth - 1];
             assert_eq!(moment.open, then.open, "{nth}");
             assert!(then.closed.ends_with(&moment.closed), "{nth}");
         }
     }
-    play(&mut seeked.player, u64::MAX, &mut moment);
+    play(&mut player, u64::MAX, &mut moment);
     assert_eq!(moment.open, batches[39].1.open);
 }
 
@@ -212,8 +212,8 @@ fn recordings_of_one_boot_are_one_tape_in_whatever_order() {
     assert_eq!(moment.closed, batches[59].1.closed);
     assert_eq!(moment.open, batches[59].1.open);
     let at = golden_clock().wall(45 * S);
-    let mut seeked = tape.seek(at, u64::MAX, Reports::All).expect("recordings");
+    let (mut player, to_ns) = tape.seek(at, u64::MAX, Reports::All).expect("recordings");
     let mut moment = Moment::default();
-    play(&mut seeked.player, seeked.to_ns, &mut moment);
+    play(&mut player, to_ns, &mut moment);
     assert_eq!(moment.closed, batches[44].1.closed);
 }
