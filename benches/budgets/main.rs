@@ -183,42 +183,51 @@ fn run(mut words: Vec<String>) -> anyhow::Result<bool> {
 
     println!("\n{}", table::text(&bench.budgets));
     println!("{:.0} s", begun.elapsed().as_secs_f64());
+    let machine = format!("{}; median of {} rounds", testbed::machine(), bench.rounds);
     if with_kernel && everything && !quick {
-        write_document(&bench, &growth)?;
+        let text = format!(
+            "{machine}.\n\n{}\n## Growth\n\n{}\n![The same figures as lines](performance.svg)\n",
+            table::markdown(&bench.budgets),
+            growth.kept_markdown(),
+        );
+        write_part("bench", &text, "performance.svg", &growth.kept_picture()?)?;
     } else {
-        println!("docs/performance.md is left as it is: it takes a whole run, as root");
+        println!("most of docs/performance.md is left as it is: it takes a whole run, as root");
+    }
+    if growth.has_all_open() && !quick {
+        let text = format!(
+            "{machine}, {} with a million.\n\n{}\n![The same figures as lines](performance-open.svg)\n",
+            bench.rounds.min(scaling::MILLION_ROUNDS),
+            growth.open_markdown(),
+        );
+        let picture = growth.open_picture()?;
+        write_part("bench open", &text, "performance-open.svg", &picture)?;
     }
     Ok(table::is_met(&bench.budgets))
 }
 
-/// Writes the generated part of docs/performance.md; the manually written part stays.
-fn write_document(bench: &Bench, growth: &Growth) -> anyhow::Result<()> {
-    const BEGIN: &str = "<!-- bench: begin -->\n";
-    const END: &str = "<!-- bench: end -->";
+/// Writes a generated part of docs/performance.md, between comments with its name, and its picture. The text written by
+/// hand stays.
+fn write_part(name: &str, text: &str, picture_name: &str, picture: &str) -> anyhow::Result<()> {
+    let begin = format!("<!-- {name}: begin -->\n");
+    let end = format!("<!-- {name}: end -->");
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
     let document = docs.join("performance.md");
     let all = fs::read_to_string(&document)
         .with_context(|| format!("cannot read {}", document.display()))?;
-    let parts = all.split_once(BEGIN).and_then(|(before, rest)| {
-        let (_, after) = rest.split_once(END)?;
+    let parts = all.split_once(&begin).and_then(|(before, rest)| {
+        let (_, after) = rest.split_once(&end)?;
         Some((before, after))
     });
     let (before, after) = parts.with_context(|| {
         format!(
-            "{} has no lines `{}` and `{END}`",
+            "{} has no lines `{}` and `{end}`",
             document.display(),
-            BEGIN.trim()
+            begin.trim()
         )
     })?;
-    let made = format!(
-        "{}; median of {} rounds.\n\n{}\n## Growth\n\n{}\n![The same figures as lines](performance.svg)\n",
-        testbed::machine(),
-        bench.rounds,
-        table::markdown(&bench.budgets),
-        growth.markdown(),
-    );
-    fs::write(&document, format!("{before}{BEGIN}\n{made}\n{END}{after}"))?;
-    fs::write(docs.join("performance.svg"), growth.picture()?)?;
-    println!("written: docs/performance.md, docs/performance.svg");
+    fs::write(&document, format!("{before}{begin}\n{text}\n{end}{after}"))?;
+    fs::write(docs.join(picture_name), picture)?;
+    println!("written: docs/performance.md, docs/{picture_name}");
     Ok(())
 }

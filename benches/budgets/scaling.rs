@@ -77,7 +77,7 @@ const OPEN_LIMITS: [OpenLimits; 4] = [
 /// not ended after 97 s of CPU time.
 const SS_SESSIONS: u64 = 100_000;
 /// Most rounds with a million sessions, each of which takes half a minute.
-const MILLION_ROUNDS: usize = 2;
+pub(crate) const MILLION_ROUNDS: usize = 2;
 
 #[derive(Default)]
 pub(crate) struct Growth {
@@ -185,7 +185,13 @@ impl Growth {
         }
     }
 
-    pub(crate) fn markdown(&self) -> String {
+    /// True if every number of open sessions was measured.
+    pub(crate) fn has_all_open(&self) -> bool {
+        self.open.len() == OPEN_LIMITS.len()
+    }
+
+    /// Growth with the number of closed sessions.
+    pub(crate) fn kept_markdown(&self) -> String {
         let mut out = String::from(
             "| closed sessions kept | open | key to frame, p50 | p99 | complete answer, worst | frame | memory |\n|--:|--:|--:|--:|--:|--:|--:|\n",
         );
@@ -201,7 +207,14 @@ impl Growth {
                 Short(k.bytes / 1e6),
             );
         }
-        out += "\n| open sessions, idle | first frame | all shown | CPU | figures every | CPU time of a snapshot | of `ss -tinp` | resident memory |\n|--:|--:|--:|--:|--:|--:|--:|--:|\n";
+        out
+    }
+
+    /// Growth with the number of open sessions.
+    pub(crate) fn open_markdown(&self) -> String {
+        let mut out = String::from(
+            "| open sessions, idle | first frame | all shown | CPU | figures every | CPU time of a snapshot | of `ss -tinp` | resident memory |\n|--:|--:|--:|--:|--:|--:|--:|--:|\n",
+        );
         for o in &self.open {
             out += &format!(
                 "| {} | {} ms | {} ms | {} % | {} s | {} ms | {} | {} MB |\n",
@@ -218,40 +231,41 @@ impl Growth {
         out
     }
 
-    /// The figures as a chart, in SVG.
-    pub(crate) fn picture(&self) -> anyhow::Result<String> {
-        let mut svg = String::new();
-        {
-            let root = SVGBackend::with_string(&mut svg, (900, 360)).into_drawing_area();
-            let drawn = root.fill(&WHITE).map_err(|e| anyhow!("{e}"));
-            drawn?;
-            let halves = root.split_evenly((1, 2));
-            let kept =
-                |f: fn(&Kept) -> f64| self.kept.iter().map(|k| (k.kept as f64, f(k))).collect();
-            let open =
-                |f: fn(&Open) -> f64| self.open.iter().map(|o| (o.open as f64, f(o))).collect();
-            let ss = self.open.iter();
-            let ss = ss.filter_map(|o| Some((o.open as f64, o.ss_ms?))).collect();
-            let left = [
-                ("key to frame, p99, ms", kept(|k| k.keys.p99_ms)),
-                ("frame alone, ms", kept(|k| k.keys.frame_ms)),
-                ("memory, MB", kept(|k| k.bytes / 1e6)),
-            ];
-            let right = [
-                ("start until all are shown, ms", open(|o| o.all_ms)),
-                ("CPU time of a snapshot, ms", open(Open::snapshot_ms)),
-                ("CPU time of ss -tinp, ms", ss),
-            ];
-            for (area, title, lines) in [
-                (&halves[0], "closed sessions kept", &left[..]),
-                (&halves[1], "sessions open", &right[..]),
-            ] {
-                chart(area, title, lines).map_err(|e| anyhow!("{e}"))?;
-            }
-            root.present().map_err(|e| anyhow!("{e}"))?;
-        }
-        Ok(svg)
+    /// The figures of closed sessions as a chart, in SVG.
+    pub(crate) fn kept_picture(&self) -> anyhow::Result<String> {
+        let line = |f: fn(&Kept) -> f64| self.kept.iter().map(|k| (k.kept as f64, f(k))).collect();
+        let lines = [
+            ("key to frame, p99, ms", line(|k| k.keys.p99_ms)),
+            ("frame alone, ms", line(|k| k.keys.frame_ms)),
+            ("memory, MB", line(|k| k.bytes / 1e6)),
+        ];
+        picture("closed sessions kept", &lines)
     }
+
+    /// The figures of open sessions as a chart, in SVG.
+    pub(crate) fn open_picture(&self) -> anyhow::Result<String> {
+        let line = |f: fn(&Open) -> f64| self.open.iter().map(|o| (o.open as f64, f(o))).collect();
+        let ss = self.open.iter();
+        let ss = ss.filter_map(|o| Some((o.open as f64, o.ss_ms?))).collect();
+        let lines = [
+            ("start until all are shown, ms", line(|o| o.all_ms)),
+            ("CPU time of a snapshot, ms", line(Open::snapshot_ms)),
+            ("CPU time of ss -tinp, ms", ss),
+        ];
+        picture("sessions open, idle", &lines)
+    }
+}
+
+/// A chart, in SVG.
+fn picture(title: &str, lines: &[Line<'_>]) -> anyhow::Result<String> {
+    let mut svg = String::new();
+    {
+        let root = SVGBackend::with_string(&mut svg, (560, 360)).into_drawing_area();
+        root.fill(&WHITE).map_err(|e| anyhow!("{e}"))?;
+        chart(&root, title, lines).map_err(|e| anyhow!("{e}"))?;
+        root.present().map_err(|e| anyhow!("{e}"))?;
+    }
+    Ok(svg)
 }
 
 type Line<'a> = (&'a str, Vec<(f64, f64)>);
