@@ -51,7 +51,7 @@ pub(crate) fn start(open: u64) -> anyhow::Result<(Screen, Duration, Duration)> {
     let first = screen.first_frame()?;
     // the header counts connections, and both ends of these are here
     let open = open / 2;
-    let patience = PATIENCE + Duration::from_micros(60 * open);
+    let patience = PATIENCE + Duration::from_micros(200 * open);
     let has_all = |text: &str| figure(text, "open").is_some_and(|n| n >= open);
     let all = screen.when_within(patience, has_all)?;
     Ok((screen, first, all))
