@@ -139,7 +139,7 @@ pub struct Cli {
     pub help_filter: bool,
 
     /// Set the output format [default: dashboard on a terminal, else text; --snapshots implies json; -T, -t,
-    /// -w, --open, --findings, --count and --exact-names imply text]
+    /// -w, --open, --findings, --count, --exact-names and --redact of this host imply text]
     #[arg(short, long, value_name = "FORMAT", value_enum)]
     pub output: Option<Output>,
 
@@ -160,8 +160,9 @@ pub struct Cli {
     pub keep: Option<usize>,
 
     /// Record everything that the kernel reports beside the output: to this file, which must not exist, to files in
-    /// this directory, or with -o none to stdout as `-`; read it with --replay. SIGUSR1 stops and starts it
-    #[arg(long, value_name = "PATH", conflicts_with_all = ["open", "replay"])]
+    /// this directory, or with -o none to stdout as `-`; read it with --replay. SIGUSR1 stops and starts it. With
+    /// --replay: record the part that --from, --to and -f choose to this file, and show nothing unless -o is given
+    #[arg(long, value_name = "PATH", conflicts_with = "open")]
     pub record: Option<PathBuf>,
 
     /// Keep so much of the recording in a directory, and drop the oldest files: a time, a size, or both, like 24h,1GB
@@ -185,6 +186,16 @@ pub struct Cli {
     /// look back later: 'reason refused', or 'reason refused 50/s'
     #[arg(long, value_name = "EXPR")]
     pub freeze_on: Option<String>,
+
+    /// Replace everything that names somebody, in rows and in recordings: addresses, programs, users,
+    /// interfaces, units, control groups, containers, the host. Subnets, ports, times and sizes stay
+    #[arg(long, conflicts_with = "findings")]
+    pub redact: bool,
+
+    /// Redact with the key in this file, of 16 bytes or more: with the same key, the same names are replaced
+    /// by the same ones [default: a random key]
+    #[arg(long, value_name = "FILE", requires = "redact")]
+    pub redact_key: Option<PathBuf>,
 
     /// Leave the mouse to the terminal, so that it can select text
     #[arg(long)]
@@ -273,7 +284,7 @@ struct Needed {
     by: &'static [Output],
 }
 
-static NEEDED: [Needed; 17] = {
+static NEEDED: [Needed; 18] = {
     const fn needed(
         flag: &'static str,
         is_given: fn(&Cli) -> bool,
@@ -283,10 +294,17 @@ static NEEDED: [Needed; 17] = {
     }
     const ROWS: &[Output] = &[Output::Text, Output::Csv];
     const LINES: &[Output] = &[Output::Text, Output::Csv, Output::Json];
+    const NO_DASHBOARD: &[Output] = &[Output::Text, Output::Csv, Output::Json, Output::None];
     const DASHBOARD: &[Output] = &[Output::Dashboard];
     const ALL: &[Output] = &[Output::Dashboard, Output::Text, Output::Csv, Output::Json];
     [
-        needed("-f", |c| c.filter.is_some(), ALL),
+        needed("-f", |c| c.filter.is_some() && !c.is_cut(), ALL),
+        // the dashboard shows more of this host than its sessions
+        needed(
+            "--redact",
+            |c| c.redact && c.replay.is_empty(),
+            NO_DASHBOARD,
+        ),
         needed("--columns", |c| c.columns.is_some(), ALL),
         needed("-T", |c| c.time, ROWS),
         needed("-t", |c| c.timestamp, ROWS),
@@ -334,6 +352,9 @@ impl Cli {
         };
         if output == Output::None && self.record.is_none() {
             return Err("-o none shows nothing, and needs --record".into());
+        }
+        if output == Output::Dashboard && self.is_cut() {
+            return Err("--record with --replay writes a part of a recording, beside rows or -o none, not the dashboard".into());
         }
         let Some(Needed { flag, by, .. }) = self.without_effect(output).next() else {
             return Ok(());
@@ -401,6 +422,32 @@ impl Cli {
         })
     }
 
+    /// True if a part of a recording is to be recorded.
+    pub fn is_cut(&self) -> bool {
+        self.record.is_some() && !self.replay.is_empty()
+    }
+
+    /// True if the filter chooses what is recorded or redacted, and not only what is shown of it.
+    pub fn selects(&self) -> bool {
+        self.is_cut() || self.redact
+    }
+
+    /// Describes the part of a recording that is recorded. The filter of a redacted one names what is not in it.
+    pub fn cut_text(&self) -> String {
+        let from = self.from.map(|from| format!("from {from}"));
+        let to = self.to.map(|to| format!("to {to}"));
+        let filter = self.filter.as_deref().map(|filter| match self.redact {
+            true => "a filter".to_owned(),
+            false => sanitize(filter.trim()),
+        });
+        let redacted = self.redact.then(|| "redacted".to_owned());
+        let parts: Vec<String> = [from, to, filter, redacted].into_iter().flatten().collect();
+        match parts.is_empty() {
+            true => "everything".into(),
+            false => parts.join(", "),
+        }
+    }
+
     /// True if the dashboard is to start with the screen of findings.
     pub fn starts_with_findings(&self, output: Output) -> bool {
         self.findings && output == Output::Dashboard
@@ -419,6 +466,8 @@ impl Cli {
             (self.csv, Output::Csv),
             (self.snapshots.is_some(), Output::Json),
             (rows, Output::Text),
+            (self.is_cut(), Output::None),
+            (self.redact && self.replay.is_empty(), Output::Text),
         ];
         let implied = implied.into_iter().find(|(is_given, _)| *is_given);
         self.output.or(implied.map(|(_, output)| output))
@@ -514,7 +563,7 @@ impl Cli {
                 "no session can match: the filter (-f) matches none, open or closed".into(),
             ));
         }
-        let takes_open = self.open || self.findings || self.snapshots.is_some();
+        let takes_open = self.open || self.is_cut() || self.findings || self.snapshots.is_some();
         if output != Output::Dashboard && !takes_open && !filter.can_match_closed() {
             return Err(Stop::Usage(format!(
                 "no session can match: -o {} writes closed sessions, and the filter (-f) matches none of them. \
@@ -759,6 +808,17 @@ mod tests {
             ("tcplife --snapshots 1m", Output::Json, Output::Json),
             ("tcplife --columns pid", Output::Dashboard, Output::Text),
             ("tcplife -s", Output::Csv, Output::Csv),
+            ("tcplife --redact", Output::Text, Output::Text),
+            (
+                "tcplife --redact --replay a",
+                Output::Dashboard,
+                Output::Text,
+            ),
+            (
+                "tcplife --replay a --record b -f c",
+                Output::None,
+                Output::None,
+            ),
             ("tcplife -o json", Output::Json, Output::Json),
             ("tcplife -o dashboard", Output::Dashboard, Output::Dashboard),
         ] {
@@ -834,6 +894,10 @@ mod tests {
             "tcplife --snapshots 1m -T",
             "tcplife --snapshots 1m --open",
             "tcplife --snapshots 1m -o dashboard",
+            "tcplife --redact -o dashboard",
+            "tcplife --redact --findings",
+            "tcplife --redact-key k -o text",
+            "tcplife --replay a --record b -o dashboard",
         ]
         .iter()
         .map(|line| format!("{line}\n    {}", error(line)))

@@ -3,7 +3,7 @@
 
 use std::ffi::CStr;
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -21,6 +21,7 @@ use crate::collector::kernel;
 use crate::collector::kernel::NamespaceScan;
 use crate::collector::replay;
 use crate::collector::replay::{ReplayConfig, Source};
+use crate::collector::selection::Selection;
 use crate::doctor;
 use crate::filter::{Filter, help_text};
 use crate::generate::generate;
@@ -38,6 +39,7 @@ use crate::model::capture_filter::CaptureFilter;
 use crate::model::fields;
 use crate::model::findings::Findings;
 use crate::model::recording::{Header, Reports};
+use crate::model::redaction::Redactor;
 use crate::model::session::Session;
 use crate::output;
 use crate::output::black_box;
@@ -49,7 +51,7 @@ use crate::output::json::Json;
 use crate::output::names::Spelling;
 use crate::output::open_events::OpenEvents;
 use crate::output::record;
-use crate::output::record::{Destination, Recorder};
+use crate::output::record::{Cut, CutSize, Destination, Recorder};
 use crate::output::stdout::{DeadlineWriter, End};
 use crate::output::text::{Text, TextColumns};
 use crate::output::{Limits, Sink, Times, stdout};
@@ -154,7 +156,8 @@ fn replayed_files(cli: &Cli) -> Vec<PathBuf> {
 
 /// True if files are opened for the caller.
 fn has_files(cli: &Cli, output: Output) -> bool {
-    has_settings(cli, output) || cli.record.is_some() || !replayed_files(cli).is_empty()
+    let is_named = cli.record.is_some() || cli.redact_key.is_some();
+    has_settings(cli, output) || is_named || !replayed_files(cli).is_empty()
 }
 
 /// Processes forked before anything else, with rights that the main process gives up or never has.
@@ -178,6 +181,7 @@ impl Helpers {
             hints: state("hints"),
             recording: cli.record.clone(),
             replay: replayed_files(cli),
+            redact_key: cli.redact_key.clone(),
         };
         let is_live = cli.replay.is_empty();
         // the first, so that no other child keeps its socket open
@@ -286,6 +290,11 @@ fn is_on_a_terminal() -> bool {
 /// Runs as requested and returns the exit status.
 fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
     let Plan { output, filter, .. } = plan;
+    // what is recorded or redacted is chosen first, and all of that is shown
+    let (selected, filter) = match cli.selects() {
+        true => (Some(filter), Filter::default()),
+        false => (None, filter),
+    };
     let is_dashboard = output == Output::Dashboard;
     if is_dashboard && !is_on_a_terminal() {
         bail!(
@@ -334,6 +343,7 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
     let container_names = containers.map_or(0, Namer::rights);
     let source = (!is_live).then(|| to_replay(helpers.broker.as_ref()));
     let source = source.transpose()?;
+    let redactor = cli.redact.then(|| redactor(cli, &helpers)).transpose()?;
     let (told, reports) = unbounded();
     let say = move |text: String| match is_dashboard {
         // the dashboard may be gone, and then nobody needs to know
@@ -366,7 +376,7 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
     if let Some(source) = source {
         in_force = sandbox.enter(CapabilitySet::empty())?;
         let reports = match () {
-            () if is_dashboard => Reports::All,
+            () if is_dashboard || cli.is_cut() => Reports::All,
             () if cli.open => Reports::OpenAtEnd,
             () => Reports::Closed,
         };
@@ -374,6 +384,7 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
             source,
             capture: plan.capture.clone(),
             reports,
+            stays: is_dashboard,
             keep: is_dashboard.then_some(plan.config.keep as u64),
             from: cli.from,
             to: cli.to,
@@ -397,16 +408,37 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
         finds_all = started.finds_all;
         origin = None;
     }
+    let redacted = |header: Header| match &redactor {
+        Some(redactor) => redactor.header(header),
+        None => header,
+    };
+    let recorded_as = redacted(match cli.is_cut() {
+        true => header_of_cut(cli, &plan.capture, origin.clone().unwrap_or_default()),
+        false => header(&plan.capture),
+    });
+    let origin = origin.map(redacted);
+    if let Some(filter) = selected {
+        let selection = Selection::new(filter, redactor);
+        collector.pass_through(|batches| selection.start(batches))?;
+    }
     let broker = helpers.broker.map(Arc::new);
-    let mut recording = None;
+    let (mut recording, mut cut) = (None, None);
     if let (Some(path), Some(broker)) = (&cli.record, &broker) {
         let retention = cli.record_keep.unwrap_or_default();
         let destination = to_record(path, broker, cli.record_keep.is_some())?;
-        let header = header(&plan.capture);
         let mut recorder = None;
         collector.pass_through(|batches| {
+            if cli.is_cut() {
+                let Destination::File(file) = destination else {
+                    let path = path.display();
+                    bail!("cannot record to {path}: a part of a recording goes to a file, not to a directory");
+                };
+                let (started, shown) = Cut::start(file, recorded_as, batches)?;
+                cut = Some((started, path));
+                return Ok(shown);
+            }
             let say = Arc::new(say);
-            let (started, shown) = Recorder::start(destination, retention, header, batches, say)?;
+            let (started, shown) = Recorder::start(destination, retention, recorded_as, batches, say)?;
             recording = Some(started.control.clone());
             recorder = Some(started);
             Ok(shown)
@@ -539,7 +571,18 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
         false => output::run(batches, &stop, sink, &end, limits, open),
     };
     written.context(NOT_WRITTEN)?;
-    collector.join().map(|()| 0)
+    collector.join()?;
+    if let Some((cut, path)) = cut {
+        let path = path.display();
+        let failed = || format!("cannot record to {path}, which is incomplete now");
+        let CutSize { closed, bytes } = cut.finish().with_context(failed)?;
+        let (closed, size) = (
+            fields::number(closed, "closed session"),
+            fields::size(bytes),
+        );
+        stdout::print_to_stderr(&format!("recorded {closed} to {path}, {size}"));
+    }
+    Ok(0)
 }
 
 /// Snapshots for the events of open sessions.
@@ -651,16 +694,65 @@ fn header(capture: &CaptureFilter) -> Header {
             true => String::new(),
             false => capture.to_string(),
         },
+        cut: String::new(),
     }
 }
+
+/// Describes a part of a recording: its origin is still that of the whole.
+fn header_of_cut(cli: &Cli, capture: &CaptureFilter, origin: Header) -> Header {
+    let ours = header(capture);
+    let of_both = [origin.capture, ours.capture].into_iter();
+    let of_both: Vec<String> = of_both.filter(|text| !text.is_empty()).collect();
+    let cuts = [origin.cut, cli.cut_text()].into_iter();
+    let cuts: Vec<String> = cuts.filter(|text| !text.is_empty()).collect();
+    Header {
+        version: ours.version,
+        command: ours.command,
+        capture: of_both.join(" and "),
+        cut: cuts.join("; "),
+        ..origin
+    }
+}
+
+/// Makes a redactor with the key of the command line, or else with a random one.
+fn redactor(cli: &Cli, helpers: &Helpers) -> anyhow::Result<Redactor> {
+    let mut key = Vec::new();
+    match (&cli.redact_key, &helpers.broker) {
+        (Some(path), Some(broker)) => {
+            let path = path.display();
+            let help = "`head -c 32 /dev/urandom > FILE` makes a key";
+            let trying = || format!("cannot read the key {path}; {help}");
+            let file = broker.read(Place::RedactKey).with_context(trying)?;
+            file.take(LONGEST_KEY)
+                .read_to_end(&mut key)
+                .with_context(trying)?;
+            if key.len() < Redactor::SHORTEST_KEY {
+                let (has, least) = (key.len(), Redactor::SHORTEST_KEY);
+                bail!("the key {path} has {has} bytes, and needs {least} or more; {help}");
+            }
+        }
+        _ => {
+            key.resize(32, 0);
+            let filled =
+                rustix::rand::getrandom(&mut key[..], rustix::rand::GetRandomFlags::empty());
+            filled.context("cannot get random bytes for a key")?;
+        }
+    }
+    Ok(Redactor::new(&key))
+}
+
+/// Maximum length of a key, bytes: more would not be better.
+const LONGEST_KEY: u64 = 4096;
 
 /// Names a recording for the dashboard.
 fn replayed(cli: &Cli, origin: Option<Header>) -> Replayed {
     let origin = origin.unwrap_or_default();
+    let limits = [origin.capture, origin.cut].into_iter();
+    let limits: Vec<String> = limits.filter(|text| !text.is_empty()).collect();
     Replayed {
         file: sanitize(&replayed_paths(cli)),
         host: origin.host,
-        capture: origin.capture,
+        capture: limits.join(", "),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::model::capture_filter::CaptureFilter;
 
 pub mod kernel;
 pub mod replay;
+pub mod selection;
 
 /// Maximum number of waiting batches. At that point the collector waits too, and the ring buffer takes the load.
 const WAITING_BATCHES: usize = 64;

@@ -41,8 +41,9 @@ pub struct ReplayConfig {
     pub source: Source,
     /// Sessions that are reported.
     pub capture: CaptureFilter,
-    /// With [`Reports::All`], the collector goes on to exist at the end.
     pub reports: Reports,
+    /// The collector goes on to exist at the end.
+    pub stays: bool,
     /// Maximum number of closed sessions that are of use; `None`: all are.
     pub keep: Option<u64>,
     /// Beginning and end of the time that is reported.
@@ -96,6 +97,7 @@ struct Replay<'a> {
     batches: Sender<Batch>,
     capture: CaptureFilter,
     reports: Reports,
+    stays: bool,
     to: Option<Timestamp>,
     say: Say,
     progress: Option<Say>,
@@ -163,6 +165,7 @@ impl<'a> Replay<'a> {
             batches,
             capture: config.capture,
             reports,
+            stays: config.stays,
             to,
             say: config.say,
             progress: config.progress,
@@ -197,7 +200,7 @@ impl<'a> Replay<'a> {
             };
             let _ = self.batches.send(last);
         }
-        if self.reports == Reports::All {
+        if self.stays {
             // the dashboard stays at the end
             while !self.orders.stop() {
                 self.orders.waker().wait();

@@ -206,6 +206,13 @@ const NAMED: &[Naming] = &[
     naming("machine", "machine.slice", "machine-", ".scope"),
 ];
 
+/// How runtimes name the directories of containers: the directory that they must be in, and the text before the id or the
+/// name; both may be empty.
+pub fn namings() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let all = NAMINGS.iter().chain(NAMED);
+    all.map(|naming| (naming.parent, naming.prefix))
+}
+
 impl Within {
     /// Parses a path like `/system.slice/docker-0123….scope`.
     pub fn read(path: &str) -> Self {
@@ -288,7 +295,7 @@ fn pod_uid(part: &str) -> Option<String> {
 }
 
 /// Decodes `\x2d`, which systemd writes for a `-` that is part of a name (systemd.unit(5)).
-fn unescape(name: &str) -> String {
+pub fn unescape(name: &str) -> String {
     let mut out = String::new();
     let mut rest = name;
     while let Some(at) = rest.find("\\x") {

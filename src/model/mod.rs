@@ -23,6 +23,7 @@ pub mod name_table;
 pub mod packet_drop;
 pub mod port_use;
 pub mod recording;
+pub mod redaction;
 pub mod session;
 pub mod session_verdict;
 pub mod shell_commands;

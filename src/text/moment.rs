@@ -18,6 +18,17 @@ pub enum Moment {
     TimeOfDay(Time),
 }
 
+impl std::fmt::Display for Moment {
+    /// Writes it as it can be read again.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Moment::At(at) => at.fmt(f),
+            Moment::Local(local) => local.fmt(f),
+            Moment::TimeOfDay(time) => time.fmt(f),
+        }
+    }
+}
+
 /// Parses a moment.
 ///
 /// # Errors
@@ -164,6 +175,8 @@ mod tests {
         ] {
             let moment = moment(text).expect(text).from(first, &zone);
             assert_eq!(moment.to_string(), at, "{text}");
+            let again = super::moment(text).expect(text).to_string();
+            assert_eq!(super::moment(&again), super::moment(text), "{text}");
         }
         for text in ["", "now", "3", "25:00", "2026-13-01 00:00", "03:12pm"] {
             assert!(moment(text).is_err(), "{text}");

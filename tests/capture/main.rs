@@ -39,6 +39,7 @@ mod puppet;
 mod recording;
 mod segments;
 mod services;
+mod sharing;
 mod snapshots;
 
 use std::time::Duration;

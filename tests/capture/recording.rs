@@ -354,7 +354,10 @@ fn record_flags_without_effect_are_refused() {
             &["--replay", "x", "--from", "soon"],
             "must be a time like 03:12",
         ),
-        (&["--replay", "x", "--record", "y"], "cannot be used with"),
+        (
+            &["--replay", "x", "--record", "y", "-o", "dashboard"],
+            "beside rows or -o none",
+        ),
         (&["-o", "json", "--record", "-"], "needs -o none"),
         (&["--replay", "x", "-"], "takes no other recording"),
         (&["--record-keep", "1h"], "--record"),

@@ -50,6 +50,8 @@ pub struct Places {
     pub recording: Option<PathBuf>,
     /// The recordings to read.
     pub replay: Vec<PathBuf>,
+    /// The key that sessions are redacted with.
+    pub redact_key: Option<PathBuf>,
 }
 
 impl Places {
@@ -61,6 +63,7 @@ impl Places {
             Place::Columns => self.columns.as_deref(),
             Place::Hints => self.hints.as_deref(),
             Place::Recording => self.recording.as_deref(),
+            Place::RedactKey => self.redact_key.as_deref(),
         }
     }
 }
@@ -153,6 +156,7 @@ impl Broker {
         let patience = match place {
             // it may be a pipe that somebody is about to write to
             Place::Config if self.places.is_config_named => None,
+            Place::RedactKey => None,
             Place::Config => Some(START),
             _ => Some(PATIENCE),
         };

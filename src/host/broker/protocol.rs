@@ -13,15 +13,17 @@ pub enum Place {
     Columns,
     Hints,
     Recording,
+    RedactKey,
 }
 
 impl Place {
-    const ALL: [Place; 5] = [
+    const ALL: [Place; 6] = [
         Place::Config,
         Place::History,
         Place::Columns,
         Place::Hints,
         Place::Recording,
+        Place::RedactKey,
     ];
 }
 

@@ -202,7 +202,7 @@ fn check_export(path: &Path) -> io::Result<()> {
 /// Opens a file for reading: any that the user has named, else a regular one only.
 fn read(places: &Places, place: Place) -> io::Result<OwnedFd> {
     let path = places.of(place).ok_or(io::ErrorKind::NotFound)?;
-    if place == Place::Config && places.is_config_named {
+    if place == Place::RedactKey || place == Place::Config && places.is_config_named {
         return Ok(open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?);
     }
     Ok(open_regular(path)?.into())

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use crate::model::community_id::CommunityId;
 use crate::model::interface::ZonedAddr;
+use crate::model::redaction::Redact;
 use crate::model::session::{Age, Reason, Session};
 
 mod draft;
@@ -114,6 +115,8 @@ pub struct Field {
     /// Puts a value that `get` has returned into a session that is being read; `None` if it is no value of this field.
     /// Fields without it follow from others.
     pub read: Option<Read>,
+    /// Its replacement in a redacted session.
+    pub redact: Redact,
 }
 
 /// See [`Field::read`].

@@ -5,6 +5,7 @@ use crate::model::conn_state;
 use crate::model::fields::draft::{addr, milliseconds, owned, read_name, read_number, set, text};
 use crate::model::fields::{Column, Field, FieldKind, Value};
 use crate::model::interface::Interface;
+use crate::model::redaction::Redact;
 use crate::model::session::{Age, Comm, Direction, Evidence, Reason, State, WaitsFor, ZeroWindow};
 
 const fn column(
@@ -70,6 +71,7 @@ pub static FIELDS: &[Field] = &[
         column: column("PID", 'p', 7, 0, 6, false),
         get: |s| some_if(s.owner != Evidence::None && s.pid != 0, s.pid.into()),
         read: Some(|d, v| set(&mut d.session.pid, read_number(v))),
+        redact: Redact::Keep,
     },
     Field {
         word: "comm",
@@ -91,6 +93,9 @@ pub static FIELDS: &[Field] = &[
                 text(v).map(|name| Comm::from(name.unwrap_or_default())),
             )
         }),
+        redact: Redact::Replace(|d, r| {
+            d.session.comm = Comm::from(&*r.name("p", d.session.comm.as_str()))
+        }),
     },
     Field {
         word: "firstcomm",
@@ -106,6 +111,10 @@ pub static FIELDS: &[Field] = &[
                 text(v).map(|name| Some(name.map(Comm::from))),
             )
         }),
+        redact: Redact::Replace(|d, r| {
+            let first = d.session.first_comm.name();
+            d.first_comm = Some(first.map(|first| Comm::from(&*r.name("p", first))));
+        }),
     },
     Field {
         word: "uid",
@@ -116,6 +125,7 @@ pub static FIELDS: &[Field] = &[
         column: None,
         get: |s| Value::Uint(s.uid.into()),
         read: Some(|d, v| set(&mut d.session.uid, read_number(v))),
+        redact: Redact::Replace(|d, r| d.session.uid = r.user(d.session.uid)),
     },
     Field {
         word: "user",
@@ -126,6 +136,7 @@ pub static FIELDS: &[Field] = &[
         column: column("USER", 'U', 8, 8, 23, false),
         get: |s| Value::Uint(s.uid.into()),
         read: None,
+        redact: Redact::Follow,
     },
     Field {
         word: "owner",
@@ -141,6 +152,7 @@ pub static FIELDS: &[Field] = &[
                 read_name(v, Evidence::NAMES, Evidence::ALL),
             )
         }),
+        redact: Redact::Keep,
     },
     Field {
         word: "ip",
@@ -151,6 +163,7 @@ pub static FIELDS: &[Field] = &[
         column: column("IP", 'v', 2, 0, 24, false),
         get: |s| Value::Uint(s.ip().into()),
         read: None,
+        redact: Redact::Follow,
     },
     Field {
         word: "laddr",
@@ -161,6 +174,7 @@ pub static FIELDS: &[Field] = &[
         column: column("LADDR", 'L', 15, 24, 10, false),
         get: |s| Value::Addr(s.laddr),
         read: Some(|d, v| set(&mut d.session.laddr, addr(v))),
+        redact: Redact::Replace(|d, r| d.session.laddr = r.addr(d.session.laddr)),
     },
     Field {
         word: "lport",
@@ -171,6 +185,7 @@ pub static FIELDS: &[Field] = &[
         column: column("LPORT", 'l', 5, 0, 5, false),
         get: |s| some_if(s.lport != 0, s.lport.into()),
         read: Some(|d, v| set(&mut d.session.lport, read_number(v))),
+        redact: Redact::Keep,
     },
     Field {
         word: "raddr",
@@ -181,6 +196,7 @@ pub static FIELDS: &[Field] = &[
         column: column("RADDR", 'h', 15, 24, 0, false),
         get: |s| Value::Addr(s.raddr),
         read: Some(|d, v| set(&mut d.session.raddr, addr(v))),
+        redact: Redact::Replace(|d, r| d.session.raddr = r.addr(d.session.raddr)),
     },
     Field {
         word: "rport",
@@ -191,6 +207,7 @@ pub static FIELDS: &[Field] = &[
         column: column("RPORT", 'o', 5, 0, 1, false),
         get: |s| Value::Uint(s.rport.into()),
         read: Some(|d, v| set(&mut d.session.rport, read_number(v))),
+        redact: Redact::Keep,
     },
     Field {
         word: "addr",
@@ -201,6 +218,7 @@ pub static FIELDS: &[Field] = &[
         column: None,
         get: |_| Value::Missing,
         read: None,
+        redact: Redact::Follow,
     },
     Field {
         word: "port",
@@ -211,6 +229,7 @@ pub static FIELDS: &[Field] = &[
         column: None,
         get: |_| Value::Missing,
         read: None,
+        redact: Redact::Follow,
     },
     Field {
         word: "service",
@@ -221,6 +240,7 @@ pub static FIELDS: &[Field] = &[
         column: None,
         get: |s| Value::Uint(s.service_port().into()),
         read: None,
+        redact: Redact::Follow,
     },
     Field {
         word: "direction",
@@ -236,6 +256,7 @@ pub static FIELDS: &[Field] = &[
                 read_name(v, Direction::NAMES, Direction::ALL),
             )
         }),
+        redact: Redact::Keep,
     },
     Field {
         word: "tx",
@@ -246,6 +267,7 @@ pub static FIELDS: &[Field] = &[
         column: column("TX", 't', 5, 1, 3, true),
         get: |s| Value::Uint(s.tx_bytes),
         read: Some(|d, v| set(&mut d.session.tx_bytes, read_number(v))),
+        redact: Redact::Keep,
     },
     Field {
         word: "rx",
@@ -256,6 +278,7 @@ pub static FIELDS: &[Field] = &[
         column: column("RX", 'x', 5, 1, 3, true),
         get: |s| Value::Uint(s.rx_bytes),
         read: Some(|d, v| set(&mut d.session.rx_bytes, read_number(v))),
+        redact: Redact::Keep,
     },
     Field {
         word: "bytes",
@@ -266,6 +289,7 @@ pub static FIELDS: &[Field] = &[
         column: column("BYTES", 'b', 6, 0, 25, true),
         get: |s| Value::Uint(s.bytes()),
         read: None,
+        redact: Redact::Follow,
     },
     Field {
         word: "unacked",
@@ -276,6 +300,7 @@ pub static FIELDS: &[Field] = &[
         column: column("UNACKED", 'k', 7, 0, 14, true),
         get: |s| Value::Uint(s.unacked_bytes.into()),
         read: Some(|d, v| set(&mut d.session.unacked_bytes, read_number(v))),
+        redact: Redact::Keep,
     },
     Field {
         word: "unread",
@@ -286,6 +311,7 @@ pub static FIELDS: &[Field] = &[
         column: column("UNREAD", 'n', 6, 0, 15, true),
         get: |s| Value::Uint(s.unread_bytes.into()),
         read: Some(|d, v| set(&mut d.session.unread_bytes, read_number(v))),
+        redact: Redact::Keep,
     },
     Field {
         word: "rate",
@@ -296,6 +322,7 @@ pub static FIELDS: &[Field] = &[
         column: column("RATE", 'r', 5, 1, 7, true),
         get: |s| some_if(s.is_open(), (s.tx_rate + s.rx_rate) as u64),
         read: None,
+        redact: Redact::Keep,
     },
     Field {
         word: "txrate",
@@ -306,6 +333,7 @@ pub static FIELDS: &[Field] = &[
         column: column("TX/s", 'T', 6, 0, 17, true),
         get: |s| some_if(s.is_open(), s.tx_rate as u64),
         read: None,
+        redact: Redact::Keep,
     },
     Field {
         word: "rxrate",
@@ -316,6 +344,7 @@ pub static FIELDS: &[Field] = &[
         column: column("RX/s", 'X', 6, 0, 17, true),
         get: |s| some_if(s.is_open(), s.rx_rate as u64),
         read: None,
+        redact: Redact::Keep,
     },
     Field {
         word: "duration",
@@ -326,6 +355,7 @@ pub static FIELDS: &[Field] = &[
         column: column("AGE", 'a', 5, 2, 4, true),
         get: |s| some_if(s.age != Age::Unknown, s.duration_ns() / 1000),
         read: Some(|d, v| set(&mut d.duration_us, read_number(v))),
+        redact: Redact::Keep,
     },
     Field {
         word: "ended",
@@ -336,6 +366,7 @@ pub static FIELDS: &[Field] = &[
         column: column("ENDED", 'E', 8, 0, 41, true),
         get: |s| some_if(!s.is_open(), s.end_ns),
         read: None,
+        redact: Redact::Follow,
     },
     Field {
         word: "preexisting",
@@ -358,6 +389,7 @@ pub static FIELDS: &[Field] = &[
             };
             Some(())
         }),
+        redact: Redact::Keep,
     },
     Field {
         word: "connect",
@@ -368,6 +400,7 @@ pub static FIELDS: &[Field] = &[
         column: column("CONN", 'C', 6, 0, 11, true),
         get: |s| some(s.connect_us()),
         read: Some(|d, v| set(&mut d.connect_us, read_number(v))),
+        redact: Redact::Keep,
     },
     Field {
         word: "close",
@@ -378,6 +411,7 @@ pub static FIELDS: &[Field] = &[
         column: column("CLOSE", '0', 6, 0, 23, true),
         get: |s| some_if(s.close_us != 0, s.close_us.into()),
         read: Some(|d, v| set(&mut d.session.close_us, read_number(v))),
+        redact: Redact::Keep,
     },
     Field {
         word: "status",
@@ -388,6 +422,7 @@ pub static FIELDS: &[Field] = &[
         column: column("STATUS", 'S', 11, 0, 2, false),
         get: |s| Value::Text(s.status()),
         read: None,
+        redact: Redact::Follow,
     },
     Field {
         word: "state",
@@ -398,6 +433,7 @@ pub static FIELDS: &[Field] = &[
         column: None,
         get: |s| Value::Text(s.state.name()),
         read: None,
+        redact: Redact::Follow,
     },
     Field {
         word: "last",
@@ -413,6 +449,7 @@ pub static FIELDS: &[Field] = &[
                 read_name(v, State::NAMES, State::ALL),
             )
         }),
+        redact: Redact::Keep,
     },
     Field {
         word: "reason",
@@ -435,6 +472,7 @@ pub static FIELDS: &[Field] = &[
             };
             Some(())
         }),
+        redact: Redact::Keep,
     },
     Field {
         word: "rtt",
@@ -445,6 +483,7 @@ pub static FIELDS: &[Field] = &[
         column: column("RTT", 'R', 6, 0, 8, true),
         get: |s| some_if(s.srtt_us != 0, s.srtt_us.into()),
         read: Some(|d, v| set(&mut d.session.srtt_us, read_number(v))),
+        redact: Redact::Keep,
     },
     Field {
         word: "minrtt",
@@ -455,6 +494,7 @@ pub static FIELDS: &[Field] = &[
         column: column("MINRTT", 'M', 6, 0, 13, true),
         get: |s| some_if(s.min_rtt_us != 0, s.min_rtt_us.into()),
         read: Some(|d, v| set(&mut d.session.min_rtt_us, read_number(v))),
+        redact: Redact::Keep,
     },
     Field {
         word: "turns",
@@ -465,6 +505,7 @@ pub static FIELDS: &[Field] = &[
         column: column("TURNS", 'V', 5, 0, 38, true),
         get: |s| some_if(s.age != Age::Unknown, s.turns.count.into()),
         read: Some(|d, v| set(&mut d.session.turns.count, read_number(v))),
+        redact: Redact::Keep,
     },
     Field {
         word: "resp",
@@ -475,6 +516,7 @@ pub static FIELDS: &[Field] = &[
         column: column("RESP", 'y', 6, 0, 38, true),
         get: |s| some(s.turns.peer.mean_us()),
         read: Some(|d, v| read_number(v).map(|us| d.session.turns.peer.set_mean_us(us))),
+        redact: Redact::Keep,
     },
     Field {
         word: "respmax",
@@ -485,6 +527,7 @@ pub static FIELDS: &[Field] = &[
         column: None,
         get: |s| some(s.turns.peer.max_us()),
         read: Some(|d, v| read_number(v).map(|us| d.session.turns.peer.set_max_us(us))),
+        redact: Redact::Keep,
     },
     Field {
         word: "ourresp",
@@ -495,6 +538,7 @@ pub static FIELDS: &[Field] = &[
         column: column("OURRESP", 'Q', 7, 0, 39, true),
         get: |s| some(s.turns.ours.mean_us()),
         read: Some(|d, v| read_number(v).map(|us| d.session.turns.ours.set_mean_us(us))),
+        redact: Redact::Keep,
     },
     Field {
         word: "ourrespmax",
@@ -505,6 +549,7 @@ pub static FIELDS: &[Field] = &[
         column: None,
         get: |s| some(s.turns.ours.max_us()),
         read: Some(|d, v| read_number(v).map(|us| d.session.turns.ours.set_max_us(us))),
+        redact: Redact::Keep,
     },
     Field {
         word: "firstdata",
@@ -515,6 +560,7 @@ pub static FIELDS: &[Field] = &[
         column: column("FIRSTDATA", 'f', 9, 0, 40, true),
         get: |s| some_if(s.turns.first_data_us != 0, s.turns.first_data_us.into()),
         read: Some(|d, v| set(&mut d.session.turns.first_data_us, read_number(v))),
+        redact: Redact::Keep,
     },
     Field {
         word: "waiting",
@@ -525,6 +571,7 @@ pub static FIELDS: &[Field] = &[
         column: column("WAITING", 'i', 7, 0, 39, true),
         get: |s| some_if(s.waits_for != WaitsFor::Nobody, s.waiting_us.into()),
         read: None,
+        redact: Redact::Keep,
     },
     Field {
         word: "waitsfor",
@@ -535,6 +582,7 @@ pub static FIELDS: &[Field] = &[
         column: None,
         get: |s| Value::Text(s.waits_for.name()),
         read: None,
+        redact: Redact::Keep,
     },
     Field {
         word: "retransmits",
@@ -545,6 +593,7 @@ pub static FIELDS: &[Field] = &[
         column: column("RETR", 'e', 5, 0, 9, true),
         get: |s| Value::Uint(s.retransmits.into()),
         read: Some(|d, v| set(&mut d.session.retransmits, read_number(v))),
+        redact: Redact::Keep,
     },
     Field {
         word: "retranstimeout",
@@ -555,6 +604,7 @@ pub static FIELDS: &[Field] = &[
         column: None,
         get: |s| some_if(s.age != Age::Unknown, s.retrans_timeout.into()),
         read: Some(|d, v| set(&mut d.session.retrans_timeout, read_number(v))),
+        redact: Redact::Keep,
     },
     Field {
         word: "retransfast",
@@ -565,6 +615,7 @@ pub static FIELDS: &[Field] = &[
         column: None,
         get: |s| some_if(s.age != Age::Unknown, s.retrans_fast.into()),
         read: Some(|d, v| set(&mut d.session.retrans_fast, read_number(v))),
+        redact: Redact::Keep,
     },
     Field {
         word: "retransprobe",
@@ -575,6 +626,7 @@ pub static FIELDS: &[Field] = &[
         column: None,
         get: |s| some_if(s.age != Age::Unknown, s.retrans_probe.into()),
         read: Some(|d, v| set(&mut d.session.retrans_probe, read_number(v))),
+        redact: Redact::Keep,
     },
     Field {
         word: "zerowindow",
@@ -594,6 +646,7 @@ pub static FIELDS: &[Field] = &[
             };
             Some(())
         }),
+        redact: Redact::Keep,
     },
     Field {
         word: "retransmitted",
@@ -604,6 +657,7 @@ pub static FIELDS: &[Field] = &[
         column: column("RETRB", 'H', 6, 0, 26, true),
         get: |s| Value::Uint(s.retransmitted_bytes),
         read: Some(|d, v| set(&mut d.session.retransmitted_bytes, read_number(v))),
+        redact: Redact::Keep,
     },
     Field {
         word: "cwnd",
@@ -614,6 +668,7 @@ pub static FIELDS: &[Field] = &[
         column: column("CWND", 'w', 6, 0, 18, true),
         get: |s| Value::Uint(s.cwnd.into()),
         read: Some(|d, v| set(&mut d.session.cwnd, read_number(v))),
+        redact: Redact::Keep,
     },
     Field {
         word: "mss",
@@ -624,6 +679,7 @@ pub static FIELDS: &[Field] = &[
         column: column("MSS", 'm', 5, 0, 19, true),
         get: |s| Value::Uint(s.mss.into()),
         read: Some(|d, v| set(&mut d.session.mss, read_number(v))),
+        redact: Redact::Keep,
     },
     Field {
         word: "busy",
@@ -634,6 +690,7 @@ pub static FIELDS: &[Field] = &[
         column: column("BUSY", 'Y', 6, 0, 27, true),
         get: |s| Value::Uint(s.busy_us()),
         read: Some(|d, v| set(&mut d.session.busy_ms, milliseconds(v))),
+        redact: Redact::Keep,
     },
     Field {
         word: "rwndlimited",
@@ -644,6 +701,7 @@ pub static FIELDS: &[Field] = &[
         column: column("RWNDLIM", 'W', 7, 0, 28, true),
         get: |s| Value::Uint(s.rwnd_limited_us()),
         read: Some(|d, v| set(&mut d.session.rwnd_limited_ms, milliseconds(v))),
+        redact: Redact::Keep,
     },
     Field {
         word: "sndbuflimited",
@@ -654,6 +712,7 @@ pub static FIELDS: &[Field] = &[
         column: column("SNDLIM", 'd', 6, 0, 28, true),
         get: |s| Value::Uint(s.sndbuf_limited_us()),
         read: Some(|d, v| set(&mut d.session.sndbuf_limited_ms, milliseconds(v))),
+        redact: Redact::Keep,
     },
     Field {
         word: "cookie",
@@ -664,6 +723,7 @@ pub static FIELDS: &[Field] = &[
         column: column("COOKIE", 'K', 8, 12, 33, false),
         get: |s| Value::Uint(s.cookie),
         read: Some(|d, v| set(&mut d.session.cookie, read_number(v))),
+        redact: Redact::Keep,
     },
     Field {
         word: "netns",
@@ -674,6 +734,7 @@ pub static FIELDS: &[Field] = &[
         column: column("NETNS", 'N', 10, 0, 20, false),
         get: |s| Value::Uint(s.netns.into()),
         read: Some(|d, v| set(&mut d.session.netns, read_number(v))),
+        redact: Redact::Keep,
     },
     Field {
         word: "interface",
@@ -689,6 +750,11 @@ pub static FIELDS: &[Field] = &[
                 owned(v).map(|name| Interface::new(&name.unwrap_or_default())),
             )
         }),
+        redact: Redact::Replace(|d, r| {
+            if let Some(name) = d.session.interface.name().filter(|name| *name != "lo") {
+                d.session.interface = Interface::new(&r.name("if", name));
+            }
+        }),
     },
     Field {
         word: "cgroup",
@@ -699,6 +765,10 @@ pub static FIELDS: &[Field] = &[
         column: column("CGROUP", 'G', 20, 60, 32, false),
         get: |s| text_if(s.cgroup.path.as_deref()),
         read: Some(|d, v| set(&mut d.cgroup_mut().path, owned(v))),
+        redact: Redact::Replace(|d, r| {
+            let path = &mut d.cgroup_mut().path;
+            *path = path.take().map(|path| r.cgroup_path(&path));
+        }),
     },
     Field {
         word: "container",
@@ -709,6 +779,7 @@ pub static FIELDS: &[Field] = &[
         column: column("CONTAINER", 'g', 12, 0, 21, false),
         get: |s| text_if(s.cgroup.within.container()),
         read: None,
+        redact: Redact::Follow,
     },
     Field {
         word: "runtime",
@@ -719,6 +790,7 @@ pub static FIELDS: &[Field] = &[
         column: column("RUNTIME", 'Z', 10, 0, 29, false),
         get: |s| text_if(s.cgroup.within.runtime),
         read: None,
+        redact: Redact::Follow,
     },
     Field {
         word: "pod",
@@ -729,6 +801,7 @@ pub static FIELDS: &[Field] = &[
         column: column("POD", 'P', 12, 24, 30, false),
         get: |s| text_if(s.cgroup.within.pod.as_deref()),
         read: None,
+        redact: Redact::Follow,
     },
     Field {
         word: "containername",
@@ -739,6 +812,7 @@ pub static FIELDS: &[Field] = &[
         column: column("CONTAINERNAME", 'j', 13, 16, 35, false),
         get: |s| text_if(s.cgroup.names.container.as_deref()),
         read: Some(|d, v| set(&mut d.cgroup_mut().names.container, owned(v))),
+        redact: Redact::Replace(|d, r| r.replace_name(&mut d.cgroup_mut().names.container)),
     },
     Field {
         word: "podname",
@@ -749,6 +823,7 @@ pub static FIELDS: &[Field] = &[
         column: column("PODNAME", 'J', 12, 24, 36, false),
         get: |s| text_if(s.cgroup.names.pod.as_deref()),
         read: Some(|d, v| set(&mut d.cgroup_mut().names.pod, owned(v))),
+        redact: Redact::Replace(|d, r| r.replace_name(&mut d.cgroup_mut().names.pod)),
     },
     Field {
         word: "namespace",
@@ -759,6 +834,7 @@ pub static FIELDS: &[Field] = &[
         column: column("NAMESPACE", 'F', 10, 10, 37, false),
         get: |s| text_if(s.cgroup.names.namespace.as_deref()),
         read: Some(|d, v| set(&mut d.cgroup_mut().names.namespace, owned(v))),
+        redact: Redact::Replace(|d, r| r.replace_name(&mut d.cgroup_mut().names.namespace)),
     },
     Field {
         word: "unit",
@@ -769,6 +845,7 @@ pub static FIELDS: &[Field] = &[
         column: column("UNIT", 'u', 15, 10, 22, false),
         get: |s| text_if(s.cgroup.within.unit.as_deref()),
         read: None,
+        redact: Redact::Follow,
     },
     Field {
         word: "connstate",
@@ -779,6 +856,7 @@ pub static FIELDS: &[Field] = &[
         column: None,
         get: |s| text_if(conn_state::conn_state(s)),
         read: None,
+        redact: Redact::Follow,
     },
     Field {
         word: "communityid",
@@ -789,5 +867,6 @@ pub static FIELDS: &[Field] = &[
         column: None,
         get: |s| CommunityId::of(s).map_or(Value::Missing, Value::CommunityId),
         read: None,
+        redact: Redact::Follow,
     },
 ];

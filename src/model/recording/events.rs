@@ -29,6 +29,8 @@ pub struct Header {
     pub command: String,
     /// The capture filter; empty: everything was recorded.
     pub capture: String,
+    /// The part of another recording that it is; empty: it was recorded on the host.
+    pub cut: String,
 }
 
 /// Events that were not recorded.
@@ -212,6 +214,7 @@ impl EventReader {
             kernel: text("kernel"),
             command: text("command"),
             capture: text("capture"),
+            cut: text("cut"),
         }))
     }
 
@@ -293,6 +296,9 @@ pub fn write_event(
                 map.serialize_entry("kernel", &header.kernel)?;
                 map.serialize_entry("command", &header.command)?;
                 map.serialize_entry("capture", &header.capture)?;
+                if !header.cut.is_empty() {
+                    map.serialize_entry("cut", &header.cut)?;
+                }
             }
             Event::Missed(missed) => {
                 for ((name, _), count) in Missed::CAUSES.iter().zip(missed.counts()) {

@@ -1,7 +1,7 @@
 //! Records everything that the collector reports, beside whatever shows it.
 //!
 //! One thread hands each batch on and packs it; another writes to the disk. A disk that is full or slow holds up neither the
-//! capture nor the display: the recording then has a gap, which it says.
+//! capture nor the display: the recording then has a gap, which it says. `cut` writes recordings of replays.
 
 use std::collections::VecDeque;
 use std::io;
@@ -20,11 +20,13 @@ use crate::model::batch::Batch;
 use crate::model::fields;
 use crate::model::recording::{Gap, Header};
 
+mod cut;
 mod disk;
 #[cfg(test)]
 mod tests;
 mod writer;
 
+pub use cut::{Cut, CutSize};
 pub use disk::Destination;
 use disk::{Disk, Order};
 pub use writer::RecordingWriter;

@@ -94,6 +94,7 @@ fn header() -> Header {
         kernel: "6.18".into(),
         command: "tcplife --record f".into(),
         capture: String::new(),
+        cut: String::new(),
     }
 }
 

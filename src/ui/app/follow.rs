@@ -1,6 +1,7 @@
 //! Following the newest session: sorted by start, with the selection kept on top.
 
 use crate::model::fields::{Column, Field, FieldKind, Value};
+use crate::model::redaction::Redact;
 use crate::ui::app::{App, Selection, Sort};
 
 /// The start of a session: a sort order without a column, because the AGE column shows it better.
@@ -20,6 +21,7 @@ pub(super) static OPENED: Field = Field {
     }),
     get: |s| Value::Uint(s.start_ns),
     read: None,
+    redact: Redact::Follow,
 };
 
 impl App {
