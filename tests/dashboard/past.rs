@@ -51,7 +51,7 @@ fn past_shows_a_session_as_it_was_and_nothing_that_came_later() {
         s.row(lport, rport)
             .is_some_and(|row| row.cell(title) == text)
     };
-    seen.wait_for("its bytes", |s| has(s, a, "RX", "1000"));
+    seen.wait_for("its bytes", |s| has(s, a, "RX", "1.0k"));
     seen.pass(Duration::from_secs(1));
     let middle = Instant::now();
     seen.pass(Duration::from_secs(1));
@@ -66,21 +66,21 @@ fn past_shows_a_session_as_it_was_and_nothing_that_came_later() {
     seen.go_to(&format!("-{}ms", middle.elapsed().as_millis()));
     let row = seen.row(lport, a).expect("it was open");
     assert_eq!(row.cell("STATUS"), "established", "{}", seen.picture());
-    assert_eq!((row.cell("TX"), row.cell("RX")), ("2000", "1000"));
+    assert_eq!((row.cell("TX"), row.cell("RX")), ("2.0k", "1.0k"));
     assert!(seen.row(lport, b).is_none(), "{}", seen.picture());
     assert!(seen.shows("open 1  closed 0"), "{}", seen.picture());
     // the same from before it opened, step by step
     seen.press("{");
     seen.wait_for("the beginning", |s| s.rows().is_empty());
     for _ in 0..200 {
-        if has(&seen, a, "RX", "1000") {
+        if has(&seen, a, "RX", "1.0k") {
             break;
         }
         let before = seen.pty.written.len();
         seen.press("]");
         seen.wait_for("a step", |s| s.pty.written.len() > before && s.is_whole());
     }
-    assert!(has(&seen, a, "RX", "1000"), "{}", seen.picture());
+    assert!(has(&seen, a, "RX", "1.0k"), "{}", seen.picture());
 
     seen.go_to_now();
     seen.wait_for("now", |s| {
@@ -130,7 +130,8 @@ fn past_at_ten_instants_is_that_of_a_recording_of_the_same_run() {
         let mut command = pty::command(&argv(flags));
         command.env("TZ", "UTC");
         let mut seen = Seen::sized(command, 40, 120);
-        seen.wait_for("the dashboard", |s| s.heading().is_some());
+        // from its first moment on
+        seen.wait_for("a snapshot", |s| s.heading().is_some() && s.shows("  up "));
         seen
     };
     let mut live = start(&[&["--interval", "200ms"], &flags[..]].concat());
@@ -158,12 +159,13 @@ fn past_at_ten_instants_is_that_of_a_recording_of_the_same_run() {
         }
     }
     assert_eq!(times.len(), 10);
+    live.wait_for("everything", |s| s.shows("closed 16 "));
     let as_live = tables_at(&mut live, &times);
     live.go_to_now();
     live.quit();
 
     let mut replayed = start(&["--replay", name]);
-    replayed.wait_for("its end", |s| s.shows("closed "));
+    replayed.wait_for("its end", |s| s.shows("closed 16 "));
     let as_replayed = tables_at(&mut replayed, &times);
     for (time, (live, replayed)) in times.iter().zip(as_live.iter().zip(&as_replayed)) {
         assert!(!live.is_empty(), "{time}");
@@ -237,6 +239,9 @@ fn freeze_on_keeps_a_wrong_condition_out_and_names_its_place() {
     assert_eq!(out.status.code(), Some(2));
     let errors = String::from_utf8(out.stderr).expect("UTF-8");
     let lines: Vec<&str> = errors.lines().collect();
-    assert_eq!(lines[0], "invalid condition (--freeze-on):", "{errors}");
+    assert_eq!(
+        lines[0], "tcplife: invalid condition (--freeze-on):",
+        "{errors}"
+    );
     assert_eq!(lines[2].find('^'), lines[1].find("nonsense"), "{errors}");
 }

@@ -1,8 +1,7 @@
 //! The last minutes of all sessions, packed in memory, so that one can look back.
 //!
 //! [`Packer`] packs batches into frames, [`BlackBox`] keeps the newest of them within bounds, and [`Player`] unpacks them. Its
-//! frames hold batches as they came, in bytes that only this process understands: packing the lines of recordings would take ten
-//! times as long.
+//! frames hold batches as they came, in bytes that only this process understands: the lines of recordings are many times as long.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
