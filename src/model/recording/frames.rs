@@ -369,7 +369,8 @@ impl<R: Read> Frames<R> {
             }
             // in a recording, a length that leads nowhere is damage
             let length = skippable(self.rest());
-            if let Some(length) = length.filter(|l| !self.is_recording || self.leads_on(*l)) {
+            let length = length.filter(|length| !self.is_recording || self.leads_on(*length));
+            if let Some(length) = length {
                 if self.skip(length)? {
                     continue;
                 }
@@ -440,12 +441,12 @@ impl<R: Read> Frames<R> {
     }
 
     /// True if a frame begins so many bytes further on, or the file ends there.
-    fn leads_on(&self, length: usize) -> bool {
+    fn leads_on(&mut self, length: usize) -> bool {
         match self.rest().get(length..) {
             Some([]) => self.is_at_end,
             Some(next) => next.starts_with(&MAGIC) || skippable(next).is_some(),
-            // an index is longer than what is looked at at once, or cut off
-            None => length > LOOK_AHEAD || self.is_at_end,
+            // the end of the file cuts it off, if no other frame follows
+            None => self.is_at_end && self.next_frame(1).is_none(),
         }
     }
 
