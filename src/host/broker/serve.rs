@@ -29,6 +29,8 @@ const MOST_CONNECTIONS: usize = 16;
 
 /// Endings of the names of exports.
 const EXPORTS: [&str; 3] = ["csv", "json", "jsonl"];
+/// End of the names of recordings that the dashboard saves.
+const RECORDING: &[u8] = b".jsonl.zst";
 
 /// Serves until the socket's other side is gone. A message on the socket is a connection, and each has a thread, so that one
 /// waits for no other's disk. `whom`: as whom files are opened, where that explains an error.
@@ -185,8 +187,9 @@ impl Connection {
 /// Fails for a path that no export should have: programs take their orders from files of other names, and from hidden ones.
 fn check_export(path: &Path) -> io::Result<()> {
     let ending = path.extension().and_then(|ending| ending.to_str());
-    let is_known =
+    let is_export =
         ending.is_some_and(|e| EXPORTS.iter().any(|known| known.eq_ignore_ascii_case(e)));
+    let is_known = is_export || path.as_os_str().as_bytes().ends_with(RECORDING);
     let is_hidden = |part: Component<'_>| matches!(part, Component::Normal(name) if name.as_bytes().first() == Some(&b'.'));
     match (is_known, path.components().any(is_hidden)) {
         (false, _) => Err(io::Error::other(
