@@ -20,6 +20,7 @@ use crate::model::fields;
 use crate::output::columns;
 use crate::output::columns::{ColumnsFlag, LineColumn};
 use crate::output::record::Retention;
+use crate::output::report::ReportFlag;
 use crate::text::moment::{Moment, moment};
 use crate::text::sanitize::sanitize;
 use crate::text::units;
@@ -197,6 +198,11 @@ pub struct Cli {
     #[arg(long, value_name = "FILE", requires = "redact")]
     pub redact_key: Option<PathBuf>,
 
+    /// Write a report of what happened to this file, which must not exist, when the run or the recording ends:
+    /// a page if it ends with .html, text if with .md; `-.html` and `-.md` write to stdout
+    #[arg(long, value_name = "FILE", allow_hyphen_values = true, conflicts_with_all = ["output", "csv", "open", "snapshots", "findings", "count"])]
+    pub report: Option<ReportFlag>,
+
     /// Leave the mouse to the terminal, so that it can select text
     #[arg(long)]
     pub no_mouse: bool,
@@ -267,13 +273,24 @@ pub enum Output {
     Json,
     /// Nothing; for --record
     None,
+    /// A report at the end: --report
+    #[value(skip)]
+    Report,
 }
 
 impl Output {
-    /// Returns its name on the command line.
+    /// Returns its name on the command line, after -o.
     fn name(self) -> String {
         let value = self.to_possible_value();
         value.map_or_else(String::new, |v| v.get_name().to_owned())
+    }
+
+    /// Returns the flag that asks for it.
+    fn flag(self) -> String {
+        match self {
+            Output::Report => "--report".into(),
+            _ => format!("-o {}", self.name()),
+        }
     }
 }
 
@@ -297,8 +314,15 @@ static NEEDED: [Needed; 18] = {
     const NO_DASHBOARD: &[Output] = &[Output::Text, Output::Csv, Output::Json, Output::None];
     const DASHBOARD: &[Output] = &[Output::Dashboard];
     const ALL: &[Output] = &[Output::Dashboard, Output::Text, Output::Csv, Output::Json];
+    const FILTERED: &[Output] = &[
+        Output::Dashboard,
+        Output::Text,
+        Output::Csv,
+        Output::Json,
+        Output::Report,
+    ];
     [
-        needed("-f", |c| c.filter.is_some() && !c.is_cut(), ALL),
+        needed("-f", |c| c.filter.is_some() && !c.is_cut(), FILTERED),
         // the dashboard shows more of this host than its sessions
         needed(
             "--redact",
@@ -328,7 +352,7 @@ static NEEDED: [Needed; 18] = {
         needed(
             "--config",
             |c| c.config.is_some() && !c.findings && !c.doctor,
-            DASHBOARD,
+            &[Output::Dashboard, Output::Report],
         ),
     ]
 };
@@ -368,9 +392,9 @@ impl Cli {
             }
             [] => String::new(),
         };
-        let name = output.name();
+        let with = output.flag();
         Err(format!(
-            "{flag} has no effect with -o {name}: it applies to {fits}"
+            "{flag} has no effect with {with}: it applies to {fits}"
         ))
     }
 
@@ -463,6 +487,7 @@ impl Cli {
         let rows = self.time || self.timestamp || self.wide || self.exact_names;
         let rows = rows || self.doctor || self.open || self.findings || self.count.is_some();
         let implied = [
+            (self.report.is_some(), Output::Report),
             (self.csv, Output::Csv),
             (self.snapshots.is_some(), Output::Json),
             (rows, Output::Text),
@@ -564,6 +589,7 @@ impl Cli {
             ));
         }
         let takes_open = self.open || self.is_cut() || self.findings || self.snapshots.is_some();
+        let takes_open = takes_open || output == Output::Report;
         if output != Output::Dashboard && !takes_open && !filter.can_match_closed() {
             return Err(Stop::Usage(format!(
                 "no session can match: -o {} writes closed sessions, and the filter (-f) matches none of them. \

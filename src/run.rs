@@ -4,7 +4,7 @@
 use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -52,6 +52,8 @@ use crate::output::names::Spelling;
 use crate::output::open_events::OpenEvents;
 use crate::output::record;
 use crate::output::record::{Cut, CutSize, Destination, Recorder};
+use crate::output::report;
+use crate::output::report::{ReportFlag, Target};
 use crate::output::stdout::{DeadlineWriter, End};
 use crate::output::text::{Text, TextColumns};
 use crate::output::{Limits, Sink, Times, stdout};
@@ -143,7 +145,7 @@ pub fn main() -> ExitCode {
 
 /// True if the configuration matters.
 fn has_settings(cli: &Cli, output: Output) -> bool {
-    output == Output::Dashboard || cli.findings
+    matches!(output, Output::Dashboard | Output::Report) || cli.findings
 }
 
 /// Paths of the recordings that are replayed from files.
@@ -152,6 +154,11 @@ fn replayed_files(cli: &Cli) -> Vec<PathBuf> {
     all.filter(|path| path.as_os_str() != "-")
         .cloned()
         .collect()
+}
+
+/// Path of the report, if it is to be a file.
+fn report_file(cli: &Cli) -> Option<&Path> {
+    cli.report.as_ref()?.path.as_deref()
 }
 
 /// True if files are opened for the caller.
@@ -182,6 +189,7 @@ impl Helpers {
             recording: cli.record.clone(),
             replay: replayed_files(cli),
             redact_key: cli.redact_key.clone(),
+            report: report_file(cli).map(Path::to_owned),
         };
         let is_live = cli.replay.is_empty();
         // the first, so that no other child keeps its socket open
@@ -304,13 +312,15 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
     match output {
         Output::Dashboard => ui::await_foreground()?,
         Output::None => {}
+        Output::Report if report_file(cli).is_some() => {}
         _ => stdout::check_open()?,
     }
     let mut notices: Vec<String> = cli.ring_size.notice.iter().cloned().collect();
     if is_dashboard {
         notices.extend(cli.dashboard_notice());
     }
-    let zone = if is_dashboard || cli.time || cli.from.is_some() || cli.to.is_some() {
+    let is_report = output == Output::Report;
+    let zone = if is_dashboard || is_report || cli.time || cli.from.is_some() || cli.to.is_some() {
         // TZ names a file
         let local = with_files_of(&plan.caller.identity, time_zone::local);
         let local = local.unwrap_or_else(|e| {
@@ -327,7 +337,8 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
     };
     let rounds = cli.snapshots.map(|time| Rounds::new(time, cli.findings));
     let is_live = cli.replay.is_empty();
-    let shows_open = is_live && (is_dashboard || cli.open || cli.findings || rounds.is_some());
+    let shows_open =
+        is_live && (is_dashboard || is_report || cli.open || cli.findings || rounds.is_some());
     if shows_open {
         notices.extend(kernel::limits().map(str::to_owned));
     }
@@ -337,18 +348,27 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
     }
     // the last things that take rights which are given up next
     let stdout = stdout::stdout().context("cannot take a descriptor for stdout")?;
-    let session_env = (is_live && (is_dashboard || cli.findings)).then(SessionEnv::detect);
+    let session_env =
+        (is_live && (is_dashboard || is_report || cli.findings)).then(SessionEnv::detect);
     let sandbox = Sandbox::new(cli.sandbox, &plan.caller);
     let containers = helpers.containers.as_ref();
     let container_names = containers.map_or(0, Namer::rights);
     let source = (!is_live).then(|| to_replay(helpers.broker.as_ref()));
     let source = source.transpose()?;
     let redactor = cli.redact.then(|| redactor(cli, &helpers)).transpose()?;
-    let (told, reports) = unbounded();
-    let say = move |text: String| match is_dashboard {
-        // the dashboard may be gone, and then nobody needs to know
-        true => drop(told.send(text)),
-        false => stdout::print_to_stderr(&text),
+    let report = cli.report.as_ref();
+    let report = report.map(|flag| (flag.format, to_report(flag, &helpers, &stdout)));
+    let report = report.map(|(format, target)| target.map(|target| (format, target)));
+    let report = report.transpose()?;
+    let (told, remarks) = unbounded();
+    let say = move |text: String| {
+        if !is_dashboard {
+            stdout::print_to_stderr(&text);
+        }
+        if is_dashboard || is_report {
+            // the dashboard may be gone, and then nobody needs to know
+            let _ = told.send(text);
+        }
     };
     let config = kernel::CollectorConfig {
         capture: plan.capture.clone(),
@@ -356,13 +376,13 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
             () if is_dashboard => Some(plan.config.interval),
             () if cli.open => Some(ONE_SNAPSHOT),
             () if rounds.is_some() => rounds.map(|rounds| rounds.interval),
-            () if cli.findings => Some(findings::INTERVAL),
+            () if cli.findings || is_report => Some(findings::INTERVAL),
             () if cli.record.is_some() => Some(record::INTERVAL),
             () => None,
         },
         part: None,
         walk: None,
-        drops: (is_dashboard || cli.findings) && plan.config.drops,
+        drops: (is_dashboard || is_report || cli.findings) && plan.config.drops,
         // rows are written once, so each must be right; the dashboard can already draw meanwhile
         scan_first: !is_dashboard,
         ring_bytes: cli.ring_size.bytes,
@@ -376,7 +396,7 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
     if let Some(source) = source {
         in_force = sandbox.enter(CapabilitySet::empty())?;
         let reports = match () {
-            () if is_dashboard || cli.is_cut() => Reports::All,
+            () if is_dashboard || is_report || cli.is_cut() => Reports::All,
             () if cli.open => Reports::OpenAtEnd,
             () => Reports::Closed,
         };
@@ -451,7 +471,8 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
         );
     }
     let session_env = session_env.unwrap_or_default();
-    if let Some(broker) = broker.filter(|_| is_dashboard) {
+    // a report needs it until the end
+    if is_dashboard && let Some(broker) = broker {
         let mut frames = never();
         let saved_as = match !is_live {
             true => origin.clone().unwrap_or_default(),
@@ -477,7 +498,7 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
             home: plan.caller.home,
             session_env,
             in_force,
-            reports,
+            reports: remarks,
             replayed: (!is_live).then(|| replayed(cli, origin)),
             recording,
             frames,
@@ -494,7 +515,7 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
     let usual = reports.then(|| findings::usual_duration(&plan.config.thresholds));
     let time = cli.duration.or(usual);
     let mut end = End::new(time)?;
-    end.has_reader = output != Output::None;
+    end.has_reader = !matches!(output, Output::None | Output::Report);
     let mut out = BufWriter::new(DeadlineWriter::new(stdout, &end));
     let times = Times {
         time: cli.time,
@@ -511,6 +532,20 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
         in_force,
     };
     let stop = || collector.request_stop();
+    let origin = is_report.then(|| report::Origin {
+        header: match is_live {
+            true => header(&plan.capture),
+            false => origin.unwrap_or_default(),
+        },
+        replayed: match is_live {
+            true => String::new(),
+            false => replayed_paths(cli),
+        },
+        filter: limits.filter.source().to_owned(),
+        zone: zone.clone(),
+        remarks: Vec::new(),
+        starts_in_between: cli.from.is_some(),
+    });
     let engine = || {
         let mut findings = Findings::new(plan.config.thresholds, descriptor_limit);
         findings.capture = plan.capture;
@@ -518,6 +553,15 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
     };
     let self_traffic = SelfTraffic::new(&session_env);
     let is_self = |session: &Session| self_traffic.is(session);
+    if let (Some(report), Some(origin)) = (report, origin) {
+        if is_live && cli.duration.is_none() && io::stderr().is_terminal() {
+            let text = "watching until Ctrl-C, then the report is written; --duration sets a time";
+            stdout::print_to_stderr(text);
+        }
+        let (batches, origin) = (collector.batches(), (origin, &remarks));
+        report::run(batches, &stop, &end, report, engine(), origin, &is_self)?;
+        return collector.join().map(|()| 0);
+    }
     if reports {
         // whoever waits on a terminal wants to know for what
         if let Some(time) =
@@ -639,6 +683,18 @@ fn replayed_paths(cli: &Cli) -> String {
     match &cli.replay[..] {
         [path] => path.display().to_string(),
         paths => fields::number(paths.len() as u64, "recording"),
+    }
+}
+
+/// Creates the report to write.
+fn to_report(flag: &ReportFlag, helpers: &Helpers, stdout: &OwnedFd) -> anyhow::Result<Target> {
+    match (&flag.path, &helpers.broker) {
+        (Some(path), Some(broker)) => Target::create(path, broker),
+        _ => {
+            let stdout = stdout.try_clone();
+            let stdout = stdout.context("cannot take a descriptor for stdout")?;
+            Ok(Target::Stdout(stdout.into()))
+        }
     }
 }
 

@@ -29,4 +29,5 @@ pub mod session_verdict;
 pub mod shell_commands;
 pub mod slow_signs;
 pub mod store;
+pub mod timeline;
 pub mod turns;

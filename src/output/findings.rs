@@ -55,13 +55,13 @@ pub fn usual_duration(thresholds: &Thresholds) -> Duration {
 
 /// The findings of a run, and the state that they are derived from.
 #[derive(Debug)]
-struct Engine<'a> {
-    findings: Findings,
-    store: Store,
+pub(super) struct Engine<'a> {
+    pub(super) findings: Findings,
+    pub(super) store: Store,
     host: HostState,
     ports: PortUse,
     limits: &'a Limits,
-    clock: Clock,
+    pub(super) clock: Clock,
     has_snapshot: bool,
     /// A finding has begun; that sessions were missed counts apart.
     has_found: bool,
@@ -71,7 +71,7 @@ struct Engine<'a> {
 impl Engine<'_> {
     /// Takes a batch, and passes on what the store reports of it. Returns true if it had a snapshot, after which there
     /// may be new findings.
-    fn take(
+    pub(super) fn take(
         &mut self,
         mut batch: Batch,
         is_self: &dyn Fn(&Session) -> bool,
@@ -153,8 +153,15 @@ impl Engine<'_> {
         totals.missed.certain() as f64 > seen as f64 * MUCH_MISSED
     }
 
-    /// A sentence on rules that need a longer run; `None`: it was long enough for all.
+    /// A sentence on rules that need a longer run, and what helps; `None`: it was long enough for all.
     fn not_judged(&self) -> Option<String> {
+        let rules = self.not_judged_rules()?;
+        let enough = seconds(enough(&self.findings.thresholds).as_nanos() as u64);
+        Some(format!("{rules}; `--duration {enough}` judges all"))
+    }
+
+    /// The rules that need a longer run; `None`: it was long enough for all.
+    pub(super) fn not_judged_rules(&self) -> Option<String> {
         let thresholds = &self.findings.thresholds;
         let rules = self.findings.not_judged();
         // a filter on sessions says nothing about what is not sessions
@@ -166,16 +173,15 @@ impl Engine<'_> {
             format!("{} (needs {})", rule.name, seconds(needs.as_nanos() as u64))
         });
         let rules: Vec<String> = rules.collect();
-        let enough = seconds(enough(thresholds).as_nanos() as u64);
         (!rules.is_empty()).then(|| {
             let watched = seconds(self.findings.watched_ns());
             let rules = rules.join(", ");
-            format!("not judged in {watched}: {rules}; `--duration {enough}` judges all")
+            format!("not judged in {watched}: {rules}")
         })
     }
 
     /// A sentence on parts of the host that could not be checked; `None`: all were.
-    fn not_checked(&self) -> Option<String> {
+    pub(super) fn not_checked(&self) -> Option<String> {
         let host = self.host.newest()?;
         if !self.limits.filter.is_everything() {
             return None; // which leaves them out
@@ -327,7 +333,8 @@ pub fn run_events(
     Ok(engine.verdict())
 }
 
-fn engine((findings, ports, limits): (Findings, PortUse, &Limits)) -> Engine<'_> {
+/// Creates an engine that has seen nothing.
+pub(super) fn engine((findings, ports, limits): (Findings, PortUse, &Limits)) -> Engine<'_> {
     Engine {
         findings,
         // closed sessions are taken as they come

@@ -3,7 +3,7 @@
 //!
 //! Owns the run: when it ends, when rows are flushed, and the summary. The formats are `text`, `csv` and `json`, their
 //! columns `columns`; `open_events` chooses the events of open sessions, and `events` encodes them; `stdout` writes to stdout,
-//! `export_file` to the dashboard's export files, `record` to recordings.
+//! `export_file` to the dashboard's export files, `record` to recordings; `report` writes a report at the end of a run.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -32,6 +32,7 @@ pub mod json;
 pub mod names;
 pub mod open_events;
 pub mod record;
+pub mod report;
 pub mod stdout;
 pub mod text;
 

@@ -37,6 +37,7 @@ mod preexisting;
 mod printed_rows;
 mod puppet;
 mod recording;
+mod report;
 mod segments;
 mod services;
 mod sharing;

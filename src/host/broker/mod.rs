@@ -52,6 +52,8 @@ pub struct Places {
     pub replay: Vec<PathBuf>,
     /// The key that sessions are redacted with.
     pub redact_key: Option<PathBuf>,
+    /// The report to write.
+    pub report: Option<PathBuf>,
 }
 
 impl Places {
@@ -64,6 +66,7 @@ impl Places {
             Place::Hints => self.hints.as_deref(),
             Place::Recording => self.recording.as_deref(),
             Place::RedactKey => self.redact_key.as_deref(),
+            Place::Report => self.report.as_deref(),
         }
     }
 }
@@ -269,16 +272,17 @@ impl Broker {
     /// # Errors
     /// If the caller may not create it there, or may not replace what is there.
     pub fn create(&self, path: &Path, replace: bool) -> io::Result<Option<NewFile>> {
-        let connection = self.connect(None)?;
         let path = path.into();
-        match connection.ask(&Request::Create { path, replace })? {
-            (Answer::Done, Some(file)) => Ok(Some(NewFile {
-                file: file.into(),
-                connection,
-            })),
-            (Answer::Exists, _) => Ok(None),
-            _ => Err(unexpected()),
-        }
+        self.connect(None)?
+            .new_file(&Request::Create { path, replace })
+    }
+
+    /// Creates a file that gets the name of that place when it is complete; `None`: a file of that name exists.
+    ///
+    /// # Errors
+    /// If the caller may not create it there.
+    pub fn begin(&self, place: Place) -> io::Result<Option<NewFile>> {
+        self.connect(None)?.new_file(&Request::Begin(place))
     }
 
     /// Returns the path of a process' program, if the caller may know it.
@@ -352,6 +356,18 @@ impl Connection {
     fn file(&self, request: &Request) -> io::Result<File> {
         match self.ask(request)? {
             (Answer::Done, Some(file)) => Ok(file.into()),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Asks for a file that gets its name when it is complete; `None`: there is one of that name.
+    fn new_file(self, request: &Request) -> io::Result<Option<NewFile>> {
+        match self.ask(request)? {
+            (Answer::Done, Some(file)) => Ok(Some(NewFile {
+                file: file.into(),
+                connection: self,
+            })),
+            (Answer::Exists, _) => Ok(None),
             _ => Err(unexpected()),
         }
     }

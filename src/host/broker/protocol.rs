@@ -14,16 +14,18 @@ pub enum Place {
     Hints,
     Recording,
     RedactKey,
+    Report,
 }
 
 impl Place {
-    const ALL: [Place; 6] = [
+    const ALL: [Place; 7] = [
         Place::Config,
         Place::History,
         Place::Columns,
         Place::Hints,
         Place::Recording,
         Place::RedactKey,
+        Place::Report,
     ];
 }
 
@@ -34,9 +36,11 @@ pub enum Request {
     Read(Place),
     /// Creates a file under its name, unless there is one.
     New(Place),
-    /// Creates a file without a name, to become that one; its directories are created, too.
+    /// Creates a file without a name, to become that one, unless there is one.
+    Begin(Place),
+    /// The same, to replace it; its directories are created, too.
     Rewrite(Place),
-    /// The same for any path, unless a file of that name exists and is not to be replaced.
+    /// Creates a file without a name for any path, unless a file of that name exists and is not to be replaced.
     Create { path: PathBuf, replace: bool },
     /// Gives the created file its name.
     Finish { replace: bool },
@@ -92,6 +96,7 @@ impl Request {
         match self {
             Request::Read(of) => place(b'r', of),
             Request::New(of) => place(b'n', of),
+            Request::Begin(of) => place(b'b', of),
             Request::Rewrite(of) => place(b'w', of),
             Request::Create { path, replace } => {
                 [&[b'c', u8::from(*replace)], path.as_os_str().as_bytes()].concat()
@@ -120,6 +125,7 @@ impl Request {
         Some(match bytes {
             [b'r', of] => Request::Read(place(of)?),
             [b'n', of] => Request::New(place(of)?),
+            [b'b', of] => Request::Begin(place(of)?),
             [b'w', of] => Request::Rewrite(place(of)?),
             [b'c', replace, path @ ..] if !path.is_empty() => Request::Create {
                 path: Path::new(OsStr::from_bytes(path)).into(),
@@ -193,6 +199,7 @@ mod tests {
             Request::Read(Place::Columns),
             Request::Read(Place::Hints),
             Request::New(Place::Recording),
+            Request::Begin(Place::Report),
             Request::Rewrite(Place::History),
             Request::Create {
                 path: path.clone(),

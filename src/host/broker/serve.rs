@@ -102,6 +102,10 @@ impl Connection {
                     None => (Answer::Exists, None),
                 });
             }
+            Request::Begin(place) => {
+                let path = places.of(*place).ok_or(io::ErrorKind::NotFound)?;
+                return self.create(path, false, Replaceable::Exports);
+            }
             Request::Rewrite(place) => {
                 let path = places.of(*place).ok_or(io::ErrorKind::NotFound)?;
                 // somebody who links it to /dev/null wants it to stay empty

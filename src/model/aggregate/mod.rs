@@ -52,6 +52,18 @@ impl GroupBy {
         GroupBy::Workload,
     ];
 
+    /// Returns the heading of its keys.
+    pub fn title(self) -> &'static str {
+        match self {
+            GroupBy::Process => "PROCESS",
+            GroupBy::Program => "PROGRAM",
+            GroupBy::Peer => "PEER",
+            GroupBy::Subnet => "SUBNET",
+            GroupBy::Port => "PORT",
+            GroupBy::Workload => "UNIT",
+        }
+    }
+
     /// Returns the key that a session counts for.
     pub fn key(self, session: &Session) -> GroupKey {
         match self {

@@ -72,7 +72,7 @@ impl Pane {
 
     /// Heading of the name column.
     pub fn title(&self) -> &'static str {
-        title(self.by())
+        self.by().title()
     }
 
     pub fn sorted_by(&self) -> &'static AggregateFigure {
@@ -186,18 +186,6 @@ impl Pane {
         let shown = self.list.shown().take(height);
         let longest = shown.map(|(key, _)| key.to_string().width()).max();
         self.longest = self.longest.max(longest.unwrap_or(0));
-    }
-}
-
-/// Heading of the names.
-fn title(by: GroupBy) -> &'static str {
-    match by {
-        GroupBy::Process => "PROCESS",
-        GroupBy::Program => "PROGRAM",
-        GroupBy::Peer => "PEER",
-        GroupBy::Subnet => "SUBNET",
-        GroupBy::Port => "PORT",
-        GroupBy::Workload => "UNIT",
     }
 }
 
@@ -507,7 +495,7 @@ impl Panes {
         let by = pane.strip_by();
         let rate = |key| Some((key, talkers.byte_rate(talkers.get(by, key)?)));
         let entries = pane.strip.iter().filter_map(|key| rate(*key));
-        (title(by), entries.collect())
+        (by.title(), entries.collect())
     }
 
     /// Notes a key or a click in a pane, which keeps its order for a while.
