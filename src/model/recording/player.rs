@@ -75,8 +75,6 @@ pub struct Player {
     held: Option<Found>,
     /// Closed sessions, likewise.
     later: Vec<Session>,
-    /// Snapshot of the next batch, and its time, ns.
-    open: Option<(OpenSnapshot, u64)>,
     /// Closed sessions of the next batch.
     closed: Vec<Session>,
     /// Cookies of the open sessions that are new or have changed since the last snapshot.
@@ -118,7 +116,6 @@ impl Player {
             ready: VecDeque::new(),
             held: None,
             later: Vec::new(),
-            open: None,
             closed: Vec::new(),
             changed: FxHashSet::default(),
             gone: Vec::new(),
@@ -305,9 +302,7 @@ impl Player {
                 match self.changed_before.take() {
                     Some(changed) if is_known => self.changed = changed,
                     _ if self.is_meant(boot_ns) => {
-                        self.send();
-                        // with the sessions that close until the next one, as at the time
-                        self.open = Some((self.snapshot(boot_ns), boot_ns));
+                        self.send_snapshot(boot_ns);
                         self.snapshot_ns = Some(boot_ns);
                     }
                     _ => {}
@@ -373,18 +368,28 @@ impl Player {
         self.ready.push_back(played);
     }
 
-    /// Reports the sessions that have closed, after a snapshot if there is one.
+    /// Reports the sessions that have closed.
     fn send(&mut self) {
-        if self.closed.is_empty() && self.open.is_none() {
-            return;
+        if !self.closed.is_empty() {
+            self.send_batch(None, self.now_ns);
         }
-        let (open, taken_ns) = self.open.take().unzip();
+    }
+
+    /// Reports the open sessions, after those that had closed until then: as the batches came at the time, so that both show the
+    /// same moment.
+    fn send_snapshot(&mut self, at_ns: u64) {
+        self.send();
+        let open = self.snapshot(at_ns);
+        self.send_batch(Some(open), at_ns);
+    }
+
+    fn send_batch(&mut self, open: Option<OpenSnapshot>, taken_ns: u64) {
         let batch = Batch {
             open,
             closed: std::mem::take(&mut self.closed),
             host: None,
             missed: self.missed,
-            taken_ns: taken_ns.unwrap_or(self.now_ns),
+            taken_ns,
             clock: self.clock,
         };
         self.ready.push_back(Played::Batch(Box::new(batch)));
@@ -418,11 +423,7 @@ impl Player {
         }
         let has_none = self.reports == Reports::All && self.snapshot_ns.is_none();
         if self.reports == Reports::OpenAtEnd || has_none {
-            let mut open = self.snapshot(self.now_ns);
-            for session in &mut open.changed {
-                session.advance_idle_to(self.now_ns);
-            }
-            self.open = Some((open, self.now_ns));
+            self.send_snapshot(self.now_ns);
         }
         self.send();
         self.is_ended = true;

@@ -153,6 +153,75 @@ fn state_at_any_moment_is_that_of_the_batches_up_to_it() {
 }
 
 #[test]
+fn sessions_are_reported_with_the_moment_that_they_came_with() {
+    let session = |cookie, state, end_ns| Session {
+        cookie,
+        state,
+        start_ns: S / 2,
+        established_ns: S / 2,
+        end_ns,
+        ..closed_session()
+    };
+    let snapshot = |at_ns, changed: &[u64]| {
+        let changed = changed.iter();
+        let changed = changed.map(|cookie| Session {
+            state_before_close: State::Established,
+            reason: Reason::Open,
+            ..session(*cookie, State::Established, at_ns)
+        });
+        Batch {
+            open: Some(OpenSnapshot {
+                changed: changed.collect(),
+                ..OpenSnapshot::default()
+            }),
+            taken_ns: at_ns,
+            clock: golden_clock(),
+            ..Batch::default()
+        }
+    };
+    let closes = |at_ns, cookie, end_ns| Batch {
+        closed: vec![session(cookie, State::Closed, end_ns)],
+        taken_ns: at_ns,
+        clock: golden_clock(),
+        ..Batch::default()
+    };
+    let batches = [
+        snapshot(S, &[1, 2, 3]),
+        closes(3 * S / 2, 1, 5 * S / 4),
+        // it closed while the second snapshot was read, and is no longer in it
+        closes(2 * S + 500, 2, 2 * S + 300),
+        snapshot(2 * S, &[3]),
+        // its record came late
+        closes(2 * S + 900, 3, 2 * S - 1),
+        snapshot(3 * S, &[]),
+    ];
+    let mut writer = RecordingWriter::new(header(), golden_clock(), S).expect("memory");
+    for batch in &batches {
+        writer.batch(batch).expect("memory");
+        writer.tick().expect("memory");
+    }
+    writer.end().expect("memory");
+    let mut player = tape(&[writer.take()]).play(Reports::All);
+    let (mut moment, mut moments) = (Moment::default(), Vec::new());
+    while let Some(played) = player.next(u64::MAX).expect("it is read") {
+        let Played::Batch(batch) = played else {
+            continue;
+        };
+        moment.apply(&batch);
+        if batch.open.is_some() {
+            let open: Vec<u64> = moment.open.keys().copied().collect();
+            moments.push((batch.taken_ns, open, moment.closed.clone()));
+        }
+    }
+    let expected = [
+        (S, vec![1, 2, 3], vec![]),
+        (2 * S, vec![3], vec![1, 2]),
+        (3 * S, vec![], vec![1, 2, 3]),
+    ];
+    assert_eq!(moments, expected);
+}
+
+#[test]
 fn player_that_stops_and_goes_on_shows_each_moment() {
     let batches = history(40);
     let tape = tape(&[written(&batches, 7)]);
