@@ -138,7 +138,7 @@ mod tests {
             (590, 1),
             (1000, 2),
             (86_400, 600),
-            (1 << 40, 86_400),
+            (1_i64 << 40, 86_400),
         ] {
             let mut timeline = Timeline::default();
             let begin = 1_764_540_000;
