@@ -86,7 +86,11 @@ fn table(table: &Table) -> String {
     }
     let left = table.rows.len().saturating_sub(table.few);
     if left > 0 {
-        text += &format!("\n{} of {} rows.\n", table.few, table.rows.len());
+        text += &format!(
+            "\nThe first {} of {} rows; a report in HTML has all of them.\n",
+            table.few,
+            table.rows.len()
+        );
     }
     text
 }
