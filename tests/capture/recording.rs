@@ -166,7 +166,10 @@ fn recording_of_a_killed_run_has_all_rows_but_those_of_the_last_second() {
         let began = Instant::now();
         // at any moment of the second in which the file is written to once
         while began.elapsed() < Duration::from_millis(1500 + 370 * nth % 1100) {
-            clients.push((Instant::now(), session(&listener, to, 10, 10)));
+            // each has another size, because a port may be used again
+            let bytes = 10 + clients.len();
+            let client = session(&listener, to, bytes, 10);
+            clients.push((Instant::now(), client, bytes));
             std::thread::sleep(Duration::from_millis(3));
         }
         let killed = Instant::now();
@@ -176,10 +179,11 @@ fn recording_of_a_killed_run_has_all_rows_but_those_of_the_last_second() {
         // a second until the disk has it, 50 ms in the ring, and a machine that is busy
         let due = clients
             .iter()
-            .filter(|(at, _)| killed - *at > Duration::from_millis(1400));
-        for (_, client) in due {
-            let ends = rows.iter().filter(|row| row["rport"] == *client);
-            assert_eq!(ends.count(), 1, "port {client} of {}", rows.len());
+            .filter(|(at, ..)| killed - *at > Duration::from_millis(1400));
+        for (_, client, bytes) in due {
+            let is_its = |row: &&Value| row["rport"] == *client && row["rx_bytes"] == *bytes;
+            let ends = rows.iter().filter(is_its).count();
+            assert_eq!(ends, 1, "port {client}, {bytes} bytes, of {}", rows.len());
         }
         assert!(!rows.is_empty());
     }
