@@ -38,7 +38,7 @@ else \
 fi
 endef
 
-.PHONY: help setup setup-test setup-bench setup-healthy build run test test-bare lint deny static release book reproducible test-packages clean picture accuracy healthy bench fuzz
+.PHONY: help setup setup-test setup-bench setup-healthy build run test test-bare lint deny static release book reproducible test-packages clean picture demo accuracy healthy bench fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -129,6 +129,9 @@ clean: ## remove everything that was built
 
 picture: build ## regenerate the pictures in the documents, from the real program (root)
 	$(CARGO) run --locked --example picture -- pictures $(BIN) assets
+
+demo: build ## record what --demo shows, from real traffic between two namespaces (root)
+	$(CARGO) run --locked --example picture -- demo $(BIN) assets/demo.jsonl.zst
 
 accuracy: setup ## compare every figure with the truth, and with libbpf-tools' tcplife (root)
 	$(CARGO) test --locked --test truth -- --accuracy

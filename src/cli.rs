@@ -47,6 +47,7 @@ const FACTS: &str = concat!(
 const EXAMPLES: &str = "\
 Examples:
   tcplife                       start the dashboard; press ? there for its keys
+  tcplife --demo                try the dashboard without root
   tcplife -o text               print a row for each session when it closes
   tcplife -stT                  print CSV with both times
   tcplife -L 22,80              start the dashboard with only sessions of local port 22 or 80
@@ -175,6 +176,11 @@ pub struct Cli {
     #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with_all = ["findings", "snapshots", "duration", "interval", "ring_size"])]
     pub replay: Vec<PathBuf>,
 
+    /// Show a recording that is part of this program instead of this host's sessions, without root: a web host whose
+    /// database gets slow; in the dashboard as it happened, second by second
+    #[arg(long, conflicts_with_all = ["replay", "record", "redact", "findings", "snapshots", "duration", "interval", "ring_size"])]
+    pub demo: bool,
+
     /// Show what happened from this time on: 03:12, 2026-11-30T03:12:04, in UTC with a Z at the end
     #[arg(long, value_name = "TIME", value_parser = moment, requires = "replay")]
     pub from: Option<Moment>,
@@ -222,7 +228,7 @@ pub struct Cli {
 
     /// Try everything on this host that is needed, print what was found and which command helps, and exit with 0 if
     /// sessions can be seen, else 1; with -o json: as JSON
-    #[arg(long, conflicts_with_all = ["open", "count", "findings", "snapshots", "duration", "record", "replay", "filter", "columns"])]
+    #[arg(long, conflicts_with_all = ["open", "count", "findings", "snapshots", "duration", "record", "replay", "demo", "filter", "columns"])]
     pub doctor: bool,
 
     /// Print the man page, or the completions of a shell, and exit
@@ -324,11 +330,7 @@ static NEEDED: [Needed; 18] = {
     [
         needed("-f", |c| c.filter.is_some() && !c.is_cut(), FILTERED),
         // the dashboard shows more of this host than its sessions
-        needed(
-            "--redact",
-            |c| c.redact && c.replay.is_empty(),
-            NO_DASHBOARD,
-        ),
+        needed("--redact", |c| c.redact && c.is_live(), NO_DASHBOARD),
         needed("--columns", |c| c.columns.is_some(), ALL),
         needed("-T", |c| c.time, ROWS),
         needed("-t", |c| c.timestamp, ROWS),
@@ -446,9 +448,14 @@ impl Cli {
         })
     }
 
+    /// True if the sessions are those of this host, not of a recording.
+    pub fn is_live(&self) -> bool {
+        self.replay.is_empty() && !self.demo
+    }
+
     /// True if a part of a recording is to be recorded.
     pub fn is_cut(&self) -> bool {
-        self.record.is_some() && !self.replay.is_empty()
+        self.record.is_some() && !self.is_live()
     }
 
     /// True if the filter chooses what is recorded or redacted, and not only what is shown of it.
@@ -492,7 +499,7 @@ impl Cli {
             (self.snapshots.is_some(), Output::Json),
             (rows, Output::Text),
             (self.is_cut(), Output::None),
-            (self.redact && self.replay.is_empty(), Output::Text),
+            (self.redact && self.is_live(), Output::Text),
         ];
         let implied = implied.into_iter().find(|(is_given, _)| *is_given);
         self.output.or(implied.map(|(_, output)| output))
@@ -924,6 +931,8 @@ mod tests {
             "tcplife --redact --findings",
             "tcplife --redact-key k -o text",
             "tcplife --replay a --record b -o dashboard",
+            "tcplife --demo --replay a",
+            "tcplife --demo --record a -o none",
         ]
         .iter()
         .map(|line| format!("{line}\n    {}", error(line)))

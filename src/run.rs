@@ -17,6 +17,7 @@ use rustix::thread::CapabilitySet;
 
 use crate::cli::complete;
 use crate::cli::{Cli, Output, Stop};
+use crate::collector::demo;
 use crate::collector::kernel;
 use crate::collector::kernel::NamespaceScan;
 use crate::collector::replay;
@@ -191,7 +192,7 @@ impl Helpers {
             redact_key: cli.redact_key.clone(),
             report: report_file(cli).map(Path::to_owned),
         };
-        let is_live = cli.replay.is_empty();
+        let is_live = cli.is_live();
         // the first, so that no other child keeps its socket open
         let containers = is_live.then(|| Namer::start(cli.sandbox == Mode::Strict));
         let containers = containers.transpose()?;
@@ -336,7 +337,7 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
         TimeZone::UTC
     };
     let rounds = cli.snapshots.map(|time| Rounds::new(time, cli.findings));
-    let is_live = cli.replay.is_empty();
+    let is_live = cli.is_live();
     let shows_open =
         is_live && (is_dashboard || is_report || cli.open || cli.findings || rounds.is_some());
     if shows_open {
@@ -353,7 +354,10 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
     let sandbox = Sandbox::new(cli.sandbox, &plan.caller);
     let containers = helpers.containers.as_ref();
     let container_names = containers.map_or(0, Namer::rights);
-    let source = (!is_live).then(|| to_replay(helpers.broker.as_ref()));
+    let source = (!is_live).then(|| match cli.demo {
+        true => Ok(demo::source()),
+        false => to_replay(helpers.broker.as_ref()),
+    });
     let source = source.transpose()?;
     let redactor = cli.redact.then(|| redactor(cli, &helpers)).transpose()?;
     let report = cli.report.as_ref();
@@ -405,12 +409,14 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
             capture: plan.capture.clone(),
             reports,
             stays: is_dashboard,
+            pace: (cli.demo && is_dashboard).then_some(demo::PACE),
             keep: is_dashboard.then_some(plan.config.keep as u64),
             from: cli.from,
             to: cli.to,
             zone: zone.clone(),
             say: Box::new(say.clone()),
-            progress: (is_dashboard || io::stderr().is_terminal())
+            // what comes second by second is not late
+            progress: (!cli.demo && (is_dashboard || io::stderr().is_terminal()))
                 .then(|| Box::new(say.clone()) as replay::Say),
         };
         let paths = replayed_paths(cli);
@@ -681,6 +687,7 @@ fn to_replay(broker: Option<&Broker>) -> anyhow::Result<Source> {
 /// Names the recordings to replay, for errors.
 fn replayed_paths(cli: &Cli) -> String {
     match &cli.replay[..] {
+        [] => demo::NAME.to_owned(),
         [path] => path.display().to_string(),
         paths => fields::number(paths.len() as u64, "recording"),
     }
@@ -806,6 +813,7 @@ fn replayed(cli: &Cli, origin: Option<Header>) -> Replayed {
     let limits = [origin.capture, origin.cut].into_iter();
     let limits: Vec<String> = limits.filter(|text| !text.is_empty()).collect();
     Replayed {
+        is_demo: cli.demo,
         file: sanitize(&replayed_paths(cli)),
         host: origin.host,
         capture: limits.join(", "),

@@ -341,6 +341,31 @@ fn start_as_ordinary_user_error_names_required_privileges() {
     fs::remove_dir_all(dir).expect("it is ours");
 }
 
+#[test]
+fn demo_as_ordinary_user_prints_rows_of_the_recorded_host_at_once() {
+    let nobody = [
+        "setpriv",
+        "--reuid=65534",
+        "--clear-groups",
+        "--inh-caps=-all",
+    ];
+    let (dir, copy) = copy_for_everybody();
+    let demo = [&copy, "--demo", "-o", "csv", "-f", "reason refused"];
+    let argv = match rustix::process::geteuid().is_root() {
+        true if !tool_or_skip(&[&nobody[..], &["true"]].concat()) => return,
+        true => [&nobody[..], &demo].concat(),
+        false => demo.to_vec(),
+    };
+    let run = run(&argv);
+    fs::remove_dir_all(dir).expect("it is ours");
+    let (rows, said) = [&run.stdout, &run.stderr]
+        .map(|text| String::from_utf8_lossy(text).into_owned())
+        .into();
+    assert!(run.status.success() && said.is_empty(), "{said}");
+    let refused = |row: &&str| row.contains(",prometheus,") && row.contains(",9100,");
+    assert!(rows.lines().filter(refused).count() > 10, "{rows}");
+}
+
 /// True if tcplife may capture here: as root, or as an ordinary user if the program has file capabilities.
 fn kernel_lets_us_in() -> bool {
     tcplife(&["-o", "json", "--duration", "1ms"])

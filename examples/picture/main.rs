@@ -1,4 +1,4 @@
-//! Makes the README's pictures: `make picture`.
+//! Makes the README's pictures, `make picture`, and the recording of --demo, `make demo`.
 //!
 //! Everything in them is real: two network namespaces with some distance between them (`network`), processes that
 //! communicate in them (`traffic`), and the real tcplife in a pseudo-terminal (`terminal`), which shows only the
@@ -9,7 +9,9 @@
     reason = "a tool of the project's own: it reports what failed and exits"
 )]
 
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 mod network;
@@ -90,8 +92,60 @@ fn main() {
     match args[..] {
         _ if traffic::role(&args) => {}
         ["pictures", binary, folder] => pictures(binary, folder),
-        _ => panic!("usage: picture pictures TCPLIFE-BINARY FOLDER"),
+        ["demo", binary, file] => demo(binary, file),
+        _ => panic!(
+            "usage: picture pictures TCPLIFE-BINARY FOLDER, or picture demo TCPLIFE-BINARY FILE"
+        ),
     }
+}
+
+/// Time from the start of the traffic to the start of the recording, and of the recording to its end: one server gets
+/// slow in between.
+const WARM_UP: Duration = Duration::from_secs(40);
+const DEMO: &str = "75s";
+
+/// Maximum size of the recording, bytes: each copy of the program has it.
+const DEMO_SIZE: usize = 150_000;
+
+/// Records the host's namespace, without a trace of this machine: the header has the command, which therefore names no
+/// path, and the kernel and the boot, which are replaced.
+fn demo(binary: &str, file: &str) {
+    let binary = std::fs::canonicalize(binary).unwrap_or_else(|e| panic!("{binary}: {e}"));
+    let network = Network::new();
+    network.go_to_host();
+    let folder = tempfile::tempdir().expect("a folder");
+    let tcplife = |args: &[&str]| {
+        let mut command = Command::new(&binary);
+        command.arg0("tcplife").args(args);
+        let status = command.current_dir(&folder).status();
+        let status = status.expect("running tcplife");
+        assert!(status.success(), "tcplife {}: {status}", args.join(" "));
+    };
+    let _traffic = traffic::start(&network);
+    std::thread::sleep(WARM_UP);
+    let (whole, part) = ("all.zst", "demo.zst");
+    tcplife(&["-o", "none", "--record", whole, "--duration", DEMO]);
+    let only = format!("netns {}", network::netns());
+    tcplife(&["--replay", whole, "--record", part, "-f", &only]);
+    let recording = std::fs::read(folder.path().join(part)).expect("the recording");
+    let lines = zstd::decode_all(&recording[..]).expect("frames of zstd");
+    let mut lines = String::from_utf8(lines).expect("lines of JSON");
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").expect("its boot");
+    let kernel = rustix::system::uname()
+        .release()
+        .to_string_lossy()
+        .into_owned();
+    for (ours, instead) in [(boot.trim(), "web-3"), (&kernel, "6.12.0")] {
+        lines = lines.replace(ours, instead);
+    }
+    // one frame: nobody seeks in it. Its window is no larger than its content, as the size is known
+    let packed = zstd::bulk::compress(lines.as_bytes(), 22).expect("a frame of zstd");
+    let size = packed.len();
+    assert!(
+        size <= DEMO_SIZE,
+        "{size} bytes are more than {DEMO_SIZE}: record less"
+    );
+    std::fs::write(file, packed).unwrap_or_else(|e| panic!("{file}: {e}"));
 }
 
 fn pictures(binary: &str, folder: &str) {

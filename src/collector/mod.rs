@@ -15,6 +15,7 @@ use crate::host::waker::Waker;
 use crate::model::batch::{Batch, Holders};
 use crate::model::capture_filter::CaptureFilter;
 
+pub mod demo;
 pub mod kernel;
 pub mod replay;
 pub mod selection;

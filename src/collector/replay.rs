@@ -36,6 +36,15 @@ pub enum Source {
     Files(Vec<(PathBuf, File)>),
 }
 
+/// A tempo at which a recording is replayed, so that it looks like a live host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// How much of it comes at once; from there on it takes as long as it took.
+    pub at_once: Duration,
+    /// Message at its end.
+    pub ended: &'static str,
+}
+
 /// Configuration of a replay.
 pub struct ReplayConfig {
     pub source: Source,
@@ -44,6 +53,8 @@ pub struct ReplayConfig {
     pub reports: Reports,
     /// The collector goes on to exist at the end.
     pub stays: bool,
+    /// `None`: as fast as possible.
+    pub pace: Option<Pace>,
     /// Maximum number of closed sessions that are of use; `None`: all are.
     pub keep: Option<u64>,
     /// Beginning and end of the time that is reported.
@@ -98,6 +109,9 @@ struct Replay<'a> {
     capture: CaptureFilter,
     reports: Reports,
     stays: bool,
+    pace: Option<Pace>,
+    /// When time began to pass, and the time of the recording at that moment.
+    began: Option<(Instant, u64)>,
     to: Option<Timestamp>,
     say: Say,
     progress: Option<Say>,
@@ -166,6 +180,8 @@ impl<'a> Replay<'a> {
             capture: config.capture,
             reports,
             stays: config.stays,
+            pace: config.pace,
+            began: None,
             to,
             say: config.say,
             progress: config.progress,
@@ -199,6 +215,9 @@ impl<'a> Replay<'a> {
                 ..Batch::default()
             };
             let _ = self.batches.send(last);
+        }
+        if let Some(pace) = self.pace {
+            (self.say)(pace.ended.into());
         }
         if self.stays {
             // the dashboard stays at the end
@@ -273,8 +292,27 @@ impl<'a> Replay<'a> {
         if batch.open.is_none() && batch.closed.is_empty() {
             return Ok(());
         }
+        self.wait_until(batch.taken_ns);
         let is_stopped = self.orders.stop() || self.batches.send(batch).is_err();
         if is_stopped { Err(Stopped) } else { Ok(()) }
+    }
+
+    /// Waits until what was taken at that time is due, or until nobody wants it any more.
+    fn wait_until(&mut self, taken_ns: u64) {
+        let Some(pace) = self.pace else {
+            return;
+        };
+        let (began, first_ns) = *self.began.get_or_insert((Instant::now(), taken_ns));
+        let since = Duration::from_nanos(taken_ns.saturating_sub(first_ns));
+        let due = since.saturating_sub(pace.at_once);
+        while !self.orders.stop()
+            && let Some(rest) = due
+                .checked_sub(began.elapsed())
+                .filter(|rest| !rest.is_zero())
+        {
+            self.orders.waker().wait_for(rest);
+            self.orders.waker().drain();
+        }
     }
 
     fn report_skipped(&self) {

@@ -4,9 +4,10 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
-use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
 /// A descriptor that is readable from [`wake`](Self::wake) until [`drain`](Self::drain). Clones share it.
 #[derive(Clone, Debug)]
@@ -35,6 +36,14 @@ impl Waker {
         let _ = poll(&mut [PollFd::new(self, PollFlags::IN)], None);
     }
 
+    /// Waits until it is readable, for at most that time.
+    pub fn wait_for(&self, time: Duration) {
+        // a time that is too long for the kernel is forever
+        let time = Timespec::try_from(time).ok();
+        // an interrupted wait is one that the caller repeats
+        let _ = poll(&mut [PollFd::new(self, PollFlags::IN)], time.as_ref());
+    }
+
     /// Makes it unreadable until the next [`wake`](Self::wake). Call this before checking for work: what arrives in
     /// between then wakes again.
     pub fn drain(&self) {
@@ -51,7 +60,7 @@ impl AsFd for Waker {
 
 #[cfg(test)]
 mod tests {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use std::time::Instant;
 
     use super::*;
 
@@ -70,6 +79,17 @@ mod tests {
         assert!(is_readable(&waker) && is_readable(&waker));
         waker.drain();
         assert!(!is_readable(&waker), "one drain is enough for two wakes");
+    }
+
+    #[test]
+    fn waker_waits_no_longer_than_asked() {
+        let waker = Waker::new().expect("a descriptor");
+        let (started, time) = (Instant::now(), Duration::from_millis(20));
+        waker.wait_for(time);
+        assert!(started.elapsed() >= time);
+        waker.wake();
+        waker.wait_for(Duration::from_secs(3600));
+        assert!(is_readable(&waker), "the wake ended the wait");
     }
 
     #[test]

@@ -102,6 +102,8 @@ pub struct Options {
 /// A recording that is shown.
 #[derive(Clone, Debug)]
 pub struct Replayed {
+    /// It comes second by second, and is no incident of anybody's.
+    pub is_demo: bool,
     pub file: String,
     /// Name of the host that was recorded; empty if it is not known.
     pub host: String,
@@ -113,12 +115,16 @@ impl Replayed {
     /// Text in the place of the host's name.
     fn title(&self) -> String {
         match self.host.as_str() {
+            host if self.is_demo => format!("demo: {host}"),
             "" => "recording".into(),
             host => format!("recording of {host}"),
         }
     }
 
     fn notice(&self) -> String {
+        if self.is_demo {
+            return "A demo: a recorded host, second by second. q quits".into();
+        }
         let file = &self.file;
         match self.capture.as_str() {
             "" => format!("The end of the recording {file}; time stands still"),

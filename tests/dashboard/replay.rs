@@ -1,12 +1,13 @@
 //! Recordings in the dashboard.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use jiff::Timestamp;
 
 use crate::common::loopback::{V4, listen, port, session};
 use crate::common::pty;
-use crate::common::requirements::kernel_or_skip;
+use crate::common::requirements::{TCPLIFE, kernel_or_skip, tool_or_skip};
 use crate::harness::{Seen, argv, only};
 
 /// Lines of `-o json`: closed sessions with these local ports.
@@ -37,6 +38,44 @@ fn replay_in_the_dashboard_shows_the_sessions_and_asks_this_host_nothing() {
     seen.press("\x1b");
     seen.wait_for("the list", |s| s.shows("1111") && s.shows("2222"));
     seen.quit();
+}
+
+#[test]
+fn demo_plays_second_by_second_for_a_user_without_rights() {
+    if !tool_or_skip(&["setpriv", "--reuid", "54321", "--clear-groups", "true"]) {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a directory");
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
+    // that user may not see the folder of the build
+    let copy = folder.path().join("tcplife");
+    fs::copy(TCPLIFE, &copy).expect("room for a copy of tcplife");
+    let copy = copy.to_str().expect("UTF-8");
+    let flags = ["--reuid", "54321", "--regid", "54321", "--clear-groups"];
+    let argv = [&["setpriv"][..], &flags, &[copy, "--demo"]].concat();
+    let mut seen = Seen::sized(pty::command(&argv), 24, 80);
+    // at once there is a host with a past
+    seen.wait_for("the demo", |s| {
+        s.shows("demo: web-3") && s.shows("nginx") && closed(s) > 100
+    });
+    let first = closed(&seen);
+    seen.wait_for("the next second", |s| closed(s) > first);
+    assert!(closed(&seen) < 2 * first, "the rest takes its time");
+    seen.press("!");
+    seen.wait_for("a finding", |s| {
+        s.shows("!!") && s.shows("refuses connections")
+    });
+    seen.press("\x1b");
+    seen.wait_for("the list", |s| s.shows("COMM"));
+    seen.quit();
+}
+
+/// Returns the number of closed sessions in the header.
+fn closed(seen: &Seen) -> u64 {
+    let picture = seen.picture();
+    let number = picture.split("closed ").nth(1).unwrap_or_default();
+    let number = number.split_whitespace().next().unwrap_or_default();
+    number.replace(',', "").parse().unwrap_or_default()
 }
 
 #[test]

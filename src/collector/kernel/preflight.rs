@@ -29,7 +29,7 @@ pub enum StartError {
     UnreadableBtf(String),
     /// Neither root nor the capabilities.
     #[error(
-        "loading BPF programs needs root or the {missing}. Run `sudo tcplife`, or once `sudo setcap cap_bpf,cap_perfmon+ep $(command -v tcplife)`"
+        "loading BPF programs needs root or the {missing}. Run `sudo tcplife`, or once `sudo setcap cap_bpf,cap_perfmon+ep $(command -v tcplife)`. `tcplife --demo` shows a recorded host without"
     )]
     NoCapability {
         /// Missing capabilities, and what they are.
