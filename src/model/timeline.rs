@@ -79,6 +79,11 @@ impl Timeline {
         self.at(to_ns);
         let length_ns = i128::from(self.length_s()) * i128::from(S);
         let whole_ns = (to_ns - from_ns).max(1);
+        if whole_ns / length_ns > i128::from(PARTS) {
+            // longer than all parts together: a duration that nobody can have seen
+            self.at(to_ns).bytes += bytes as f64;
+            return;
+        }
         let mut at_ns = from_ns;
         loop {
             let end_ns = ((at_ns.div_euclid(length_ns) + 1) * length_ns).min(to_ns);
@@ -141,7 +146,7 @@ mod tests {
             (1_i64 << 40, 86_400),
         ] {
             let mut timeline = Timeline::default();
-            let begin = 1_764_540_000;
+            let begin: i64 = 1_764_540_000;
             for i in 0..1000 {
                 let at = i128::from(begin + span_s * i / 1000) * NS;
                 timeline.at(at).closed += 1;
