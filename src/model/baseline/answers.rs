@@ -151,7 +151,7 @@ pub struct Answered {
     all: Answers,
     /// The last answer of each reading.
     samples: TimeStats,
-    /// Mean of its own answers before the baseline, µs.
+    /// Mean of its own answers before the baseline, or the last one if that took longer, µs.
     usual_us: Option<u64>,
 }
 
@@ -170,7 +170,9 @@ impl Followed {
     /// Notes a session that was open at the baseline, as it was then.
     pub fn note(&mut self, session: &Session) {
         if let Some(before) = Answers::of(session) {
-            self.0.entry(session.id()).usual_us = before.mean_us();
+            // a connection that is old and has been slow for a minute is so by its last answer only
+            let last_us = answer_us(session);
+            self.0.entry(session.id()).usual_us = before.mean_us().max(last_us);
         }
     }
 

@@ -159,6 +159,8 @@ pub struct Baseline {
     retransmits: Sharded<SessionId, u32>,
     /// Answers since the baseline of sessions that are open.
     answered: Followed,
+    /// Open sessions whose other end had closed, and been counted by itself, before they were known.
+    counted_by_other: FxHashSet<SessionId>,
     /// Closed sessions from before the baseline that are still to be counted.
     backfill: Backfill,
     /// Sessions that were open at the baseline and are still to be counted.
@@ -193,6 +195,7 @@ impl Baseline {
             counting: None,
             retransmits: Sharded::default(),
             answered: Followed::default(),
+            counted_by_other: FxHashSet::default(),
             backfill: Backfill::new(store, CHUNK),
             open_before: Some(OpenBefore::default()),
             now_ns: at_ns,
@@ -312,7 +315,8 @@ impl Baseline {
             self.servers.take(session);
             let place = SessionRef::Open(session.cookie);
             let other = store.other_end(place, session).map(|other| other.session);
-            let stand_in = stand_in(session, other);
+            let is_counted = |_: &&Session| self.counted_by_other.contains(&session.id());
+            let stand_in = other.filter(is_counted).or(stand_in(session, other));
             let counted = counted(session, stand_in).into_iter().zip(kinds);
             let sides = counted.filter_map(|(key, open)| Some(open.entry(key?)));
             let all = stand_in.is_none().then_some(all);
@@ -388,8 +392,17 @@ impl Baseline {
             self.count_open(session, change.other.map(|other| other.session));
         }
         let answered = self.answered.take(change, self.at_ns);
+        let other = change.other.map(|other| other.session);
+        // an end that closed since the baseline while this one was not known has been counted
+        let is_late = change.before.is_none()
+            && other.is_some_and(|s| !s.is_open() && s.end_ns >= self.at_ns);
         let session = match (change.now, change.before) {
-            (Some(now), _) if now.is_open() => return None,
+            (Some(now), _) if now.is_open() => {
+                if is_late {
+                    self.counted_by_other.insert(now.id());
+                }
+                return None;
+            }
             (Some(now), _) => now,
             (None, before) => before?,
         };
@@ -398,11 +411,10 @@ impl Baseline {
         let was_long_open = self.was_long_open(session);
         let was_open = session.start_ns < self.at_ns && ended_ns > self.at_ns;
         let stayed_ns = ended_ns.saturating_sub(session.start_ns);
-        let other = change.other.map(|other| other.session);
-        // an end that closed while this one was not known has been counted
-        let is_counted = |other: &&Session| change.before.is_none() && !other.is_open();
+        let is_counted = self.counted_by_other.remove(&session.id()) || is_late;
+        let stand_in = other.filter(|_| is_counted).or(stand_in(session, other));
         let closed = Closed {
-            stand_in: other.filter(is_counted).or(stand_in(session, other)),
+            stand_in,
             is_vanished: change.now.is_none(),
             ended_ns,
             was_long_open,

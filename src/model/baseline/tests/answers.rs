@@ -191,6 +191,17 @@ fn baseline_near_misses_of_a_slow_service_are_none() {
             (0..6).map(us).collect()
         }),
         (
+            "slow since long before, after a longer time of being fast",
+            DATABASE,
+            |s, nth| {
+                let us = if s > BASELINE_S - 30 { 350_000 } else { 2000 };
+                let each_s = if s > BASELINE_S - 30 { 2 } else { 40 };
+                (0..each_s)
+                    .map(|i| us + scattered(s, nth, i) % 2000)
+                    .collect()
+            },
+        ),
+        (
             "a connection for reports goes on, others pause",
             DATABASE,
             |s, nth| match (nth, is_after(s)) {

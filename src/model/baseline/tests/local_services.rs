@@ -2,7 +2,7 @@
 
 use super::{Host, sample};
 use crate::model::aggregate::GroupKey;
-use crate::model::baseline::Difference;
+use crate::model::baseline::{BaselineFigure, Difference};
 use crate::model::session::{Comm, Direction, Reason, Session};
 use crate::model::turns::{ResponseTimes, ShortTime, Turns};
 
@@ -244,4 +244,38 @@ fn baseline_mere_new_client_is_new_and_makes_nothing_worse() {
     );
     let redis = GroupKey::Program(Comm::from("redis"));
     assert_eq!(found[0].server, Some(redis));
+}
+
+#[test]
+fn baseline_clients_that_stay_behind_count_once_with_what_their_server_closed() {
+    let mut host = Host::new();
+    let all = requests("leaky", "web", 8081, 2, 1..END_S).zip(100..);
+    let ends: Vec<_> = all.map(|(request, nth)| request.sessions(nth)).collect();
+    for now_s in 1..=END_S {
+        let (mut left, mut closed) = (Vec::new(), Vec::new());
+        for ends in &ends {
+            let [accepted, connected] = ends.as_slice() else {
+                panic!("a connection has two ends");
+            };
+            let closed_s = accepted.end_ns / 1_000_000_000;
+            // a snapshot is taken after it, and shows the client
+            if closed_s + 1 < now_s {
+                left.push(super::open(connected.clone(), now_s));
+            }
+            if closed_s + 1 == now_s {
+                closed.push(accepted.clone());
+            }
+        }
+        host.take_snapshot(now_s, left, closed);
+        if now_s == BASELINE_S {
+            host.set_baseline(now_s);
+        }
+    }
+    let baseline = host.baseline.as_ref().expect("a baseline");
+    let found = baseline.differences(&host.talkers);
+    assert_eq!(lines(&found), Vec::<String>::new());
+    let (before, since) = baseline.overall(BaselineFigure::New, &host.talkers);
+    let [before, since] = [before, since].map(|per_s| per_s.expect("sessions opened"));
+    assert!((1.9..2.1).contains(&before), "{before}");
+    assert!((1.8..2.1).contains(&since), "{since}");
 }
