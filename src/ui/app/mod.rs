@@ -333,9 +333,10 @@ impl App {
         layout::layout(area, parts)
     }
 
-    /// True if the key that clears the filter goes back to now.
+    /// True if the key that clears the filter goes back to now, or stays there instead of going to a moment.
     pub fn returns_to_now(&self) -> bool {
-        self.is_past() && self.screen_to_return_to().is_none()
+        let is_leaving = self.is_past() || self.destination().is_some();
+        is_leaving && self.screen_to_return_to().is_none()
     }
 
     /// The line of tabs in `width` cells.

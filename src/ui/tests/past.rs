@@ -131,6 +131,22 @@ fn past_steps_that_come_faster_than_they_are_built_add_up() {
 }
 
 #[test]
+fn past_that_is_on_its_way_is_left_by_escape() {
+    let mut app = course(SIZE, 70).app;
+    press(&mut app, "{");
+    let seen = screen(&app, SIZE);
+    assert!(
+        seen.contains(" NOW  Esc now  going to 00:00:10 …"),
+        "{seen}"
+    );
+    press(&mut app, "Esc");
+    settle(&mut app);
+    let seen = screen(&app, SIZE);
+    assert!(!app.is_past() && !seen.contains("going to"), "{seen}");
+    assert!(seen.contains("this is now"), "{seen}");
+}
+
+#[test]
 fn past_goes_on_behind_what_is_shown() {
     let mut watched = course(SIZE, 70);
     go_to(&mut watched.app, "00:00:30");

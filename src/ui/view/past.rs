@@ -34,10 +34,13 @@ fn title(app: &App, width: usize) -> String {
         Mode::Table if app.returns_to_now() => format!("{} now", key(Action::ClearFilter)),
         _ => format!("{} Enter now", key(Action::GoToTime)),
     };
-    let mut text = format!(" PAST {at}  {ago} ago  {now}");
-    if let Some(to_ns) = app.destination() {
-        text += &format!("  going to {} …", app.time(app.wall(to_ns)));
-    }
+    let to = app.destination();
+    let to = to.map(|to_ns| format!("going to {} …", app.time(app.wall(to_ns))));
+    let mut text = match to {
+        Some(to) if !app.is_past() => format!(" NOW  {now}  {to}"),
+        Some(to) => format!(" PAST {at}  {ago} ago  {now}  {to}"),
+        None => format!(" PAST {at}  {ago} ago  {now}"),
+    };
     let pair = |a, b, what| format!("{} {} {what}", key(a), key(b));
     for part in [
         pair(Action::StepInTime(-1), Action::StepInTime(1), "step"),
