@@ -189,9 +189,24 @@ impl TableLine for FindingLine {
         }
     }
 
+    fn reservation(sources: &LineSources<'_>) -> Option<String> {
+        let findings = sources.findings;
+        let needs = findings
+            .not_judged()
+            .map(|r| r.needs_s(&findings.thresholds));
+        let needs: Vec<u64> = needs.collect();
+        let left_s = needs
+            .iter()
+            .max()?
+            .saturating_sub(findings.watched_ns() / S);
+        let rules = fields::number(needs.len() as u64, "more rule");
+        Some(format!("{rules} can tell in {left_s} s"))
+    }
+
     fn why_empty(sources: &LineSources<'_>) -> String {
-        match sources.now_ns {
-            0 => "Reading the open sessions …".into(),
+        match (sources.now_ns, Self::reservation(sources)) {
+            (0, _) => "Reading the open sessions …".into(),
+            (_, Some(text)) => format!("Nothing is wrong so far; {text}."),
             _ => "Nothing is wrong, as far as these rules can tell; ? lists them.".into(),
         }
     }

@@ -112,6 +112,11 @@ pub trait TableLine: Debug + Sized + 'static {
     /// All lines in one sentence.
     fn summary(lines: &[Self]) -> String;
 
+    /// A reservation about all lines, after their sentence: of what is not known yet.
+    fn reservation(_: &LineSources<'_>) -> Option<String> {
+        None
+    }
+
     /// The reason why there is no line.
     fn why_empty(sources: &LineSources<'_>) -> String;
 }
@@ -252,6 +257,7 @@ pub struct Lines<L: TableLine> {
     known: FxHashMap<L::Key, usize>,
     list: List<L::Key>,
     arrangement: Arrangement,
+    reservation: Option<String>,
     /// The text where there is no line at all.
     why_empty: String,
 }
@@ -269,6 +275,7 @@ impl<L: TableLine> Default for Lines<L> {
                 searched: String::new(),
                 typing: None,
             },
+            reservation: None,
             why_empty: String::new(),
         }
     }
@@ -305,6 +312,7 @@ impl<L: TableLine> TableScreen for Lines<L> {
 
     fn refresh(&mut self, sources: &LineSources<'_>, height: usize) {
         self.lines = L::lines(sources);
+        self.reservation = L::reservation(sources);
         self.why_empty = L::why_empty(sources);
         let keys = self.lines.iter().enumerate();
         self.known = keys.map(|(i, line)| (line.key(), i)).collect();
@@ -393,7 +401,10 @@ impl<L: TableLine> TableScreen for Lines<L> {
     fn texts(&self, names: &Names) -> [String; 2] {
         let all = match self.lines.is_empty() {
             true => self.why_empty.clone(),
-            false => L::summary(&self.lines),
+            false => {
+                let reservation = self.reservation.iter().map(|text| format!("; {text}"));
+                L::summary(&self.lines) + &reservation.collect::<String>()
+            }
         };
         let selected = self.selected().map(|line| line.remark(names));
         [all, selected.unwrap_or_default()]
