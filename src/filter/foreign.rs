@@ -98,6 +98,7 @@ const OPERATORS: &[(&str, Op)] = &[
     ("is", Op::Eq),
     ("equals", Op::Eq),
     ("ne", Op::Ne),
+    ("neq", Op::Ne),
     ("lt", Op::Lt),
     ("le", Op::Le),
     ("gt", Op::Gt),
@@ -123,6 +124,10 @@ const NEVER: &[(&[&str], &str)] = &[
     (
         &["multicast", "broadcast"],
         "TCP has no multicast and no broadcast",
+    ),
+    (
+        &["vlan", "mpls", "pppoe"],
+        "only IP addresses are known, nothing below them",
     ),
     (
         &["listen", "listening"],

@@ -18,12 +18,15 @@ enum Means {
 
 use Means::{Begins, Is, Nothing};
 
-const CLOSED_BY_RESET: &str = "reason local-reset,remote-reset";
+// a refusal is a RST, too
+const CLOSED_BY_RESET: &str = "reason local-reset,remote-reset,refused";
 const CLOSED_BY_FIN: &str = "reason local-fin,remote-fin";
 const NO_CONTENT: &str = "what a session transfers is not looked at";
 const BY_NAME: &str = "`comm contains sql` looks at the name of the process";
 const NO_FLAGS: &str = "flags of packets are not kept";
 const BY_REASON: &str = "the reason says how a session closed: `reason reset`, `reason refused`";
+const NO_ORDER: &str = "the order is not part of a filter";
+const BY_MENU: &str = "the sort menu of the dashboard has every column: `s` in the list";
 const NO_LINK: &str = "only IP addresses are known, nothing below them";
 const BY_ADDRESS: &str =
     "write `host 10.0.0.5`, or `interface eth0` for sockets that are bound to one";
@@ -56,6 +59,19 @@ const PHRASES: &[(&[&str], Means)] = &[
     (&["less"], Begins("bytes <=")),
     (&["greater"], Begins("bytes >=")),
     (&["contains"], Begins("")),
+    // the command and the query around a filter
+    (&["tcpdump"], Begins("")),
+    (&["tshark"], Begins("")),
+    (&["ss", "-t"], Begins("")),
+    (&["ss", "-tn"], Begins("")),
+    (&["ss", "-ta"], Begins("")),
+    (&["ss", "-tan"], Begins("")),
+    (&["ss", "-tnp"], Begins("")),
+    (&["ss", "-tanp"], Begins("")),
+    (&["-t"], Begins("")),
+    (&["where"], Begins("")),
+    (&["select", "*", "where"], Begins("")),
+    (&["order", "by"], Nothing(NO_ORDER, BY_MENU)),
     (&["exclude", "state"], Begins("not state")),
     (&["state", "all"], Is("tcp")),
     (
