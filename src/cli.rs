@@ -275,7 +275,7 @@ pub enum Output {
     Text,
     /// Comma-separated values
     Csv,
-    /// One JSON object per line
+    /// One JSON object per line, and at the end one with "event":"summary"
     Json,
     /// Nothing; for --record
     None,

@@ -324,6 +324,10 @@ fn troubled(
             return None;
         }
         let time = troubled.oldest_ns.map(|ns| time_since(facts, ns));
+        let time = time.map(|time| match troubled.is_older {
+            true => format!("at least {time}"),
+            false => time,
+        });
         let mut evidence = vec![("sessions", Amount::Count(troubled.count))];
         if troubled.bytes > 0 {
             evidence.push(("bytes", Amount::Count(troubled.bytes)));

@@ -198,6 +198,8 @@ pub(super) struct Troubled {
     /// Earliest and latest beginning, as far as they are known.
     pub(super) oldest_ns: Option<u64>,
     pub(super) newest_ns: Option<u64>,
+    /// Of some the beginning is not known: they were in trouble before they were seen.
+    pub(super) is_older: bool,
     /// The process at the other end of all of them, if that is one of this host.
     pub(super) other: Option<GroupKey>,
 }
@@ -210,6 +212,7 @@ impl Troubled {
         };
         self.count += 1;
         self.bytes += u64::from(bytes);
+        self.is_older |= since_ns.is_none();
         if let Some(ns) = since_ns {
             self.oldest_ns = Some(self.oldest_ns.map_or(ns, |n| n.min(ns)));
             self.newest_ns = Some(self.newest_ns.map_or(ns, |n| n.max(ns)));
