@@ -14,6 +14,7 @@ pub fn source() -> Source {
 /// The tempo for the dashboard: the rates and charts have a history at once, and the rest comes as it happened.
 pub const PACE: Pace = Pace {
     at_once: Duration::from_secs(25),
+    begun: "A demo: a recorded host, second by second, for 50 seconds from now on",
     ended: "The demo is at its end, and time stands still; all keys go on to work",
 };
 

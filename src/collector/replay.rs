@@ -41,6 +41,8 @@ pub enum Source {
 pub struct Pace {
     /// How much of it comes at once; from there on it takes as long as it took.
     pub at_once: Duration,
+    /// Message when time begins to pass: one from before would be old by then.
+    pub begun: &'static str,
     /// Message at its end.
     pub ended: &'static str,
 }
@@ -112,6 +114,8 @@ struct Replay<'a> {
     pace: Option<Pace>,
     /// When time began to pass, and the time of the recording at that moment.
     began: Option<(Instant, u64)>,
+    /// The message that it has begun was said.
+    is_begun: bool,
     to: Option<Timestamp>,
     say: Say,
     progress: Option<Say>,
@@ -182,6 +186,7 @@ impl<'a> Replay<'a> {
             stays: config.stays,
             pace: config.pace,
             began: None,
+            is_begun: false,
             to,
             say: config.say,
             progress: config.progress,
@@ -305,6 +310,10 @@ impl<'a> Replay<'a> {
         let (began, first_ns) = *self.began.get_or_insert((Instant::now(), taken_ns));
         let since = Duration::from_nanos(taken_ns.saturating_sub(first_ns));
         let due = since.saturating_sub(pace.at_once);
+        if !due.is_zero() && !self.is_begun {
+            self.is_begun = true;
+            (self.say)(pace.begun.into());
+        }
         while !self.orders.stop()
             && let Some(rest) = due
                 .checked_sub(began.elapsed())

@@ -122,9 +122,6 @@ impl Replayed {
     }
 
     fn notice(&self) -> String {
-        if self.is_demo {
-            return "A demo: a recorded host, second by second. q quits".into();
-        }
         let file = &self.file;
         match self.capture.as_str() {
             "" => format!("The end of the recording {file}; time stands still"),
@@ -334,7 +331,12 @@ fn initial(options: Options) -> (App, Arc<Broker>) {
     if options.starts_with_findings {
         app.toggle_screen(Mode::Findings);
     }
-    if let Some(replayed) = &options.replayed {
+    // a demo says by itself how far it is
+    if let Some(replayed) = options
+        .replayed
+        .as_ref()
+        .filter(|replayed| !replayed.is_demo)
+    {
         app.notice.say_next(replayed.notice());
     }
     if let Some(notice) = options.notice {

@@ -58,6 +58,7 @@ fn demo_plays_second_by_second_for_a_user_without_rights() {
     seen.wait_for("the demo", |s| {
         s.shows("demo: web-3") && s.shows("nginx") && closed(s) > 100
     });
+    seen.wait_for("a word about it", |s| s.shows("A demo: a recorded host"));
     let first = closed(&seen);
     seen.wait_for("the next second", |s| closed(s) > first);
     assert!(closed(&seen) < 2 * first, "the rest takes its time");
