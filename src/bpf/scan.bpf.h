@@ -139,11 +139,12 @@ static __always_inline void adopt_queue(struct sock *listener, const struct proc
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(listener);
 	struct queue_walk walk = {
-		.first = {
-			.start_ns = bpf_ktime_get_boot_ns(),
-			.flags = ADOPTED,
-			.direction = DIRECTION_IN,
-		},
+		.first =
+			{
+				.start_ns = bpf_ktime_get_boot_ns(),
+				.flags = ADOPTED,
+				.direction = DIRECTION_IN,
+			},
 	};
 
 	if (!tp)
