@@ -252,7 +252,8 @@ impl Packer {
             heads,
             self.writing.take(&mut self.compressor)?,
             counts,
-            (self.from_ns, to_ns),
+            // records are taken beside snapshots, which may be a little older
+            (self.from_ns.min(to_ns), to_ns),
         ))
     }
 }

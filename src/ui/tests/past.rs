@@ -380,6 +380,23 @@ fn past_while_paused_ends_the_pause_when_it_goes_back_to_now() {
 }
 
 #[test]
+fn time_bar_stands_records_that_are_newer_than_the_snapshot_after_them() {
+    let mut watched = course(SIZE, 20);
+    // so many that they fill a frame
+    let closed = (0..20_000).map(|i| closed(1000 + i % 5000, "curl", "10.0.0.9", Reason::LocalFin));
+    watched.batch(Batch {
+        taken_ns: 22 * S,
+        closed: closed.collect(),
+        ..Batch::default()
+    });
+    watched.batch(batch_at(21, vec![], vec![]));
+    let frames = watched.app.past.black_box.frames();
+    assert!(frames.rev().nth(1).is_some_and(|f| f.to_ns == 22 * S));
+    go_to(&mut watched.app, "-1s");
+    assert!(screen(&watched.app, SIZE).contains(" PAST 00:00:"));
+}
+
+#[test]
 fn time_bar_has_failures_and_gaps_at_their_places() {
     let mut watched = Watched::new(SIZE, None);
     for second in (10..=40).chain(100..=130) {

@@ -62,7 +62,7 @@ fn bar(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let Some((first_ns, last_ns)) = app.past.black_box.reach() else {
         return;
     };
-    let left = format!("-{} ", ago_text(last_ns - first_ns));
+    let left = format!("-{} ", ago_text(last_ns.saturating_sub(first_ns)));
     let right = match app.past.black_box.is_frozen {
         true => " frozen",
         false => " now",
