@@ -66,7 +66,7 @@ impl ExpectedFaults {
     }
 }
 
-fn name_of(line: &Value) -> (String, String) {
+pub(crate) fn name_of(line: &Value) -> (String, String) {
     let text = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
     (text("finding"), text("subject"))
 }

@@ -4,7 +4,7 @@
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -15,10 +15,11 @@ use tcplife::testing::model::FINDINGS;
 use crate::bound_sockets::listen_for_flag;
 use crate::common::faults::{Configured, Faults};
 use crate::common::link::{self, ENDED, Quality};
+use crate::common::loopback::Pair;
 use crate::common::netns::Netns;
 use crate::common::requirements::{kernel_or_skip, tool_or_skip};
-use crate::common::running::Running;
-use crate::findings::{ExpectedFaults, REPORTED, await_all, await_ends, found, us};
+use crate::common::running::{Running, json};
+use crate::findings::{ExpectedFaults, REPORTED, await_all, await_ends, found, name_of, us};
 use crate::missed::overflow;
 use crate::puppet::Puppet;
 
@@ -279,6 +280,56 @@ fn sessions_missed_are_reported_and_end() {
     await_ends(&mut tcplife, faults.expected);
     // with so many missed, there may be others
     assert_eq!(tcplife.interrupt().status.code(), Some(2));
+}
+
+#[test]
+fn services_of_another_namespace_are_slow_for_their_clients_here() {
+    if !kernel_or_skip() || !tool_or_skip(&["ip", "link"]) {
+        return;
+    }
+    let configured = Configured::new();
+    let probe = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let flags = ["--findings", "--config", configured.path()];
+    let mut tcplife = Running::json(&flags, &probe);
+    let (near, far) = (Netns::new(), Netns::new());
+    near.link(("sl0", "10.78.0.1/24"), &far, ("sl1", "10.78.0.2/24"));
+    let there = |port| SocketAddr::from(([10, 78, 0, 2], port));
+    let is_slow = Arc::new(AtomicBool::new(false));
+    let slow = Arc::clone(&is_slow);
+    let becomes = move || match slow.load(Ordering::Relaxed) {
+        true => Duration::from_millis(400),
+        false => Duration::from_millis(5),
+    };
+    let always = || Duration::from_millis(1200);
+    let mut faults = ExpectedFaults::default();
+    faults.expect("slow-peer", there(7000).to_string());
+    faults.expect("always-slow-peer", there(7001).to_string());
+    let bound = move |port| TcpListener::bind(there(port)).expect("a port");
+    let [usual, never] = far.run(move || [7000, 7001].map(bound));
+    // a connection within one namespace would be reported at the end that serves, alone
+    let mut ask = |listener: &TcpListener, takes: Box<dyn Fn() -> Duration + Send>, pause| {
+        let listener = listener.try_clone().expect("a descriptor");
+        let pair = near.run(move || Pair::open(&listener, there(0)));
+        faults.ask_over(pair, takes, Duration::from_millis(pause));
+    };
+    ask(&usual, Box::new(becomes), 50);
+    ask(&never, Box::new(always), 150);
+    ask(&never, Box::new(always), 150);
+    // what is usual is known after eight seconds with answers
+    let early = tcplife.lines_within(Duration::from_secs(11));
+    let is_early =
+        |line: &String| line.contains("\"slow-peer\"") && line.contains("10.78.0.2:7000");
+    assert!(!early.iter().any(is_early), "{early:?}");
+    is_slow.store(true, Ordering::Relaxed);
+    let begun: Vec<Value> = early.iter().map(|line| json(line)).collect();
+    faults.expected.retain(|(finding, subject)| {
+        !begun
+            .iter()
+            .any(|line| name_of(line) == ((*finding).to_owned(), subject.clone()))
+    });
+    await_all(&mut tcplife, &faults, REPORTED);
+    faults.stop();
+    assert_eq!(tcplife.interrupt().status.code(), Some(1));
 }
 
 #[test]

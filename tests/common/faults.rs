@@ -72,10 +72,19 @@ impl Faults {
         takes: impl Fn() -> Duration + Send + 'static,
         pause: Duration,
     ) {
-        let Pair {
+        self.ask_over(Pair::open(listener, V4), takes, pause);
+    }
+
+    /// The same over this connection.
+    pub(crate) fn ask_over(
+        &mut self,
+        Pair {
             mut client,
             mut server,
-        } = Pair::open(listener, V4);
+        }: Pair,
+        takes: impl Fn() -> Duration + Send + 'static,
+        pause: Duration,
+    ) {
         std::thread::spawn(move || {
             while matches!(server.read(&mut [0]), Ok(1)) {
                 std::thread::sleep(takes());

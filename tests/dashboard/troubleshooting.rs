@@ -327,6 +327,8 @@ fn question_about_the_last_failure_is_answered() {
     );
     // all sessions: the last failure on top, of whatever kind
     seen.press("\x1b");
+    seen.wait_for("the failures again", |s| s.shows("Failures: "));
+    seen.press("\x1b");
     seen.wait_for("all of them", |s| s.rows().len() > 10);
     assert_eq!(seen.rows()[0].cell("RPORT"), last.to_string());
     seen.quit();
