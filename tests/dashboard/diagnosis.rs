@@ -515,7 +515,7 @@ fn fail_in(netns: &Arc<Netns>, faults: &mut Faults) -> Vec<Provoked> {
     // sessions that are short, where connecting takes long
     provoked.push(Provoked {
         name: "churn",
-        sentence: "sessions/s with 10.0.0.9:7012".into(),
+        sentence: "% of their life connecting".into(),
         proof: "7012".into(),
     });
     let short = bind_at("10.0.0.9:7012");
