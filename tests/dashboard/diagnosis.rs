@@ -19,6 +19,7 @@ use crate::common::loopback::{Pair, V4, listen, port, session};
 use crate::common::netns::Netns;
 use crate::common::pty;
 use crate::common::requirements::{kernel_or_skip, tool_or_skip};
+use crate::exit::is_stopped;
 use crate::harness::{Seen, brisk};
 
 /// Time in which a finding is to be on the screen, on a busy machine.
@@ -626,6 +627,7 @@ fn keys_lead_to_the_causes_of_missed_sessions() {
     let pid = seen.pty.child.0.process_id().expect("it runs");
     let pid = Pid::from_raw(pid as i32).expect("a pid");
     kill_process(pid, Signal::STOP).expect("it runs");
+    seen.wait_for("stop", |_| is_stopped(pid));
     for _ in 0..60 {
         session(&listener, V4, 1, 1);
     }

@@ -1,6 +1,7 @@
 //! How the dashboard leaves the terminal: on quit, suspend, hangup, fatal signals and panic.
 
 use std::fs;
+use std::io;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -43,9 +44,14 @@ fn quit_by_key_signal_or_duration_restores_the_terminal() {
     seen.ends("--duration", 0);
 }
 
+/// True if all threads have stopped.
 pub(crate) fn is_stopped(pid: Pid) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).expect("it runs");
-    stat[stat.rfind(')').expect("a name") + 1..].starts_with(" T")
+    let threads = fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero())).expect("it runs");
+    let has_stopped = |thread: io::Result<fs::DirEntry>| {
+        let stat = fs::read_to_string(thread.expect("a thread").path().join("stat"));
+        stat.is_ok_and(|stat| stat[stat.rfind(')').expect("a name") + 1..].starts_with(" T"))
+    };
+    threads.into_iter().all(has_stopped)
 }
 
 /// Everything that the terminal was taken with is given back: a dashboard may be suspended often.
