@@ -217,7 +217,7 @@ fn findings_on_loopback_are_reported_and_end() {
     std::thread::sleep(Duration::from_millis(100));
     drop(restarted);
 
-    let begun = await_all(&mut tcplife, &faults, REPORTED);
+    let begun = await_all(&mut tcplife, &faults, REPORTED * 2);
     let begun = faults.among(begun);
     let refused = found(&begun, "refusing");
     assert_eq!(refused["severity"], "fault");
@@ -346,7 +346,7 @@ fn findings_of_a_broken_network_are_reported_and_end() {
     faults.expect("no-port", "10.0.0.9:7006");
     let many: Vec<OwnedFd> = netns.run(move || (0..12).map(|_| begin(address(&few))).collect());
 
-    let begun = await_all(&mut tcplife, &faults, REPORTED);
+    let begun = await_all(&mut tcplife, &faults, REPORTED * 2);
     let mut of_port = ExpectedFaults::default();
     of_port.expect("half-open", "10.0.0.9:7005");
     let of_port = await_all(&mut limited, &of_port, REPORTED);
@@ -401,14 +401,14 @@ fn slow_answers_are_reported_once_at_the_end_that_is_slow_and_end() {
     }
     faults.keep(server);
     // what is usual is known after eight seconds with answers
-    let early = tcplife.lines_within(Duration::from_secs(11));
+    let early = tcplife.lines_within(Duration::from_secs(18));
     let is_ours = |line: &String| {
         let subject = name_of(&json(line)).1;
         faults.expected.contains(&("slow-us", subject))
     };
     assert!(!early.iter().any(is_ours), "{early:?}");
     is_slow.store(true, Ordering::Relaxed);
-    let begun = await_all(&mut tcplife, &faults, REPORTED);
+    let begun = await_all(&mut tcplife, &faults, REPORTED * 2);
     let line = found(&begun, "slow-us");
     let recent = line["evidence"]["resp_recent_us"].as_u64();
     assert!(recent.is_some_and(|us| us > 100_000), "{recent:?}");
@@ -450,7 +450,7 @@ fn service_that_is_slow_from_its_first_answer_is_reported_and_a_poll_is_not() {
         let limit = || Duration::from_millis(1500);
         faults.ask(&polled, limit, Duration::ZERO);
     }
-    let begun = await_all(&mut tcplife, &faults, REPORTED);
+    let begun = await_all(&mut tcplife, &faults, REPORTED * 2);
     let line = found(&begun, "always-slow-us");
     let text = line["text"].as_str().expect("a sentence");
     assert!(

@@ -227,7 +227,7 @@ fn findings_of_bad_links_and_low_limits_are_reported_and_end() {
     let comm = comm.expect("its name");
     faults.expect("descriptors", format!("{} {}", comm.trim(), crowded.pid()));
 
-    let begun = await_all(&mut tcplife, &faults, REPORTED);
+    let begun = await_all(&mut tcplife, &faults, REPORTED * 2);
     let begun = faults.among(begun);
     let unreachable = found(&begun, "unreachable");
     assert_eq!(unreachable["severity"], "fault");
@@ -273,7 +273,7 @@ fn sessions_missed_are_reported_and_end() {
     let mut faults = ExpectedFaults::default();
     faults.expect("missed", "this host");
     overflow(&tcplife, &listener);
-    let begun = await_all(&mut tcplife, &faults, REPORTED);
+    let begun = await_all(&mut tcplife, &faults, REPORTED * 2);
     let missed = found(&begun, "missed");
     assert!(count(missed, "missed") > 0, "{missed}");
     assert!(missed["filter"].is_null(), "{missed}");
@@ -316,7 +316,7 @@ fn services_of_another_namespace_are_slow_for_their_clients_here() {
     ask(&never, Box::new(always), 150);
     ask(&never, Box::new(always), 150);
     // what is usual is known after eight seconds with answers
-    let early = tcplife.lines_within(Duration::from_secs(11));
+    let early = tcplife.lines_within(Duration::from_secs(18));
     let is_early =
         |line: &String| line.contains("\"slow-peer\"") && line.contains("10.78.0.2:7000");
     assert!(!early.iter().any(is_early), "{early:?}");
@@ -327,7 +327,7 @@ fn services_of_another_namespace_are_slow_for_their_clients_here() {
             .iter()
             .any(|line| name_of(line) == ((*finding).to_owned(), subject.clone()))
     });
-    await_all(&mut tcplife, &faults, REPORTED);
+    await_all(&mut tcplife, &faults, REPORTED * 2);
     faults.stop();
     assert_eq!(tcplife.interrupt().status.code(), Some(1));
 }
