@@ -21,24 +21,8 @@ pub fn filter_for_failure(failure: &Failure) -> String {
 mod tests {
     use super::*;
     use crate::filter::Filter;
-    use crate::model::session::{Comm, Direction, Evidence, Reason, Session};
-    use crate::testing::sample::closed_session as sample;
-    use crate::text::units::S;
-
-    fn failed(reason: Reason, direction: Direction, comm: &str, end_s: u64) -> Session {
-        Session {
-            reason,
-            direction,
-            comm: Comm::from(comm),
-            owner: if comm.is_empty() {
-                Evidence::None
-            } else {
-                Evidence::Connect
-            },
-            end_ns: end_s * S,
-            ..sample()
-        }
-    }
+    use crate::model::session::{Direction, Reason};
+    use crate::testing::sample::ended_session as failed;
 
     #[test]
     fn filter_of_failure_matches_exactly_its_sessions() {

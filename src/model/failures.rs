@@ -182,23 +182,7 @@ impl Failed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::session::{Comm, Evidence};
-    use crate::testing::sample::closed_session as sample;
-
-    fn failed(reason: Reason, direction: Direction, comm: &str, end_s: u64) -> Session {
-        Session {
-            reason,
-            direction,
-            comm: Comm::from(comm),
-            owner: if comm.is_empty() {
-                Evidence::None
-            } else {
-                Evidence::Connect
-            },
-            end_ns: end_s * S,
-            ..sample()
-        }
-    }
+    use crate::testing::sample::ended_session as failed;
 
     #[test]
     fn failures_of_recent_seconds_are_counted_by_second() {

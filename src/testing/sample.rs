@@ -15,6 +15,22 @@ use crate::model::session::{
     Age, Comm, Direction, Evidence, FirstComm, Reason, Session, State, WaitsFor, ZeroWindow,
 };
 use crate::model::turns::{ResponseTimes, ShortTime, Turns};
+use crate::text::units::S;
+
+/// Returns a session that closed in this way at a second, of a process of this name; empty: of nobody.
+pub fn ended_session(reason: Reason, direction: Direction, comm: &str, end_s: u64) -> Session {
+    Session {
+        reason,
+        direction,
+        comm: Comm::from(comm),
+        owner: match comm {
+            "" => Evidence::None,
+            _ => Evidence::Connect,
+        },
+        end_ns: end_s * S,
+        ..closed_session()
+    }
+}
 
 /// Returns a closed session, to be changed as needed.
 pub fn closed_session() -> Session {

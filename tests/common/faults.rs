@@ -157,8 +157,8 @@ pub(crate) fn nft(netns: &Netns, command: &str) {
     });
 }
 
-/// A network namespace with peers that do not answer, and a table of rules that drop packets.
-pub(crate) fn broken_network(rules: &[&str]) -> Netns {
+/// A network namespace in which nobody listens at 10.0.0.9, and nobody answers from 10.1.0.5.
+pub(crate) fn silent_network() -> Netns {
     let netns = Netns::new();
     netns.ip("addr add 10.0.0.9/32 dev lo");
     netns.ip("link add near type veth peer name far");
@@ -166,6 +166,12 @@ pub(crate) fn broken_network(rules: &[&str]) -> Netns {
     netns.ip("link set near up");
     netns.ip("link set far up");
     netns.ip("neigh add 10.1.0.5 lladdr 02:00:00:00:00:05 dev near");
+    netns
+}
+
+/// The same network, with a table of rules that drop packets.
+pub(crate) fn broken_network(rules: &[&str]) -> Netns {
+    let netns = silent_network();
     let table = [
         "add table ip t",
         "add chain ip t out { type filter hook output priority 0; }",

@@ -13,6 +13,7 @@ use rustix::net::{AddressFamily, SocketType, socket};
 use tcplife::testing::ui::{QUESTIONS, Question, Step};
 
 use crate::common::cgroups;
+use crate::common::faults::silent_network;
 use crate::common::loopback::{Pair, V4, listen, port};
 use crate::common::netns::Netns;
 use crate::common::pty;
@@ -249,14 +250,7 @@ fn question_about_refused_and_timed_out_connections_is_answered() {
     if !kernel_or_skip() || !tool_or_skip(&["ip", "link"]) {
         return;
     }
-    let netns = Netns::new();
-    netns.ip("addr add 10.0.0.9/32 dev lo");
-    // whoever has this address does not answer
-    netns.ip("link add near type veth peer name far");
-    netns.ip("addr add 10.1.0.1/24 dev near");
-    netns.ip("link set near up");
-    netns.ip("link set far up");
-    netns.ip("neigh add 10.1.0.5 lladdr 02:00:00:00:00:05 dev near");
+    let netns = silent_network();
     // the failures of other tests are left out
     let mut seen = Seen::dashboard(&["-D", "5432"]);
     let question = question("What is refused or times out");

@@ -2,6 +2,22 @@
 
 use super::*;
 
+/// All reasons for which sessions close.
+fn reasons() -> impl Iterator<Item = &'static Reason> {
+    Reason::ALL.iter().filter(|r| **r != Reason::Open)
+}
+
+/// A table with a session that closed for each of them.
+fn with_each_reason() -> App {
+    let mut app = unused(100, SIZE);
+    let closed = reasons().zip(20..).map(|(r, c)| Session {
+        tx_bytes: 123_456,
+        ..closed(c, "curl", "10.0.0.9", *r)
+    });
+    app.batch(batch_at(10, vec![], closed.collect()));
+    app
+}
+
 #[test]
 fn colors_highlight_failures_and_monochrome_has_none() {
     let colors = |theme| {
@@ -147,16 +163,10 @@ fn second_line_shows_evicted_sessions_and_the_capture_filter_at_80_columns() {
 
 #[test]
 fn status_of_any_reason_is_whole_at_80_columns() {
-    let mut app = unused(100, SIZE);
-    let reasons = Reason::ALL.iter().filter(|r| **r != Reason::Open);
-    let closed = reasons.clone().zip(20..).map(|(r, c)| Session {
-        tx_bytes: 123_456,
-        ..closed(c, "curl", "10.0.0.9", *r)
-    });
-    app.batch(batch_at(10, vec![], closed.collect()));
+    let app = with_each_reason();
     let mut shown = column(&app, "STATUS");
     shown.sort_unstable();
-    let mut words: Vec<&str> = reasons.map(|r| r.word()).collect();
+    let mut words: Vec<&str> = reasons().map(|r| r.word()).collect();
     words.sort_unstable();
     assert_eq!(shown, words);
     for word in ["closed", "peer closed", "peer reset", "no answer"] {
@@ -167,12 +177,7 @@ fn status_of_any_reason_is_whole_at_80_columns() {
 
 #[test]
 fn status_word_on_the_screen_can_be_typed_in_a_filter() {
-    let mut app = unused(100, SIZE);
-    let reasons = Reason::ALL.iter().filter(|r| **r != Reason::Open);
-    let closed = reasons
-        .zip(20..)
-        .map(|(r, c)| closed(c, "curl", "10.0.0.9", *r));
-    app.batch(batch_at(10, vec![], closed.collect()));
+    let mut app = with_each_reason();
     for (filter, shown) in [
         ("status \"peer closed\"", &["peer closed"][..]),
         ("reason closed,refused", &["refused", "closed"]),
@@ -189,12 +194,7 @@ fn status_word_on_the_screen_can_be_typed_in_a_filter() {
 
 #[test]
 fn status_column_sorts_by_the_words_that_it_shows() {
-    let mut app = unused(100, SIZE);
-    let reasons = Reason::ALL.iter().filter(|r| **r != Reason::Open);
-    let closed = reasons
-        .zip(20..)
-        .map(|(r, c)| closed(c, "curl", "10.0.0.9", *r));
-    app.batch(batch_at(10, vec![], closed.collect()));
+    let mut app = with_each_reason();
     for _ in 0..30 {
         if app.sort.field.word != "status" {
             press_and_settle(&mut app, ">");
