@@ -727,7 +727,6 @@ fn count(text: &str) -> Result<u64, String> {
     count.ok_or_else(|| "must be a whole number, 1 or more".into())
 }
 
-/// Parses the time between two snapshots.
 /// Parses what is kept of a recording.
 fn retention(text: &str) -> Result<Retention, String> {
     const LEAST: u64 = 1_000_000;

@@ -109,17 +109,18 @@ fn types(facts: &Facts) -> Diagnosis {
 
 fn rights(facts: &Facts) -> Diagnosis {
     let uid = rustix::process::geteuid().as_raw();
-    let has = match facts.requirements.check_capabilities() {
+    let checked = facts.requirements.check_capabilities();
+    let has = match &checked {
         Ok(()) => "with CAP_BPF and CAP_PERFMON",
         Err(_) => "without CAP_BPF and CAP_PERFMON",
     };
-    let command = match facts.requirements.check_capabilities() {
+    let command = match &checked {
         Err(StartError::NoCapability { .. }) => "sudo tcplife --doctor",
         _ => "docker run --pid=host --network=host --cap-add=BPF --cap-add=PERFMON …",
     };
     let name = users::name_of(uid).unwrap_or_else(|| format!("uid {uid}"));
     let found = format!("{name}, {has}");
-    required(found, facts.requirements.check_capabilities(), command)
+    required(found, checked, command)
 }
 
 fn user_namespace(facts: &Facts) -> Diagnosis {
@@ -363,7 +364,10 @@ fn terminal(_: &Facts) -> Diagnosis {
 
 fn clipboard(_: &Facts) -> Diagnosis {
     let found = match SessionEnv::detect().multiplexer {
-        Some(multiplexer) => format!("by OSC 52, through {multiplexer:?}").to_lowercase(),
+        Some(multiplexer) => {
+            let name = format!("{multiplexer:?}").to_lowercase();
+            format!("by OSC 52, through {name}")
+        }
         None => "by OSC 52".to_owned(),
     };
     Diagnosis {
@@ -371,7 +375,7 @@ fn clipboard(_: &Facts) -> Diagnosis {
         command:
             r"printf '\033]52;c;dGNwbGlmZQ==\a'   # pastes as tcplife if the terminal takes it"
                 .into(),
-        ..Diagnosis::ok(found.replace("osc", "OSC"))
+        ..Diagnosis::ok(found)
     }
 }
 

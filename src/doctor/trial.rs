@@ -150,15 +150,15 @@ fn pair(listener: &TcpListener) -> io::Result<(TcpStream, TcpStream, u16)> {
 /// Waits for a batch in which `find` finds something.
 fn await_batch<T>(
     collector: &Collector,
-    find: impl Fn(&mut Batch) -> Option<T>,
+    find: impl Fn(&Batch) -> Option<T>,
     what: &str,
 ) -> Result<(T, Duration), String> {
     let began = Instant::now();
     loop {
         let left = PATIENCE.saturating_sub(began.elapsed());
         match collector.batches().recv_timeout(left) {
-            Ok(mut batch) => {
-                if let Some(found) = find(&mut batch) {
+            Ok(batch) => {
+                if let Some(found) = find(&batch) {
                     return Ok((found, began.elapsed()));
                 }
             }
@@ -176,7 +176,7 @@ fn await_batch<T>(
 }
 
 fn see_open(collector: &Collector, port: u16) -> Result<Duration, String> {
-    let is_in = |batch: &mut Batch| {
+    let is_in = |batch: &Batch| {
         let open = batch.open.as_ref()?;
         let mut sessions = open.changed.iter();
         sessions.any(|session| session.lport == port).then_some(())
@@ -185,12 +185,9 @@ fn see_open(collector: &Collector, port: u16) -> Result<Duration, String> {
 }
 
 fn see_closed(collector: &Collector, port: u16) -> Result<Seen, String> {
-    let take = |batch: &mut Batch| {
-        let closed = batch.closed.iter();
-        closed
-            .clone()
-            .find(|session| session.lport == port)
-            .cloned()
+    let take = |batch: &Batch| {
+        let mut closed = batch.closed.iter();
+        closed.find(|session| session.lport == port).cloned()
     };
     let (session, after) = await_batch(collector, take, "the closed session")?;
     Ok(Seen {

@@ -415,9 +415,9 @@ impl Findings {
         watched.evidence = met.evidence;
         let until_ns = met.until_ns.unwrap_or(now_ns);
         let held_ns = until_ns.saturating_sub(watched.since_ns);
-        let wait_ns = both_ends::wait_s(&FINDINGS[rule], &met.subject, &self.facts) * S;
-        let has_waited = now_ns.saturating_sub(watched.first_ns) >= wait_ns;
-        if !watched.has_begun && held_ns >= FINDINGS[rule].hold_s * S && has_waited {
+        let wait_ns = || both_ends::wait_s(&FINDINGS[rule], &met.subject, &self.facts) * S;
+        let has_waited = || now_ns.saturating_sub(watched.first_ns) >= wait_ns();
+        if !watched.has_begun && held_ns >= FINDINGS[rule].hold_s * S && has_waited() {
             watched.has_begun = true;
             let finding = finding(key, watched, None);
             self.events.push(FindingEvent::Began(finding));

@@ -96,8 +96,7 @@ pub fn explained(press: KeyPress, mode: Mode, keymap: &Keymap) -> String {
     }
     match keymap.of(mode, Action::Help).as_str() {
         // in the help its key closes it
-        "" => format!("{unbound} here"),
-        _ if mode == Mode::Help => format!("{unbound} here"),
+        help if help.is_empty() || mode == Mode::Help => format!("{unbound} here"),
         help => format!("{unbound}; {help} help"),
     }
 }
