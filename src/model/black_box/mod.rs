@@ -107,7 +107,7 @@ pub struct Frame {
     heads: Box<[Head]>,
     pieces: Box<[Piece]>,
     pub counts: Counts,
-    /// Time of the last batch before it, and of its last one, ns of boot time.
+    /// Time of the last batch before it, or its own end if that is earlier, and of its last batch, ns of boot time.
     pub from_ns: u64,
     pub to_ns: u64,
     size: usize,
@@ -232,27 +232,33 @@ impl BlackBox {
         self.frames.iter()
     }
 
-    /// First and last moment that can be shown, ns of boot time.
+    /// The frames that end with a moment that can be shown.
+    fn moments(&self) -> impl DoubleEndedIterator<Item = &Arc<Frame>> {
+        self.frames.iter().filter(|f| f.is_moment())
+    }
+
+    /// First and last moment that can be shown, ns of boot time; the last is not before the first.
     pub fn reach(&self) -> Option<(u64, u64)> {
-        let mut moments = self.frames.iter().filter(|f| f.is_moment());
+        let mut moments = self.moments();
         let first = moments.next()?.to_ns;
-        Some((first, moments.next_back().map_or(first, |last| last.to_ns)))
+        let last = moments.next_back().map_or(first, |last| last.to_ns);
+        // records are taken beside snapshots, and may be newer than the one after them
+        Some((first, last.max(first)))
     }
 
     /// The last moment that is not after `at_ns`, or else the first one.
     pub fn moment_at(&self, at_ns: u64) -> Option<u64> {
-        let moments = || self.frames.iter().filter(|f| f.is_moment());
-        let at = moments().rev().find(|f| f.to_ns <= at_ns);
-        at.or_else(|| moments().next()).map(|frame| frame.to_ns)
+        let at = self.moments().rev().find(|f| f.to_ns <= at_ns);
+        let at = at.or_else(|| self.moments().next());
+        at.map(|frame| frame.to_ns)
     }
 
     /// The moment this many after the one at `at_ns`; `None`: there is none.
     pub fn step(&self, at_ns: u64, by: isize) -> Option<u64> {
-        let moments = || self.frames.iter().filter(|f| f.is_moment());
         let steps = by.unsigned_abs().checked_sub(1)?;
         let found = match by > 0 {
-            true => moments().filter(|f| f.to_ns > at_ns).nth(steps),
-            false => moments().rev().filter(|f| f.to_ns < at_ns).nth(steps),
+            true => self.moments().filter(|f| f.to_ns > at_ns).nth(steps),
+            false => self.moments().rev().filter(|f| f.to_ns < at_ns).nth(steps),
         };
         found.map(|frame| frame.to_ns)
     }

@@ -14,16 +14,25 @@ use crate::model::turns::{ResponseTimes, Turns};
 
 /// Room for the bytes of any session.
 const LONGEST: usize = 512;
+/// Room for the bytes of any number: seven bits in each.
+const LONGEST_UINT: usize = 10;
 /// Value of an age as a byte.
 const AGES: [Age; 3] = [Age::Exact, Age::LowerBound, Age::Unknown];
 
 /// Bytes being written. The buffer has room for a whole session, so that there is no check for each byte.
-struct Out {
-    bytes: [u8; LONGEST],
+struct Out<const ROOM: usize> {
+    bytes: [u8; ROOM],
     length: usize,
 }
 
-impl Out {
+impl<const ROOM: usize> Out<ROOM> {
+    fn new() -> Self {
+        Out {
+            bytes: [0; ROOM],
+            length: 0,
+        }
+    }
+
     fn byte(&mut self, byte: u8) {
         if let Some(at) = self.bytes.get_mut(self.length) {
             *at = byte;
@@ -111,10 +120,7 @@ pub(super) fn pack(session: &Session, to: &mut Vec<u8>) {
         age,
         zero_window,
     } = session;
-    let mut out = Out {
-        bytes: [0; LONGEST],
-        length: 0,
-    };
+    let mut out = Out::<LONGEST>::new();
     let age = AGES.iter().position(|known| known == age).unwrap_or(0) as u8;
     let is_v6 = [laddr, raddr].map(|addr| u8::from(addr.is_ipv6()));
     out.bytes(&[
@@ -231,10 +237,7 @@ impl<'a> In<'a> {
 
 /// Appends a number, in as few bytes as it takes.
 pub(super) fn pack_uint(number: u64, to: &mut Vec<u8>) {
-    let mut out = Out {
-        bytes: [0; LONGEST],
-        length: 0,
-    };
+    let mut out = Out::<LONGEST_UINT>::new();
     out.uint(number);
     to.extend_from_slice(&out.bytes[..out.length]);
 }

@@ -3,8 +3,10 @@
 use std::ops::ControlFlow::{Break, Continue};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tui_input::InputRequest;
 
+use crate::host::broker::RECORDING_ENDING;
 use crate::model::fields;
 use crate::output::Summary;
 use crate::output::black_box::Saver;
@@ -17,26 +19,10 @@ use crate::ui::state::export::{Export, ExportCommand, Format, Progress, ROWS, St
 use crate::ui::state::layers::Layer;
 use crate::ui::state::line::Line;
 
-/// End of the names of recordings.
-const RECORDING: &str = ".jsonl.zst";
-
 impl App {
-    /// Opens the prompt for a file name.
+    /// Opens the prompt for the name of an export.
     pub fn name_export(&mut self) {
-        let now = self
-            .names
-            .times
-            .clock
-            .wall(self.now_ns)
-            .to_zoned(self.names.times.zone.clone());
-        let name = now.strftime("tcplife-%Y%m%d-%H%M%S.csv").to_string();
-        self.layers.push(Layer::Export(Box::new(Export {
-            line: Line::new(name),
-            stage: Stage::Naming(None),
-            holds: false,
-            saves: false,
-        })));
-        self.adapt_to_layout();
+        self.name_file(self.names.times.clock.wall(self.now_ns), ".csv", false);
     }
 
     /// Opens the prompt for the name of a recording of the black box.
@@ -44,13 +30,18 @@ impl App {
         let Some((_, to_ns)) = self.past.black_box.reach() else {
             return self.notice.hint(self.why_empty().into());
         };
-        let at = self.wall(to_ns).to_zoned(self.names.times.zone.clone());
-        let name = at.strftime("tcplife-%Y%m%d-%H%M%S.jsonl.zst").to_string();
+        self.name_file(self.wall(to_ns), RECORDING_ENDING, true);
+    }
+
+    /// Opens the prompt for the name of a file of what there was at a time.
+    fn name_file(&mut self, at: Timestamp, ending: &str, saves: bool) {
+        let at = at.to_zoned(self.names.times.zone.clone());
+        let name = at.strftime("tcplife-%Y%m%d-%H%M%S");
         self.layers.push(Layer::Export(Box::new(Export {
-            line: Line::new(name),
+            line: Line::new(format!("{name}{ending}")),
             stage: Stage::Naming(None),
             holds: false,
-            saves: true,
+            saves,
         })));
         self.adapt_to_layout();
     }
@@ -110,8 +101,8 @@ impl App {
 
     fn begin_export(&mut self, replace: bool) -> Option<Effect> {
         let export = self.layers.export()?;
-        if export.saves && !export.line.text().trim().ends_with(RECORDING) {
-            let wrong = format!("use {RECORDING}: it becomes a recording, for --replay");
+        if export.saves && !export.line.text().trim().ends_with(RECORDING_ENDING) {
+            let wrong = format!("use {RECORDING_ENDING}: it becomes a recording, for --replay");
             let wrong = (export.ending(), wrong);
             self.stage_export(Stage::Naming(Some(wrong)));
             return None;

@@ -219,7 +219,7 @@ impl App {
     fn say_first_moment(&mut self) -> Option<Effect> {
         let text = match self.past.black_box.reach() {
             Some((first_ns, _)) => {
-                let first = self.time(self.wall(first_ns));
+                let first = self.time_at(first_ns);
                 format!("the black box reaches back to {first}")
             }
             None => self.why_empty().into(),
@@ -245,6 +245,11 @@ impl App {
     /// Wall-clock time of an instant, by the clock of now.
     pub fn wall(&self, at_ns: u64) -> Timestamp {
         self.live().names.times.clock.wall(at_ns)
+    }
+
+    /// Formats an instant, by the clock of now: see [`App::time`].
+    pub fn time_at(&self, at_ns: u64) -> String {
+        self.time(self.wall(at_ns))
     }
 
     /// Sets out for a moment. What is shown stays until it can be shown.
@@ -437,11 +442,16 @@ impl App {
         }
         self.rows.forget(&mut self.store);
         self.choose();
+        let place = selected.and_then(|id| self.place_of(id));
         if let Some(id) = selected {
-            self.select_again(self.place_of(id).map(|place| (id, place)));
+            self.select_again(place.map(|place| (id, place)));
         }
         if let Some(id) = detail {
-            let session = self.place_of(id).and_then(|place| self.store.get(place));
+            let place = match detail == selected {
+                true => place,
+                false => self.place_of(id),
+            };
+            let session = place.and_then(|place| self.store.get(place));
             match session.cloned() {
                 // the effect comes with the next batch
                 Some(session) => drop(self.open(Some(session))),
@@ -456,10 +466,7 @@ impl App {
 
     /// Finds a session in the store, if it is open or closed not very long ago.
     fn place_of(&self, id: SessionId) -> Option<SessionRef> {
-        let is_it = |place: &SessionRef| self.store.get(*place).is_some_and(|s| s.id() == id);
-        let open = SessionRef::Open(id.cookie);
-        let closed = self.store.closed().take(RECENT).map(|(place, _)| place);
-        std::iter::once(open).chain(closed).find(is_it)
+        self.find_again(id, SessionRef::Open(id.cookie), RECENT)
     }
 
     /// Exchanges everything that is of a moment with another state.

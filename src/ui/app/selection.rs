@@ -183,14 +183,23 @@ impl App {
         let Some((id, place)) = selected else {
             return self.select_top();
         };
-        let is_it = |p: &SessionRef| self.store.get(*p).is_some_and(|s| s.id() == id);
-        let recent = self.store.closed().take(RECENT).map(|(place, _)| place);
-        let found = std::iter::once(place).chain(recent).find(is_it);
-        if let Some(place) = found {
+        if let Some(place) = self.find_again(id, place, RECENT) {
             self.hidden = None;
             self.selection = Selection::Session(id, place);
             self.follow_restarted();
         }
+    }
+
+    /// Finds a session at the place where it was, or else among as many as this that closed last.
+    pub(super) fn find_again(
+        &self,
+        id: SessionId,
+        place: SessionRef,
+        most: usize,
+    ) -> Option<SessionRef> {
+        let is_it = |place: &SessionRef| self.store.get(*place).is_some_and(|s| s.id() == id);
+        let recent = self.store.closed().take(most).map(|(place, _)| place);
+        std::iter::once(place).chain(recent).find(is_it)
     }
 
     /// Selects the first line, whichever session that is.

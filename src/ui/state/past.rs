@@ -33,7 +33,7 @@ pub fn time_bar(black_box: &BlackBox, at_ns: u64, cells: usize) -> (Vec<BarCell>
     let Some((from_ns, to_ns)) = black_box.reach().filter(|_| cells > 0) else {
         return (Vec::new(), 0);
     };
-    let length_ns = to_ns.saturating_sub(from_ns).max(1);
+    let length_ns = (to_ns - from_ns).max(1);
     let cell_of = |ns: u64| {
         let after = u128::from(ns.saturating_sub(from_ns)) * cells as u128;
         let cell = usize::try_from(after / u128::from(length_ns)).unwrap_or(cells);
@@ -44,7 +44,7 @@ pub fn time_bar(black_box: &BlackBox, at_ns: u64, cells: usize) -> (Vec<BarCell>
     for frame in black_box.frames().filter(|f| f.to_ns > from_ns) {
         let (first, last) = (cell_of(frame.from_ns), cell_of(frame.to_ns));
         counts[last] += frame.counts;
-        if frame.to_ns.saturating_sub(frame.from_ns.max(from_ns)) > GAP_NS {
+        if frame.to_ns - frame.from_ns.max(from_ns) > GAP_NS {
             // the cells in between have no moment
             for cell in bar.iter_mut().take(last).skip(first + 1) {
                 cell.is_gap = true;

@@ -2,14 +2,13 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use unicode_width::UnicodeWidthStr;
 
 use crate::model::fields;
 use crate::ui::app::App;
 use crate::ui::state::export::{Export, Stage};
 use crate::ui::state::past::ago_text;
 use crate::ui::theme::Theme;
-use crate::ui::view::prompt::{Below, LineStyles, below, place, typed};
+use crate::ui::view::prompt::{Below, LineStyles, below, pointed, typed};
 
 pub fn draw(export: &Export, app: &App, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
     let label = match export.saves {
@@ -21,12 +20,8 @@ pub fn draw(export: &Export, app: &App, theme: &Theme, area: Rect, frame: &mut F
         Stage::Naming(None) if export.saves => (None, quiet(&span(app))),
         Stage::Naming(None) => (None, quiet("")),
         Stage::Naming(Some((span, text))) => {
-            let cell = place(label, &export.line, span.start, area);
-            let text = format!("^ {text}");
-            // under the error, if there is room for it
-            let fits = cell + text.width() <= area.width.into();
-            let cell = if fits { cell } else { 0 };
-            (Some(span.clone()), (cell, text, theme.alarm_text))
+            let (x, text) = pointed(label, &export.line, span.start, text, area);
+            (Some(span.clone()), (x, text, theme.alarm_text))
         }
         Stage::Asking(_) => {
             let text = "The file exists. Replace it? y/n".to_owned();
@@ -44,7 +39,7 @@ pub fn draw(export: &Export, app: &App, theme: &Theme, area: Rect, frame: &mut F
 fn span(app: &App) -> String {
     let black_box = &app.past.black_box;
     black_box.reach().map_or_else(String::new, |(from_ns, to_ns)| {
-        let [from, to] = [from_ns, to_ns].map(|at| app.time(app.wall(at)));
+        let [from, to] = [from_ns, to_ns].map(|at| app.time_at(at));
         let length = ago_text(to_ns - from_ns);
         let size = fields::bytes(black_box.bytes() as u64);
         format!("all sessions from {from} to {to} ({length}, {size}B in memory), whatever the filter is")

@@ -321,10 +321,10 @@ fn view_parts<'a>(app: &'a App, theme: &Theme, hint: bool) -> Vec<Part<'a>> {
     parts
 }
 
-/// That the black box is frozen or will freeze, and the condition that it waits for.
+/// When the black box was or will be frozen, and the condition that it waits for.
 fn black_box(app: &App) -> (Option<String>, Option<String>) {
     let past = &app.past;
-    let time = |at_ns| app.time(app.wall(at_ns));
+    let time = |at_ns| app.time_at(at_ns);
     let watch = past.watch.as_ref();
     let met = watch.and_then(Watch::freezes_at);
     match (past.black_box.reach(), met) {

@@ -10,7 +10,7 @@ use crate::ui::app::App;
 use crate::ui::layout::charts::sparkline;
 use crate::ui::state::past::{PastPrompt, PastQuestion, ago_text, time_bar};
 use crate::ui::theme::Theme;
-use crate::ui::view::prompt::{Below, LineStyles, below, place, typed};
+use crate::ui::view::prompt::{Below, LineStyles, below, pointed, typed};
 
 /// Draws both lines.
 pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
@@ -27,7 +27,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
 
 /// The moment that is shown, and as many of the keys as fit.
 fn title(app: &App, width: usize) -> String {
-    let at = app.time(app.wall(app.now_ns));
+    let at = app.time_at(app.now_ns);
     let ago = ago_text(app.ago_ns());
     let key = |action| app.keymap.of(Mode::Table, action);
     let now = match app.layers.mode() {
@@ -35,7 +35,7 @@ fn title(app: &App, width: usize) -> String {
         _ => format!("{} Enter now", key(Action::GoToTime)),
     };
     let to = app.destination();
-    let to = to.map(|to_ns| format!("going to {} …", app.time(app.wall(to_ns))));
+    let to = to.map(|to_ns| format!("going to {} …", app.time_at(to_ns)));
     let mut text = match to {
         Some(to) if !app.is_past() => format!(" NOW  {now}  {to}"),
         Some(to) => format!(" PAST {at}  {ago} ago  {now}  {to}"),
@@ -62,7 +62,7 @@ fn bar(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let Some((first_ns, last_ns)) = app.past.black_box.reach() else {
         return;
     };
-    let left = format!("-{} ", ago_text(last_ns.saturating_sub(first_ns)));
+    let left = format!("-{} ", ago_text(last_ns - first_ns));
     let right = match app.past.black_box.is_frozen {
         true => " frozen",
         false => " now",
@@ -111,10 +111,8 @@ pub fn prompt(prompt: &PastPrompt, app: &App, theme: &Theme, area: Rect, frame: 
     let (x, text, style) = match &prompt.wrong {
         None => (0, hint, theme.quiet),
         Some((span, text)) => {
-            let cell = place(label, &prompt.line, span.start, area);
-            let text = format!("^ {text}");
-            let fits = cell + text.width() <= area.width.into();
-            (if fits { cell } else { 0 }, text, theme.alarm_text)
+            let (x, text) = pointed(label, &prompt.line, span.start, text, area);
+            (x, text, theme.alarm_text)
         }
     };
     let styles = LineStyles::plain(theme);
@@ -129,7 +127,7 @@ fn hint(app: &App) -> String {
     match app.past.black_box.reach() {
         None => forms.into(),
         Some((first_ns, _)) => {
-            let first = app.time(app.wall(first_ns));
+            let first = app.time_at(first_ns);
             format!("from {first} on: {forms}")
         }
     }

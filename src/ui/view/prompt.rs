@@ -156,6 +156,13 @@ pub fn typed(
     frame.set_cursor_position((start + cursor, line.y));
 }
 
+/// The text below the prompt for an error at a position, and its cell: under the error, if there is room for it there.
+pub fn pointed(label: &str, line: &Line, at: usize, text: &str, area: Rect) -> (usize, String) {
+    let (cell, text) = (place(label, line, at, area), format!("^ {text}"));
+    let fits = cell + text.width() <= area.width.into();
+    (if fits { cell } else { 0 }, text)
+}
+
 /// Draws the text below the prompt.
 pub fn below(below: &Below, area: Rect, frame: &mut Frame<'_>) {
     if let Some(line) = area.rows().nth(1) {
