@@ -764,17 +764,19 @@ fn header(capture: &CaptureFilter) -> Header {
 /// Describes a part of a recording: its origin is still that of the whole.
 fn header_of_cut(cli: &Cli, capture: &CaptureFilter, origin: Header) -> Header {
     let ours = header(capture);
-    let of_both = [origin.capture, ours.capture].into_iter();
-    let of_both: Vec<String> = of_both.filter(|text| !text.is_empty()).collect();
-    let cuts = [origin.cut, cli.cut_text()].into_iter();
-    let cuts: Vec<String> = cuts.filter(|text| !text.is_empty()).collect();
     Header {
         version: ours.version,
         command: ours.command,
-        capture: of_both.join(" and "),
-        cut: cuts.join("; "),
+        capture: joined([origin.capture, ours.capture], " and "),
+        cut: joined([origin.cut, cli.cut_text()], "; "),
         ..origin
     }
+}
+
+/// Joins two texts, of which either may be empty.
+fn joined(texts: [String; 2], between: &str) -> String {
+    let texts = texts.into_iter().filter(|text| !text.is_empty());
+    texts.collect::<Vec<_>>().join(between)
 }
 
 /// Makes a redactor with the key of the command line, or else with a random one.
@@ -810,13 +812,11 @@ const LONGEST_KEY: u64 = 4096;
 /// Names a recording for the dashboard.
 fn replayed(cli: &Cli, origin: Option<Header>) -> Replayed {
     let origin = origin.unwrap_or_default();
-    let limits = [origin.capture, origin.cut].into_iter();
-    let limits: Vec<String> = limits.filter(|text| !text.is_empty()).collect();
     Replayed {
         is_demo: cli.demo,
         file: sanitize(&replayed_paths(cli)),
         host: origin.host,
-        capture: limits.join(", "),
+        capture: joined([origin.capture, origin.cut], ", "),
     }
 }
 

@@ -12,16 +12,13 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use crate::host::thread;
 use crate::host::waker::Waker;
-use crate::model::batch::{Batch, Holders};
+use crate::model::batch::{Batch, Holders, WAITING_BATCHES};
 use crate::model::capture_filter::CaptureFilter;
 
 pub mod demo;
 pub mod kernel;
 pub mod replay;
 pub mod selection;
-
-/// Maximum number of waiting batches. At that point the collector waits too, and the ring buffer takes the load.
-const WAITING_BATCHES: usize = 64;
 
 /// A session whose holders are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

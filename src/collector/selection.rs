@@ -6,10 +6,9 @@
 use crossbeam_channel::{Receiver, bounded};
 use rustc_hash::FxHashMap;
 
-use crate::collector::WAITING_BATCHES;
 use crate::filter::Filter;
 use crate::host::thread;
-use crate::model::batch::{Batch, OpenSnapshot};
+use crate::model::batch::{Batch, OpenSnapshot, WAITING_BATCHES};
 use crate::model::redaction::Redactor;
 use crate::model::session::{Session, SessionId};
 

@@ -9,6 +9,10 @@ use crate::model::listener::Listener;
 use crate::model::packet_drop::PacketDrops;
 use crate::model::session::{Comm, Session, SessionId};
 
+/// Maximum number of batches that wait for whoever takes them. At that point their source waits too: of the collector, the
+/// ring buffer takes the load.
+pub const WAITING_BATCHES: usize = 64;
+
 /// Unit of data from the collector to the store.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {

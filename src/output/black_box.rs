@@ -6,14 +6,11 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, bounded, unbounded};
 
 use crate::host::thread;
-use crate::model::batch::Batch;
+use crate::model::batch::{Batch, WAITING_BATCHES};
 use crate::model::black_box::{Frame, Packer, Player};
 use crate::model::recording::Header;
 use crate::output::export_file::Block;
 use crate::output::record::RecordingWriter;
-
-/// Maximum number of batches that wait to be shown.
-const WAITING_BATCHES: usize = 64;
 /// Bytes of a block for the file.
 const BLOCK: usize = 64 << 10;
 

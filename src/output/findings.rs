@@ -13,12 +13,12 @@ use crate::filter::for_finding::filter_for_finding;
 use crate::model::batch::{Batch, Clock};
 use crate::model::fields::seconds;
 use crate::model::findings::{
-    Amount, Beside, FINDINGS, Finding, FindingEvent, Findings, Proof, Thresholds,
+    Amount, Beside, FINDINGS, Finding, FindingEvent, Findings, Proof, Severity, Thresholds,
 };
 use crate::model::host_state::HostState;
 use crate::model::port_use::PortUse;
 use crate::model::session::{Comm, Session};
-use crate::model::store::{Slot, Store, StoreEvent};
+use crate::model::store::{Change, Slot, Store, StoreEvent};
 use crate::output::open_events::{OpenEvents, Taken};
 use crate::output::stdout::{End, print_to_stderr};
 use crate::output::{Limits, Sink, Summary, conclude, follow, write_closed};
@@ -48,6 +48,12 @@ fn enough(thresholds: &Thresholds) -> Duration {
     Duration::from_secs(needs.max().unwrap_or(0)).saturating_add(SPARE)
 }
 
+/// Order of findings: those that still hold first, then the gravest and the oldest.
+pub(super) fn rank(finding: &Finding) -> (bool, Severity, u64) {
+    let is_past = finding.ended_ns.is_some();
+    (is_past, finding.rule.severity, finding.since_ns)
+}
+
 /// Length of a run without --duration: enough for all rules, but a minute at most.
 pub fn usual_duration(thresholds: &Thresholds) -> Duration {
     enough(thresholds).min(LONGEST)
@@ -69,13 +75,13 @@ pub(super) struct Engine<'a> {
 }
 
 impl Engine<'_> {
-    /// Takes a batch, and passes on what the store reports of it. Returns true if it had a snapshot, after which there
+    /// Takes a batch, and passes on what the store reports of it, with the change among the selected sessions. Returns true if it had a snapshot, after which there
     /// may be new findings.
     pub(super) fn take(
         &mut self,
         mut batch: Batch,
         is_self: &dyn Fn(&Session) -> bool,
-        mut note: impl FnMut(&StoreEvent<'_>),
+        mut note: impl FnMut(&StoreEvent<'_>, Option<&Change<'_>>),
     ) -> bool {
         let filter = &self.limits.filter;
         let is_meant = |s: &Session| filter.matches(s) && !is_self(s);
@@ -86,8 +92,9 @@ impl Engine<'_> {
         let (now_ns, is_snapshot) = (batch.taken_ns, batch.open.is_some());
         let (findings, ports) = (&mut self.findings, &mut self.ports);
         self.store.ingest(batch, |event: StoreEvent<'_>| {
-            note(&event);
-            if let Some(change) = event.change().and_then(|c| c.among(is_meant)) {
+            let change = event.change().and_then(|c| c.among(is_meant));
+            note(&event, change.as_ref());
+            if let Some(change) = change {
                 findings.take(&change);
                 ports.take(&change);
             }
@@ -222,14 +229,14 @@ pub fn run_findings<W: Write>(
     let mut engine = engine(watched);
     let mut found = Vec::new();
     let followed = follow(batches, request_stop, end, |batch| {
-        if engine.take(batch, is_self, |_| ()) {
+        if engine.take(batch, is_self, |_, _| ()) {
             found.extend(engine.findings.events().iter().filter_map(ended));
         }
         Ok(ControlFlow::Continue(()))
     });
     let written = followed.and_then(|()| {
         found.extend(engine.findings.present().into_iter().map(|(_, f)| f));
-        found.sort_by_key(|f| (f.ended_ns.is_some(), f.rule.severity, f.since_ns));
+        found.sort_by_key(rank);
         Ok(write_all(form, &found, &engine)?)
     });
     if let Err(error) = written {
@@ -306,7 +313,9 @@ pub fn run_events(
     let followed = follow(batches, request_stop, end, |batch| {
         write_closed(sink, &batch, limits, &mut summary, open.as_mut())?;
         let taken = Taken::from(&batch);
-        let note = |event: &StoreEvent<'_>| open.iter_mut().for_each(|open| open.note(event));
+        let note = |event: &StoreEvent<'_>, _: Option<&Change<'_>>| {
+            open.iter_mut().for_each(|open| open.note(event));
+        };
         if engine.take(batch, is_self, note) {
             let thresholds = &engine.findings.thresholds;
             for event in engine.findings.events() {
@@ -475,7 +484,7 @@ mod tests {
                     taken_ns: (100 + s) * 1_000_000_000,
                     ..Batch::default()
                 };
-                engine.take(batch, &|_| false, |_| ());
+                engine.take(batch, &|_| false, |_, _| ());
             }
             let remark = engine.not_judged().unwrap_or_default();
             (engine.verdict(), remark)

@@ -25,7 +25,7 @@ mod serve;
 
 pub use protocol::Place;
 use protocol::{Answer, Request};
-pub use segments::{Segment, began, segment_name};
+pub use segments::{ENDING as RECORDING_ENDING, Segment, began, segment_name};
 
 /// Maximum wait for an answer about a file that nobody has asked for, such as the history: the screen must not wait for
 /// a home directory on a server that is gone.
@@ -171,11 +171,7 @@ impl Broker {
     /// # Errors
     /// If the caller may not create it there.
     pub fn create_named(&self, place: Place) -> io::Result<Option<File>> {
-        match self.connect(None)?.ask(&Request::New(place))? {
-            (Answer::Done, Some(file)) => Ok(Some(file.into())),
-            (Answer::Exists, _) => Ok(None),
-            _ => Err(unexpected()),
-        }
+        self.connect(None)?.created(&Request::New(place))
     }
 
     /// Returns the segments of the directory in which the recording is kept.
@@ -192,10 +188,7 @@ impl Broker {
     /// # Errors
     /// If the caller may not.
     pub fn prepare_segments(&self) -> io::Result<()> {
-        match self.connect(None)?.ask(&Request::PrepareSegments)?.0 {
-            Answer::Done => Ok(()),
-            _ => Err(unexpected()),
-        }
+        self.connect(None)?.done(&Request::PrepareSegments)
     }
 
     /// Creates a segment, in a new directory if there is none; `None`: there is something of that name.
@@ -203,11 +196,8 @@ impl Broker {
     /// # Errors
     /// If the caller may not create it there.
     pub fn new_segment(&self, name: &str) -> io::Result<Option<File>> {
-        match self.connect(None)?.ask(&Request::NewSegment(name.into()))? {
-            (Answer::Done, Some(file)) => Ok(Some(file.into())),
-            (Answer::Exists, _) => Ok(None),
-            _ => Err(unexpected()),
-        }
+        self.connect(None)?
+            .created(&Request::NewSegment(name.into()))
     }
 
     /// Removes a segment.
@@ -215,11 +205,8 @@ impl Broker {
     /// # Errors
     /// If that is not possible.
     pub fn remove_segment(&self, name: &str) -> io::Result<()> {
-        let request = Request::RemoveSegment(name.into());
-        match self.connect(None)?.ask(&request)?.0 {
-            Answer::Done => Ok(()),
-            _ => Err(unexpected()),
-        }
+        self.connect(None)?
+            .done(&Request::RemoveSegment(name.into()))
     }
 
     /// Opens the recordings to replay, each with its path: those that were named, and those in directories that were.
@@ -356,6 +343,23 @@ impl Connection {
     fn file(&self, request: &Request) -> io::Result<File> {
         match self.ask(request)? {
             (Answer::Done, Some(file)) => Ok(file.into()),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Asks for a file that has its name at once; `None`: there is something of that name.
+    fn created(&self, request: &Request) -> io::Result<Option<File>> {
+        match self.ask(request)? {
+            (Answer::Done, Some(file)) => Ok(Some(file.into())),
+            (Answer::Exists, _) => Ok(None),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Asks for something that gives nothing back.
+    fn done(&self, request: &Request) -> io::Result<()> {
+        match self.ask(request)?.0 {
+            Answer::Done => Ok(()),
             _ => Err(unexpected()),
         }
     }

@@ -15,8 +15,8 @@ use rustix::io::Errno;
 const FIRST: &str = "tcplife-";
 /// Time in such a name: digits, so that the order of the names is that of the times.
 const TIME: &str = "%Y%m%dT%H%M%S.%3fZ";
-/// Ending of the names of recordings in a directory.
-const ENDING: &str = ".jsonl.zst";
+/// Ending of the names of recordings.
+pub const ENDING: &str = ".jsonl.zst";
 
 /// A file of a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -29,8 +29,6 @@ const MOST_CONNECTIONS: usize = 16;
 
 /// Endings of the names of exports.
 const EXPORTS: [&str; 3] = ["csv", "json", "jsonl"];
-/// End of the names of recordings that the dashboard saves.
-const RECORDING: &[u8] = b".jsonl.zst";
 
 /// Serves until the socket's other side is gone. A message on the socket is a connection, and each has a thread, so that one
 /// waits for no other's disk. `whom`: as whom files are opened, where that explains an error.
@@ -97,17 +95,14 @@ impl Connection {
         let answer = match request {
             Request::Read(place) => return Ok((Answer::Done, Some(read(places, *place)?))),
             Request::New(place) => {
-                return Ok(match new_named(places, *place)? {
-                    Some(file) => (Answer::Done, Some(file)),
-                    None => (Answer::Exists, None),
-                });
+                return Ok(created(create_new(path(places, *place)?)?));
             }
             Request::Begin(place) => {
-                let path = places.of(*place).ok_or(io::ErrorKind::NotFound)?;
+                let path = path(places, *place)?;
                 return self.create(path, false, Replaceable::Exports);
             }
             Request::Rewrite(place) => {
-                let path = places.of(*place).ok_or(io::ErrorKind::NotFound)?;
+                let path = path(places, *place)?;
                 // somebody who links it to /dev/null wants it to stay empty
                 if fs::metadata(path).is_ok_and(|file| !file.is_file()) {
                     return Err(io::Error::other("it exists and is not a regular file"));
@@ -144,10 +139,7 @@ impl Connection {
                 Answer::Done
             }
             Request::NewSegment(name) => {
-                return Ok(match segments::create(recording(places)?, name)? {
-                    Some(file) => (Answer::Done, Some(file)),
-                    None => (Answer::Exists, None),
-                });
+                return Ok(created(segments::create(recording(places)?, name)?));
             }
             Request::RemoveSegment(name) => {
                 segments::remove(recording(places)?, name)?;
@@ -181,10 +173,11 @@ impl Connection {
         // one file for each connection: the earlier one goes first
         self.file = None;
         self.file = NewFile::create(path, replace, what)?;
-        Ok(match &self.file {
-            Some(new) => (Answer::Done, Some(new.file().try_clone_to_owned()?)),
-            None => (Answer::Exists, None),
-        })
+        let file = self
+            .file
+            .as_ref()
+            .map(|new| new.file().try_clone_to_owned());
+        Ok(created(file.transpose()?))
     }
 }
 
@@ -193,7 +186,11 @@ fn check_export(path: &Path) -> io::Result<()> {
     let ending = path.extension().and_then(|ending| ending.to_str());
     let is_export =
         ending.is_some_and(|e| EXPORTS.iter().any(|known| known.eq_ignore_ascii_case(e)));
-    let is_known = is_export || path.as_os_str().as_bytes().ends_with(RECORDING);
+    let is_known = is_export
+        || path
+            .as_os_str()
+            .as_bytes()
+            .ends_with(segments::ENDING.as_bytes());
     let is_hidden = |part: Component<'_>| matches!(part, Component::Normal(name) if name.as_bytes().first() == Some(&b'.'));
     match (is_known, path.components().any(is_hidden)) {
         (false, _) => Err(io::Error::other(
@@ -208,21 +205,30 @@ fn check_export(path: &Path) -> io::Result<()> {
 
 /// Opens a file for reading: any that the user has named, else a regular one only.
 fn read(places: &Places, place: Place) -> io::Result<OwnedFd> {
-    let path = places.of(place).ok_or(io::ErrorKind::NotFound)?;
+    let path = path(places, place)?;
     if place == Place::RedactKey || place == Place::Config && places.is_config_named {
         return Ok(open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?);
     }
     Ok(open_regular(path)?.into())
 }
 
-/// Creates a file under its name, readable and writable by its user only; `None`: there is something of that name.
-fn new_named(places: &Places, place: Place) -> io::Result<Option<OwnedFd>> {
-    create_new(places.of(place).ok_or(io::ErrorKind::NotFound)?)
+/// The answer to a request for a new file; `None`: there is something of that name.
+fn created(file: Option<OwnedFd>) -> (Answer, Option<OwnedFd>) {
+    let answer = match &file {
+        Some(_) => Answer::Done,
+        None => Answer::Exists,
+    };
+    (answer, file)
+}
+
+/// The path of a place.
+fn path(places: &Places, place: Place) -> io::Result<&Path> {
+    Ok(places.of(place).ok_or(io::ErrorKind::NotFound)?)
 }
 
 /// The path of the recording that is written.
 fn recording(places: &Places) -> io::Result<&Path> {
-    Ok(places.of(Place::Recording).ok_or(io::ErrorKind::NotFound)?)
+    path(places, Place::Recording)
 }
 
 /// The path of a recording that is read.

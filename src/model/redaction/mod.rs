@@ -132,11 +132,11 @@ impl Redactor {
 
     /// Returns the user that stands for this one. Root stays root.
     pub fn user(&self, uid: u32) -> u32 {
-        let [a, b, c, d, ..] = of(&self.mac, "user", &uid.to_string());
-        match uid {
-            0 => 0,
-            _ => FIRST_USER | u32::from_be_bytes([a, b, c, d]) >> 2,
+        if uid == 0 {
+            return 0;
         }
+        let [a, b, c, d, ..] = of(&self.mac, "user", &uid.to_string());
+        FIRST_USER | u32::from_be_bytes([a, b, c, d]) >> 2
     }
 
     /// Returns the path of a control group that stands for this one: what it says about runtimes and kinds of units stays.

@@ -7,9 +7,9 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Receiver, bounded};
 
 use crate::host::thread;
-use crate::model::batch::Batch;
+use crate::model::batch::{Batch, WAITING_BATCHES};
 use crate::model::recording::Header;
-use crate::output::record::WAITING_BATCHES;
+use crate::output::record::sync;
 use crate::output::record::writer::RecordingWriter;
 use crate::text::units::S;
 
@@ -71,11 +71,7 @@ impl Cut {
                 writer.end()?;
                 hand_over(writer)?;
             }
-            file.sync_data().or_else(|e| match e.kind() {
-                // a pipe has nothing to wait for
-                io::ErrorKind::InvalidInput => Ok(()),
-                _ => Err(e),
-            })?;
+            sync(&file)?;
             size.closed = closed;
             Ok(size)
         })?;

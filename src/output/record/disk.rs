@@ -18,7 +18,7 @@ use crate::host::broker::{Broker, Segment, began, segment_name};
 use crate::host::thread;
 use crate::model::fields;
 use crate::output::export_file::reason;
-use crate::output::record::{Retention, Say, TICK};
+use crate::output::record::{Retention, Say, TICK, sync};
 
 /// Maximum number of orders that wait for the disk.
 const WAITING: usize = 64;
@@ -213,10 +213,7 @@ impl Drive {
         let Some(Current { name, file, bytes }) = self.current.take() else {
             return;
         };
-        // a pipe cannot be synchronized
-        if let Err(e) = file.sync_data()
-            && e.kind() != io::ErrorKind::InvalidInput
-        {
+        if let Err(e) = sync(&file) {
             (self.say)(format!("the recording may be incomplete: {}", reason(&e)));
         }
         match self.destination {

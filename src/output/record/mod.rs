@@ -4,6 +4,7 @@
 //! capture nor the display: the recording then has a gap, which it says. `cut` writes recordings of replays.
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +17,7 @@ use signal_hook::consts::SIGUSR1;
 
 use crate::host::signals::Watch;
 use crate::host::thread;
-use crate::model::batch::Batch;
+use crate::model::batch::{Batch, WAITING_BATCHES};
 use crate::model::fields;
 use crate::model::recording::{Gap, Header};
 
@@ -35,8 +36,6 @@ pub use writer::RecordingWriter;
 pub const INTERVAL: Duration = Duration::from_secs(1);
 /// Time after which everything that happened is in the file.
 const TICK: Duration = Duration::from_secs(1);
-/// Maximum number of batches that wait to be shown.
-const WAITING_BATCHES: usize = 64;
 /// Bytes that are handed to the disk before the second has passed.
 const BLOCK: usize = 64 << 10;
 /// Number of segments that fill the limit of bytes, so that dropping the oldest is a small step.
@@ -375,3 +374,11 @@ impl Recording {
 
 /// Reason of a gap without an error.
 const SLOW: &str = "the disk is too slow";
+
+/// Waits until a file is on the disk. A pipe has nothing to wait for.
+fn sync(file: &File) -> io::Result<()> {
+    file.sync_data().or_else(|e| match e.kind() {
+        io::ErrorKind::InvalidInput => Ok(()),
+        _ => Err(e),
+    })
+}

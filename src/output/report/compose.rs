@@ -111,6 +111,7 @@ pub(super) fn compose(mut gathered: Gathered<'_>, origin: &Origin) -> Document {
     };
     let listed = gathered.sums.notable.listed();
     let gathered = &gathered;
+    let (found, kinds) = (gathered.found(), by_count(gathered));
     let host = match origin.header.host.as_str() {
         "" => String::new(),
         host => format!(" of {host}"),
@@ -119,10 +120,13 @@ pub(super) fn compose(mut gathered: Gathered<'_>, origin: &Origin) -> Document {
     Document {
         title: Words::from(format!("TCP sessions{host}, {}", times.whole(first))),
         sections: vec![
-            section("Summary", summary(gathered, origin, &times)),
-            section("Findings", findings(gathered, origin, &times)),
+            section(
+                "Summary",
+                summary(gathered, (&found, &kinds), origin, &times),
+            ),
+            section("Findings", findings(gathered, &found, origin, &times)),
             section("Time line", timeline(gathered, &times)),
-            section("Failures", failures(gathered, &times)),
+            section("Failures", failures(gathered, &kinds, &times)),
             section("Top talkers", talkers(gathered)),
             section("Distributions", distributions(gathered)),
             section("Sessions", sessions(gathered, &listed, &times)),
@@ -148,7 +152,12 @@ fn percent(part: u64, all: u64) -> String {
     format!("{:.1} %", part as f64 * 100.0 / all.max(1) as f64)
 }
 
-fn summary(gathered: &Gathered<'_>, origin: &Origin, times: &Times<'_>) -> Vec<Part> {
+fn summary(
+    gathered: &Gathered<'_>,
+    (found, kinds): (&[Found], &Kinds<'_>),
+    origin: &Origin,
+    times: &Times<'_>,
+) -> Vec<Part> {
     let sums = &gathered.sums;
     let (first, last) = gathered.span.unwrap_or_default();
     let length_ns = last.as_nanosecond() - first.as_nanosecond();
@@ -165,12 +174,11 @@ fn summary(gathered: &Gathered<'_>, origin: &Origin, times: &Times<'_>) -> Vec<P
     let open = grouped(sums.open);
     let bytes = fields::size(sums.bytes);
     said += &format!("; {open} still open at the end. {bytes} sent or received.");
-    if let Some((failure, tally)) = by_count(gathered).first() {
+    if let Some((failure, tally)) = kinds.first() {
         let (reason, to) = (failure.reason.word(), failure.destination(None));
         let (program, n) = (&failure.program, grouped(tally.count));
         said += &format!(" The most frequent failure: {reason}, {to}, {program} ({n} times).");
     }
-    let found = gathered.found();
     said += &match found.first() {
         None => " Nothing was found to be wrong.".to_owned(),
         Some((first, _)) => {
@@ -242,8 +250,12 @@ fn missed(gathered: &Gathered<'_>) -> Vec<String> {
         .collect()
 }
 
-fn findings(gathered: &Gathered<'_>, origin: &Origin, times: &Times<'_>) -> Vec<Part> {
-    let found = gathered.found();
+fn findings(
+    gathered: &Gathered<'_>,
+    found: &[Found],
+    origin: &Origin,
+    times: &Times<'_>,
+) -> Vec<Part> {
     let mut parts = Vec::new();
     let thresholds = &gathered.engine.findings.thresholds;
     let row = |(finding, clock): &Found| {
@@ -335,14 +347,15 @@ fn timeline(gathered: &Gathered<'_>, times: &Times<'_>) -> Vec<Part> {
 }
 
 /// Kinds of failures, the most frequent first.
+type Kinds<'a> = [(Failure, &'a Tally)];
+
 fn by_count<'a>(gathered: &'a Gathered<'_>) -> Vec<(Failure, &'a Tally)> {
     let mut kinds: Vec<_> = gathered.sums.failed.iter().collect();
     kinds.sort_unstable_by_key(|(failure, tally)| (Reverse(tally.count), *failure));
     kinds
 }
 
-fn failures(gathered: &Gathered<'_>, times: &Times<'_>) -> Vec<Part> {
-    let kinds = by_count(gathered);
+fn failures(gathered: &Gathered<'_>, kinds: &Kinds<'_>, times: &Times<'_>) -> Vec<Part> {
     if kinds.is_empty() {
         return vec![Part::Paragraph("No session failed.".into())];
     }

@@ -14,7 +14,7 @@ use crate::model::session::Session;
 use crate::model::store::{Change, StoreEvent};
 use crate::model::timeline::Timeline;
 use crate::output::Limits;
-use crate::output::findings::Engine;
+use crate::output::findings::{Engine, rank};
 use crate::output::report::notable::Notable;
 
 /// Maximum number of findings that are kept after their end.
@@ -84,11 +84,10 @@ impl<'a> Gathered<'a> {
         let (first, last) = self.span.get_or_insert((began, taken));
         *last = taken.max(*last);
         let first = *first;
-        let is_meant = |s: &Session| self.limits.filter.matches(s) && !is_self(s);
         let missed_so_far = self.engine.store.totals().missed.certain();
         let sums = &mut self.sums;
-        let has_findings = self.engine.take(batch, is_self, |event| {
-            if let Some(change) = event.change().and_then(|c| c.among(is_meant)) {
+        let has_findings = self.engine.take(batch, is_self, |event, change| {
+            if let Some(change) = change {
                 sums.has_pairs |= change.other.is_some();
                 sums.take(event, &change.unpaired(), &clock, first);
             }
@@ -150,7 +149,7 @@ impl<'a> Gathered<'a> {
         let present = self.engine.findings.present().into_iter();
         let present = present.map(|(_, finding)| (finding, clock));
         let mut found: Vec<Found> = present.chain(self.ended.values().cloned()).collect();
-        found.sort_by_key(|(f, _)| (f.ended_ns.is_some(), f.rule.severity, f.since_ns));
+        found.sort_by_key(|(finding, _)| rank(finding));
         found
     }
 
