@@ -70,7 +70,7 @@ cp "$deb" "$root/tmp/tcplife.deb"
 printf '#!/bin/sh\necho other\n' >"$root/usr/sbin/tcplife"
 chmod 755 "$root/usr/sbin/tcplife"
 said=$(bare dpkg -i /tmp/tcplife.deb 2>&1) || die "dpkg -i: $said"
-[[ $said == *'/usr/sbin/tcplife, another program, comes first'* ]] || die "nothing is said of the other program: $said"
+[[ $said == *'/usr/sbin/tcplife, another program, comes first'* ]] || die "the installation does not mention the other program: $said"
 rm "$root/usr/sbin/tcplife"
 
 say 'run'

@@ -6,6 +6,8 @@
 )]
 
 mod common {
+    pub(crate) mod copies;
+    pub(crate) mod kept;
     pub(crate) mod pty;
     pub(crate) mod requirements;
 }
@@ -13,11 +15,10 @@ mod doctor;
 mod generated;
 mod packaging;
 
-use std::fs;
-use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use clap::CommandFactory as _;
+use common::copies::copy_for_everybody;
 use common::pty::{self, Pty};
 use common::requirements::{TCPLIFE, kernel_or_skip, tool_or_skip};
 
@@ -304,19 +305,6 @@ fn dashboard_without_terminal_error_suggests_text_output() {
     );
 }
 
-/// Copies the program to where everybody may run it: the one under test may be in somebody's home directory.
-fn copy_for_everybody() -> (PathBuf, String) {
-    use std::os::unix::fs::PermissionsExt;
-    let dir = tempfile::tempdir().expect("a directory for a copy of tcplife");
-    let dir = dir.keep();
-    fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).expect("it is ours");
-    let copy = dir.join("tcplife");
-    // not a link: a test gives it capabilities
-    fs::copy(TCPLIFE, &copy).expect("room for a copy of tcplife");
-    let path = copy.to_str().expect("a path that is text").to_owned();
-    (dir, path)
-}
-
 #[test]
 fn start_as_ordinary_user_error_names_required_privileges() {
     let words = ["root", "CAP_PERFMON", "CAP_BPF", "sudo", "setcap"];
@@ -338,7 +326,7 @@ fn start_as_ordinary_user_error_names_required_privileges() {
     }
     let (dir, copy) = copy_for_everybody();
     assert_does_not_start("as nobody", &[&nobody[..], &[&copy]].concat(), &words);
-    fs::remove_dir_all(dir).expect("it is ours");
+    drop(dir);
 }
 
 #[test]
@@ -357,7 +345,7 @@ fn demo_as_ordinary_user_prints_rows_of_the_recorded_host_at_once() {
         false => demo.to_vec(),
     };
     let run = run(&argv);
-    fs::remove_dir_all(dir).expect("it is ours");
+    drop(dir);
     let (rows, said) = [&run.stdout, &run.stderr]
         .map(|text| String::from_utf8_lossy(text).into_owned())
         .into();
@@ -487,7 +475,7 @@ fn start_without_threads_error_names_the_limits() {
             &["cannot start the ", "ulimit -u", "pids.max"],
         );
     }
-    fs::remove_dir_all(dir).expect("it is ours");
+    drop(dir);
 }
 
 /// No stdout, and one without room, of rows and of texts.

@@ -1,5 +1,5 @@
-//! Community ID of a session: a hash of its addresses and ports that Zeek, Suricata, Wireshark and others compute too, so
-//! that their records of a connection can be joined with its sessions.
+//! Community ID of a session: a hash of its addresses and ports that Zeek, Suricata, Wireshark and others compute
+//! too, so that the records of a connection can be joined with its sessions.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};

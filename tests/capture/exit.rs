@@ -9,9 +9,10 @@ use serde_json::{Value, json as object};
 
 use crate::SOON;
 use crate::bound_sockets::listen_for_flag;
+use crate::common::kept::Kept;
 use crate::common::loopback::{V4, listen, port, session};
 use crate::common::requirements::{PATIENCE, TCPLIFE, kernel_or_skip};
-use crate::common::running::{Kept, Running, json};
+use crate::common::running::{Running, json};
 use crate::missed::wait_until_closed;
 use crate::printed_rows::{CSV_HEADER, Row, assert_has};
 

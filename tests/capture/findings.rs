@@ -377,6 +377,15 @@ fn findings_of_a_broken_network_are_reported_and_end() {
     assert_eq!(tcplife.interrupt().status.code(), Some(1));
 }
 
+/// Time that an answer takes: short until the switch is set.
+pub(crate) fn slow_once(is_slow: &Arc<AtomicBool>) -> impl Fn() -> Duration + Send + 'static {
+    let is_slow = Arc::clone(is_slow);
+    move || match is_slow.load(Ordering::Relaxed) {
+        true => Duration::from_millis(400),
+        false => Duration::from_millis(5),
+    }
+}
+
 #[test]
 fn slow_answers_are_reported_once_at_the_end_that_is_slow_and_end() {
     if !kernel_or_skip() {
@@ -392,12 +401,7 @@ fn slow_answers_are_reported_once_at_the_end_that_is_slow_and_end() {
     let mut faults = ExpectedFaults::default();
     faults.expect("slow-us", format!(":{}", to.port()));
     for _ in 0..2 {
-        let slow = Arc::clone(&is_slow);
-        let takes = move || match slow.load(Ordering::Relaxed) {
-            true => Duration::from_millis(400),
-            false => Duration::from_millis(5),
-        };
-        faults.ask(&server, takes, Duration::from_millis(50));
+        faults.ask(&server, slow_once(&is_slow), Duration::from_millis(50));
     }
     faults.keep(server);
     // what is usual is known after eight seconds with answers

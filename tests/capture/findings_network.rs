@@ -19,7 +19,9 @@ use crate::common::loopback::Pair;
 use crate::common::netns::Netns;
 use crate::common::requirements::{kernel_or_skip, tool_or_skip};
 use crate::common::running::{Running, json};
-use crate::findings::{ExpectedFaults, REPORTED, await_all, await_ends, found, name_of, us};
+use crate::findings::{
+    ExpectedFaults, REPORTED, await_all, await_ends, found, name_of, slow_once, us,
+};
 use crate::missed::overflow;
 use crate::puppet::Puppet;
 
@@ -295,11 +297,6 @@ fn services_of_another_namespace_are_slow_for_their_clients_here() {
     near.link(("sl0", "10.78.0.1/24"), &far, ("sl1", "10.78.0.2/24"));
     let there = |port| SocketAddr::from(([10, 78, 0, 2], port));
     let is_slow = Arc::new(AtomicBool::new(false));
-    let slow = Arc::clone(&is_slow);
-    let becomes = move || match slow.load(Ordering::Relaxed) {
-        true => Duration::from_millis(400),
-        false => Duration::from_millis(5),
-    };
     let always = || Duration::from_millis(1200);
     let mut faults = ExpectedFaults::default();
     faults.expect("slow-peer", there(7000).to_string());
@@ -312,7 +309,7 @@ fn services_of_another_namespace_are_slow_for_their_clients_here() {
         let pair = near.run(move || Pair::open(&listener, there(0)));
         faults.ask_over(pair, takes, Duration::from_millis(pause));
     };
-    ask(&usual, Box::new(becomes), 50);
+    ask(&usual, Box::new(slow_once(&is_slow)), 50);
     ask(&never, Box::new(always), 150);
     ask(&never, Box::new(always), 150);
     // what is usual is known after eight seconds with answers

@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::common::kept::Kept;
 use crate::common::netns::Netns;
 use crate::common::requirements::{kernel_or_skip, skip};
-use crate::common::running::{Kept, Running, json};
+use crate::common::running::{Running, json};
 use crate::services::{cluster, serve};
 
 /// Environment variable with the time to watch, such as `10m`; every server must be there then.

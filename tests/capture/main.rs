@@ -11,6 +11,7 @@ mod common {
     pub(crate) mod confined;
     pub(crate) mod faults;
     pub(crate) mod inject;
+    pub(crate) mod kept;
     pub(crate) mod link;
     pub(crate) mod loopback;
     pub(crate) mod netns;

@@ -9,9 +9,10 @@ use serde_json::{Value, json as object};
 
 use crate::SOON;
 use crate::bound_sockets::listen_for_flag;
+use crate::common::kept::Kept;
 use crate::common::loopback::{Pair, V4, listen, port, session};
 use crate::common::requirements::{PATIENCE, kernel_or_skip, tool_or_skip};
-use crate::common::running::{Kept, Running, json};
+use crate::common::running::{Running, json};
 use crate::printed_rows::{CSV_HEADER, assert_has, captured, comm_of, me, ours_at};
 
 /// `tcplife -o json --duration 5s` while curl fetches from `python3 -m http.server`.

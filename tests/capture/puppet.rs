@@ -6,8 +6,8 @@ use std::process::{ChildStderr, ChildStdin, Command, Stdio};
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
+use crate::common::kept::Kept;
 use crate::common::loopback::{Pair, V4, listen, port};
-use crate::common::running::Kept;
 
 const PUPPET: &str = "TCPLIFE_TEST_PUPPET";
 

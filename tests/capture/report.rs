@@ -3,24 +3,11 @@
 use std::fs;
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::{Command, Output};
 
 use crate::common::loopback::{V4, listen, port, session};
-use crate::common::requirements::{TCPLIFE, kernel_or_skip};
+use crate::common::requirements::kernel_or_skip;
 use crate::common::running::Running;
-
-fn tcplife(args: &[&str]) -> Output {
-    Command::new(TCPLIFE)
-        .args(args)
-        .env("TZ", "UTC")
-        .output()
-        .expect("tcplife can be started")
-}
-
-fn name(file: &Path) -> &str {
-    file.to_str().expect("UTF-8")
-}
+use crate::sharing::{run, text};
 
 #[test]
 fn report_of_a_recording_has_the_true_counts_bytes_and_names() {
@@ -34,7 +21,7 @@ fn report_of_a_recording_has_the_true_counts_bytes_and_names() {
     let refusing = listen(V4);
     let nobody = refusing.local_addr().expect("it is bound");
     drop(refusing);
-    let live = Running::json(&["--record", name(&file)], &listener);
+    let live = Running::json(&["--record", text(&file)], &listener);
     for _ in 0..5 {
         session(&listener, to, 1000, 50_000);
     }
@@ -50,8 +37,8 @@ fn report_of_a_recording_has_the_true_counts_bytes_and_names() {
     );
     let report = |flags: &[&str], ending: &str| {
         let path = folder.path().join(format!("{}.{ending}", flags.len()));
-        let args = ["--replay", name(&file), "--report", name(&path)];
-        let out = tcplife(&[&args, flags].concat());
+        let args = ["--replay", text(&file), "--report", text(&path)];
+        let out = run(&[&args, flags].concat());
         let errors = String::from_utf8_lossy(&out.stderr);
         assert!(out.status.success() && out.stdout.is_empty(), "{errors}");
         let mode = fs::metadata(&path).expect("a file").permissions().mode();
@@ -78,7 +65,7 @@ fn report_of_a_recording_has_the_true_counts_bytes_and_names() {
     );
     assert!(empty.contains("0 sessions closed"), "{empty}");
     // stdout takes one, too
-    let out = tcplife(&["--replay", name(&file), "-f", &filter, "--report", "-.md"]);
+    let out = run(&["--replay", text(&file), "-f", &filter, "--report", "-.md"]);
     let text = String::from_utf8(out.stdout).expect("UTF-8");
     assert!(
         text.starts_with("# TCP sessions of ") && text.contains(said),
@@ -93,11 +80,11 @@ fn report_to_an_existing_file_fails_and_leaves_it() {
     fs::write(&file, "{\"event\":\"summary\"}\n").expect("a file");
     let report = folder.path().join("a.html");
     fs::write(&report, "precious").expect("a file");
-    let out = tcplife(&["--replay", name(&file), "--report", name(&report)]);
+    let out = run(&["--replay", text(&file), "--report", text(&report)]);
     let errors = String::from_utf8_lossy(&out.stderr);
     let expected = format!(
         "tcplife: cannot write the report to {}: it exists, and is not overwritten\n",
-        name(&report)
+        text(&report)
     );
     assert_eq!((out.status.code(), &*errors), (Some(1), &*expected));
     assert_eq!(fs::read(&report).expect("a file"), b"precious");
@@ -113,7 +100,7 @@ fn report_of_a_live_run_has_the_sessions_of_its_time() {
     let listener = listen(V4);
     let to = listener.local_addr().expect("it is bound");
     let only = format!("rport {}", port(&listener));
-    let live = Running::start(&["--report", name(&path), "--duration", "4s", "-f", &only]);
+    let live = Running::start(&["--report", text(&path), "--duration", "4s", "-f", &only]);
     let mut clients = Vec::new();
     while !path.exists() && clients.len() < 4000 {
         clients.push(session(&listener, to, 10, 10));

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::common::kept::Kept;
 use crate::common::loopback::{V4, listen, port};
 use crate::common::requirements::{PATIENCE, kernel_or_skip, tool_or_skip};
-use crate::common::running::{Kept, Running};
+use crate::common::running::Running;
 
 /// A port that was free a moment ago.
 fn free_port() -> u16 {

@@ -37,7 +37,7 @@ const RECORDING: &str = r#"{"event":"header","time":"2026-11-30T03:11:00.000000Z
 {"event":"close","time":"2026-11-30T03:20:00.000000Z","pid":8,"comm":"acme-cron","uid":0,"owner":"connect","laddr":"127.0.0.1","lport":40003,"raddr":"127.0.0.1","rport":443,"direction":"out","tx_bytes":5,"rx_bytes":6,"duration_us":1000,"preexisting":false,"state_before_close":"established","reason":"local-fin","cookie":4}
 "#;
 
-fn run(args: &[&str]) -> Output {
+pub(crate) fn run(args: &[&str]) -> Output {
     let run = Command::new(TCPLIFE).args(args).env("TZ", "UTC").output();
     run.expect("tcplife can be started")
 }
@@ -52,7 +52,7 @@ fn rows(args: &[&str]) -> Vec<Value> {
     rows.filter(|row| row["event"] != "summary").collect()
 }
 
-fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }
 

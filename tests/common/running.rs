@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -12,32 +12,9 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use super::kept::Kept;
 use super::loopback;
 use super::requirements::{PATIENCE, TCPLIFE};
-
-/// A child process that is killed when the test ends, even if the test fails.
-pub(crate) struct Kept(pub(crate) Child);
-
-impl Kept {
-    /// Returns its exit status, if it exits within that time.
-    pub(crate) fn exits_within(&mut self, time: Duration) -> Option<ExitStatus> {
-        let deadline = Instant::now() + time;
-        loop {
-            let status = self.0.try_wait().expect("a child of ours");
-            if status.is_some() || Instant::now() > deadline {
-                return status;
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-    }
-}
-
-impl Drop for Kept {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 pub(crate) struct Running {
     child: Kept,

@@ -1,22 +1,16 @@
 //! Processes that the user who runs the dashboard may not see: reported as hidden, not as gone.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-
+use crate::common::copies::copy_for_everybody;
 use crate::common::loopback::{Pair, V4, listen};
 use crate::common::pty;
-use crate::common::requirements::{TCPLIFE, kernel_or_skip, tool_or_skip};
+use crate::common::requirements::{kernel_or_skip, tool_or_skip};
 use crate::harness::{Seen, only};
 
 /// Runs a shell command in a mount namespace of its own, and then the dashboard as nobody, with the capabilities that it
 /// needs and no other.
 fn as_nobody(first: &str, flags: &[&str]) -> Option<(tempfile::TempDir, Seen)> {
-    let folder = tempfile::tempdir().expect("a directory");
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
-    let copy = folder.path().join("tcplife");
-    fs::copy(TCPLIFE, &copy).expect("room for a copy of tcplife");
-    let copy = copy.to_str().expect("a path that is text");
-    if !tool_or_skip(&["setcap", "cap_bpf,cap_perfmon+ep", copy])
+    let (folder, copy) = copy_for_everybody();
+    if !tool_or_skip(&["setcap", "cap_bpf,cap_perfmon+ep", &copy])
         || !tool_or_skip(&["unshare", "-m", "true"])
     {
         return None;
@@ -24,7 +18,7 @@ fn as_nobody(first: &str, flags: &[&str]) -> Option<(tempfile::TempDir, Seen)> {
     let script =
         format!("{first} && exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$@\"");
     let argv = [
-        &["unshare", "-m", "sh", "-c", &script, "sh", copy][..],
+        &["unshare", "-m", "sh", "-c", &script, "sh", &copy][..],
         flags,
     ]
     .concat();

@@ -9,6 +9,7 @@
 mod common {
     pub(crate) mod cgroups;
     pub(crate) mod confined;
+    pub(crate) mod copies;
     pub(crate) mod documents;
     pub(crate) mod faults;
     pub(crate) mod inject;

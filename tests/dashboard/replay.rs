@@ -1,13 +1,13 @@
 //! Recordings in the dashboard.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
 use jiff::Timestamp;
 
+use crate::common::copies::copy_for_everybody;
 use crate::common::loopback::{V4, listen, port, session};
 use crate::common::pty;
-use crate::common::requirements::{TCPLIFE, kernel_or_skip, tool_or_skip};
+use crate::common::requirements::{kernel_or_skip, tool_or_skip};
 use crate::harness::{Seen, argv, only};
 
 /// Lines of `-o json`: closed sessions with these local ports.
@@ -45,14 +45,9 @@ fn demo_plays_second_by_second_for_a_user_without_rights() {
     if !tool_or_skip(&["setpriv", "--reuid", "54321", "--clear-groups", "true"]) {
         return;
     }
-    let folder = tempfile::tempdir().expect("a directory");
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
-    // that user may not see the folder of the build
-    let copy = folder.path().join("tcplife");
-    fs::copy(TCPLIFE, &copy).expect("room for a copy of tcplife");
-    let copy = copy.to_str().expect("UTF-8");
+    let (_folder, copy) = copy_for_everybody();
     let flags = ["--reuid", "54321", "--regid", "54321", "--clear-groups"];
-    let argv = [&["setpriv"][..], &flags, &[copy, "--demo"]].concat();
+    let argv = [&["setpriv"][..], &flags, &[&copy, "--demo"]].concat();
     let mut seen = Seen::sized(pty::command(&argv), 24, 80);
     // at once there is a host with a past
     seen.wait_for("the demo", |s| {

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};
 
+use crate::common::copies::copy_for_everybody;
 use crate::common::requirements::{TCPLIFE, kernel_or_skip, tool_or_skip};
 use crate::run;
 
@@ -69,10 +70,11 @@ fn doctor_as_ordinary_user_says_what_is_missing_and_exits_with_1() {
         "--regid=65534",
         "--clear-groups",
     ];
-    if !tool_or_skip(&[&nobody[..], &[TCPLIFE, "-V"]].concat()) {
+    let (_folder, copy) = copy_for_everybody();
+    if !tool_or_skip(&[&nobody[..], &[&copy, "-V"]].concat()) {
         return;
     }
-    let run = run(&[&nobody[..], &[TCPLIFE, "--doctor"]].concat());
+    let run = run(&[&nobody[..], &[&copy, "--doctor"]].concat());
     let command = "$ sudo tcplife --doctor";
     assert_row(&run, 1, "rights", "failed", &["without CAP_BPF", command]);
     assert_row(&run, 1, "programs", "failed", &["not attached"]);

@@ -124,11 +124,11 @@ fn assert_completes(shell: &[&str], load: impl Fn(&str, &str) -> String) {
         "loaded",
         &mut pty,
     );
-    for (typed, shown) in TYPED {
+    for (nth, (typed, shown)) in TYPED.into_iter().enumerate() {
         type_until(&format!("{typed}\t"), shown.trim_end(), &mut pty);
-        // the next line starts after this one has been left
-        type_until("\u{3}", "", &mut pty);
-        type_until("clear; echo clea''red\r", "cleared", &mut pty);
+        // this line is killed, and the next one starts when the screen is empty
+        let clear = format!("\u{15}clear; echo clea''red-{nth}\r");
+        type_until(&clear, &format!("cleared-{nth}"), &mut pty);
     }
 }
 

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::common::requirements::{PATIENCE, TCPLIFE, kernel_or_skip, tool_or_skip};
+use crate::common::copies::copy_for_everybody;
+use crate::common::kept::Kept;
+use crate::common::requirements::{PATIENCE, kernel_or_skip, tool_or_skip};
 use crate::run;
 
 fn source(file: &str) -> PathBuf {
@@ -51,35 +53,36 @@ fn recorder_with_the_rights_of_its_unit_records() {
         "--bounding-set=-all,+bpf,+perfmon",
         "--no-new-privs",
     ];
-    if !kernel_or_skip() || !tool_or_skip(&[&rights[..], &[TCPLIFE, "-V"]].concat()) {
+    let (_copied, copy) = copy_for_everybody();
+    if !kernel_or_skip() || !tool_or_skip(&[&rights[..], &[&copy, "-V"]].concat()) {
         return;
     }
     let folder = tempfile::tempdir().expect("a directory");
     std::os::unix::fs::chown(folder.path(), Some(65534), Some(65534)).expect("an owner");
     let place = folder.path().to_str().expect("UTF-8");
-    let mut recorder = Command::new(rights[0])
+    let recorder = Command::new(rights[0])
         .args(&rights[1..])
-        .arg(TCPLIFE)
+        .arg(&copy)
         .args(recorder_arguments(place))
-        .spawn()
-        .expect("the program can be started");
+        .spawn();
+    let mut recorder = Kept(recorder.expect("the program can be started"));
     let has_recording = || {
         let mut files = fs::read_dir(folder.path()).expect("a directory").flatten();
         files.any(|file| file.metadata().is_ok_and(|file| file.len() > 0))
     };
     let deadline = Instant::now() + PATIENCE;
     while !has_recording() {
-        let exited = recorder.try_wait().expect("a child of ours");
+        let exited = recorder.0.try_wait().expect("a child of ours");
         assert!(exited.is_none(), "it has exited: {exited:?}");
         assert!(Instant::now() < deadline, "nothing is recorded");
         std::thread::sleep(Duration::from_millis(10));
     }
-    let pid = rustix::process::Pid::from_child(&recorder);
+    let pid = rustix::process::Pid::from_child(&recorder.0);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a child of ours");
-    let status = recorder.wait().expect("a child of ours");
+    let status = recorder.exits_within(PATIENCE).expect("it exits");
     assert!(status.success(), "{status}");
     // root opens files of others with the rights of root without capabilities
-    let replay = [TCPLIFE, "--replay", place, "-o", "json"];
+    let replay = [&copy, "--replay", place, "-o", "json"];
     let replay = run(&[&rights[..], &replay].concat());
     let errors = String::from_utf8_lossy(&replay.stderr);
     assert!(replay.status.success() && errors.is_empty(), "{errors}");

@@ -68,7 +68,7 @@ fn said(session: &Session, since_ns: u64, spent: Option<TimeSpent>) -> (String, 
     (text, rule.is_trouble)
 }
 
-/// Asserts what is said of a session that has made no progress for this number of seconds.
+/// Asserts the verdict on a session that has made no progress for this number of seconds.
 #[track_caller]
 fn assert_said(session: Session, still_s: u64, spent: Option<TimeSpent>, text: &str) {
     let since_ns = session.end_ns - still_s * S;
