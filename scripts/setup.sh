@@ -45,6 +45,8 @@ test   man           man-db,groff-base   man-db,groff-base      man-db          
 test   setpriv       util-linux          util-linux             util-linux         util-linux          util-linux
 test   unshare       util-linux          util-linux             util-linux         util-linux          util-linux
 test   python3       python3             python3                python             python3             python3
+test   ensurepip     python3-venv        python3                python             python3            python3
+test   jq            jq                  jq                     jq                 jq                 jq
 test   curl          curl                curl                   curl               curl                curl
 test   runc          runc                runc                   runc               runc                runc
 test   redis-server|valkey-server redis-server valkey               valkey             valkey              valkey
@@ -150,6 +152,7 @@ find_missing() {
         *.h) headers="$headers $need" ;;
         *.a) has_library "$need" || missing="$missing $need" ;;
         CA-certificates) has_certificates || missing="$missing $need" ;;
+        ensurepip) python3 -c 'import ensurepip' 2>/dev/null || missing="$missing $need" ;;
         *) has_command "$need" || missing="$missing $need" ;;
         esac
     done <<EOF
@@ -465,6 +468,18 @@ find_cargo || {
     rust=missing
 }
 [ -z "$missing$rust" ] || set_up
+
+# Tools that the documents have queries for, and that no distribution has. Their tests are skipped without them.
+install_query_tools() {
+    tools=${CARGO_TARGET_DIR:-target}/query-tools pins=scripts/query-tools.txt
+    ! cmp -s "$pins" "$tools/installed" || return 0
+    say "installing DuckDB, polars and ClickHouse for the tests, from PyPI to $tools"
+    { python3 -m venv --clear "$tools" &&
+        "$tools/bin/pip" --quiet --disable-pip-version-check --retries 1 install --no-deps --only-binary=:all: -r "$pins" &&
+        cp "$pins" "$tools/installed"; } </dev/null >&2 ||
+        say 'that failed (see above); going on without them'
+}
+! contains "$roles" test || install_query_tools
 
 # The tools of a release come from crates.io: no distribution has them all.
 contains "$roles" release || exit 0

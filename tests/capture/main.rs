@@ -37,6 +37,7 @@ mod output;
 mod preexisting;
 mod printed_rows;
 mod puppet;
+mod queries;
 mod recording;
 mod report;
 mod segments;

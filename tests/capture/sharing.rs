@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 use crate::common::loopback::{V4, listen, port, session};
-use crate::common::requirements::{TCPLIFE, kernel_or_skip, tool_or_skip};
+use crate::common::requirements::{TCPLIFE, kernel_or_skip};
 use crate::common::running::{Running, json};
 
 /// Everything in [`RECORDING`] that names somebody.
@@ -227,64 +227,4 @@ fn redact_key_that_is_no_key_is_refused_with_help() {
             "{errors}"
         );
     }
-}
-
-/// The commands in the document, as they stand there.
-#[test]
-fn docs_queries_of_recordings_answer_their_questions() {
-    if !tool_or_skip(&["jq", "--version"]) {
-        return;
-    }
-    let folder = tempfile::tempdir().expect("a folder");
-    let (from, _) = files(&folder);
-    let recording = folder.path().join("today.jsonl.zst");
-    run(&["--replay", text(&from), "--record", text(&recording)]);
-    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/recordings.md");
-    let document = fs::read_to_string(document).expect("the document");
-    let (_, from) = document
-        .split_once("<!-- queries: begin -->")
-        .expect("queries");
-    let (queries, _) = from.split_once("<!-- queries: end -->").expect("their end");
-    let commands = queries.split("```sh\n").skip(1);
-    let commands = commands.map(|rest| rest.split("```").next().expect("a command"));
-    let answers = [
-        r#"{"hour":"2026-11-30T03","raddr":"10.1.2.3","retransmits":7}
-{"hour":"2026-11-30T03","raddr":"127.0.0.1","retransmits":0}
-{"hour":"2026-11-30T03","raddr":"203.0.113.77","retransmits":0}
-{"hour":"2026-11-30T03","raddr":"fe80::aa","retransmits":0}
-"#,
-        r#"{"raddr":"10.1.2.3","rport":5432,"connect_us":200,"resp_max_us":null}
-{"raddr":"127.0.0.1","rport":443,"connect_us":0,"resp_max_us":null}
-{"raddr":"203.0.113.77","rport":443,"connect_us":1500,"resp_max_us":null}
-{"raddr":"fe80::aa","rport":443,"connect_us":200,"resp_max_us":null}
-"#,
-        r#"{"comm":"acme-cron","raddr":"fe80::aa","rport":443,"times":1}
-"#,
-        r#"{"comm":"billing-acme","raddr":"203.0.113.77","rport":443,"duration_us":32000000}
-"#,
-        r#"{"day":"2026-11-30","unit":null,"bytes":1118}
-{"day":"2026-11-30","unit":"acme-cron.service","bytes":3}
-"#,
-    ];
-    let folder_of_program = Path::new(TCPLIFE).parent().expect("a folder");
-    let path = std::env::var("PATH").unwrap_or_default();
-    let path = format!("{}:{path}", text(folder_of_program));
-    let mut count = 0;
-    for (command, answer) in commands.zip(answers) {
-        let mut sh = Command::new("sh");
-        let sh = sh.args(["-c", command]).current_dir(folder.path());
-        let out = sh
-            .env("PATH", &path)
-            .env("TZ", "UTC")
-            .output()
-            .expect("sh runs");
-        let errors = String::from_utf8_lossy(&out.stderr);
-        assert_eq!(
-            String::from_utf8_lossy(&out.stdout),
-            answer,
-            "{command}: {errors}"
-        );
-        count += 1;
-    }
-    assert_eq!(count, answers.len());
 }
