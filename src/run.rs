@@ -365,6 +365,7 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
     let report = report.map(|(format, target)| target.map(|target| (format, target)));
     let report = report.transpose()?;
     let (told, remarks) = unbounded();
+    let report_to = is_dashboard.then(|| told.clone());
     let say = move |text: String| {
         if !is_dashboard {
             stdout::print_to_stderr(&text);
@@ -505,6 +506,7 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
             session_env,
             in_force,
             reports: remarks,
+            report: report_to,
             replayed: (!is_live).then(|| replayed(cli, origin)),
             recording,
             frames,

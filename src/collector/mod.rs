@@ -34,6 +34,7 @@ pub struct Orders {
     stop: Arc<AtomicBool>,
     captures: Receiver<CaptureFilter>,
     intervals: Receiver<Duration>,
+    wants_all: Arc<AtomicBool>,
     wanted: Receiver<Wanted>,
     found: Sender<Holders>,
     waker: Waker,
@@ -60,6 +61,11 @@ impl Orders {
         self.intervals.try_iter().last()
     }
 
+    /// True if the next snapshot is to have every session in full, and this was not asked since it was requested.
+    pub fn wants_all(&self) -> bool {
+        self.wants_all.swap(false, Ordering::Relaxed)
+    }
+
     /// Returns the session whose holders were requested last, if there is a new request since the last call.
     pub fn holders(&self) -> Option<Wanted> {
         self.wanted.try_iter().last()
@@ -79,6 +85,7 @@ pub struct Collector {
     stop: Arc<AtomicBool>,
     captures: Sender<CaptureFilter>,
     intervals: Sender<Duration>,
+    wants_all: Arc<AtomicBool>,
     wanted: Sender<Wanted>,
     found: Receiver<Holders>,
     waker: Waker,
@@ -109,11 +116,13 @@ impl Collector {
         let (intervals, paces) = unbounded();
         let (wanted, requests) = unbounded();
         let (answers, found) = unbounded();
+        let wants_all = Arc::new(AtomicBool::new(false));
         let waker = Waker::new()?;
         let orders = Orders {
             stop: Arc::clone(&stop),
             captures: asked,
             intervals: paces,
+            wants_all: Arc::clone(&wants_all),
             wanted: requests,
             found: answers,
             waker: waker.clone(),
@@ -130,6 +139,7 @@ impl Collector {
             stop,
             captures,
             intervals,
+            wants_all,
             wanted,
             found,
             waker,
@@ -175,6 +185,12 @@ impl Collector {
     pub fn set_interval(&self, interval: Duration) {
         // as above
         let _ = self.intervals.send(interval);
+        self.waker.wake();
+    }
+
+    /// Requests that the next snapshot has every session in full.
+    pub fn request_all(&self) {
+        self.wants_all.store(true, Ordering::Relaxed);
         self.waker.wake();
     }
 

@@ -157,6 +157,8 @@ pub enum Action {
     GoToTime,
     /// Save the black box as a recording.
     SaveBlackBox,
+    /// Start or stop to record.
+    Record,
     /// Type a condition on which the black box freezes, or thaw it.
     FreezeOn,
     /// Redraw the screen.

@@ -5,12 +5,12 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
-use crossbeam_channel::{Receiver, select_biased};
+use anyhow::{Context, bail};
+use crossbeam_channel::{Receiver, Sender, select_biased};
 use jiff::tz::TimeZone;
 use ratatui::layout::Size;
 use rustix::io::Errno;
@@ -33,7 +33,7 @@ use crate::model::capture_filter::CaptureFilter;
 use crate::model::findings::Findings;
 use crate::model::recording::Header;
 use crate::output::export_file::{Writer, WriterReport};
-use crate::output::record::RecordControl;
+use crate::output::record::{LateRecorder, RecordControl, RecordStatus};
 
 pub mod action;
 pub mod app;
@@ -85,8 +85,9 @@ pub struct Options {
     pub home: Option<PathBuf>,
     pub session_env: SessionEnv,
     pub in_force: InForce,
-    /// Messages to show when they come.
+    /// Messages to show when they come, and where they are sent.
     pub reports: Receiver<String>,
+    pub report: Option<Sender<String>>,
     /// The recording that is shown instead of this host.
     pub replayed: Option<Replayed>,
     /// Frames for the black box.
@@ -139,7 +140,7 @@ pub fn run(collector: Collector, options: Options) -> anyhow::Result<()> {
     let (mouse, duration) = (options.config.mouse, options.duration);
     // all files are read before the terminal is taken: that may take its time on a host in trouble
     let messages = options.reports.clone();
-    let is_replay = options.replayed.is_some();
+    let report = options.report.clone();
     let frames = options.frames.clone();
     let recording = options.recording.clone();
     let (app, broker) = initial(options);
@@ -148,8 +149,8 @@ pub fn run(collector: Collector, options: Options) -> anyhow::Result<()> {
         screen.ask_for_background();
     }
     let outside = Outside {
-        is_replay,
         messages,
+        report,
         frames,
         recording,
         ..Outside::new(&collector, broker)?
@@ -230,6 +231,9 @@ fn dashboard(
             },
             recv(collector.batches()) -> batch => match batch {
                 Ok(batch) => {
+                    if let Some(recorder) = &mut outside.recorder {
+                        recorder.batch(&batch);
+                    }
                     app.recording = outside.recording.as_ref().map(RecordControl::status);
                     dirty |= app.batch(batch);
                     effect = app.due();
@@ -317,6 +321,7 @@ fn initial(options: Options) -> (App, Arc<Broker>) {
         .within(options.session_env)
         .with_past(bounds, options.origin, options.freeze_on);
     let before = columns::kept(&load(Place::Columns).join(" "));
+    app.is_replay = replayed.is_some();
     app.uid_of = users::uid_of;
     app.names.user = users::known_name;
     app.columns = Columns::new(options.config.columns, before);
@@ -366,11 +371,13 @@ struct Outside<'a> {
     /// Addresses whose names were requested last.
     wanted: Vec<IpAddr>,
     broker: Arc<Broker>,
-    /// A recording is shown, about which this host knows nothing.
-    is_replay: bool,
     messages: Receiver<String>,
+    /// Where a recording sends what is to be said.
+    report: Option<Sender<String>>,
     frames: Receiver<Arc<Frame>>,
     recording: Option<RecordControl>,
+    /// The recording that a key has started.
+    recorder: Option<LateRecorder>,
 }
 
 impl<'a> Outside<'a> {
@@ -383,10 +390,11 @@ impl<'a> Outside<'a> {
             resolver: None,
             wanted: Vec::new(),
             broker,
-            is_replay: false,
             messages: crossbeam_channel::never(),
+            report: None,
             frames: crossbeam_channel::never(),
             recording: None,
+            recorder: None,
         })
     }
 
@@ -413,12 +421,12 @@ impl<'a> Outside<'a> {
             Effect::Capture(capture) => self.collector.capture(capture),
             Effect::Interval(interval) => self.collector.set_interval(interval),
             // processes and sockets of this host are others
-            Effect::LookUp(pid, _) if self.is_replay || app.is_past() => app.process(ProcessInfo {
+            Effect::LookUp(pid, _) if app.is_replay || app.is_past() => app.process(ProcessInfo {
                 pid,
                 presence: Presence::NotRecorded,
                 ..ProcessInfo::default()
             }),
-            Effect::TimeWait if self.is_replay || app.is_past() => {}
+            Effect::TimeWait if app.is_replay || app.is_past() => {}
             Effect::LookUp(pid, cookie) => {
                 let program = |pid| self.broker.program(pid);
                 app.process(ProcessInfo::look_up(pid, program));
@@ -432,6 +440,15 @@ impl<'a> Outside<'a> {
             Effect::Services => app.services(Services::load()),
             Effect::Remember(lines) => self.keep(Place::History, &lines),
             Effect::KeepColumns(words) => self.keep(Place::Columns, &[words.join(" ")]),
+            Effect::Record(path) => {
+                let result = self.record(&path, app.past.origin.clone());
+                app.recorded(result.map_err(|e| format!("{e:#}")));
+            }
+            Effect::ToggleRecording => {
+                if let Some(recording) = &self.recording {
+                    recording.toggle();
+                }
+            }
             Effect::Redraw => screen.redraw()?,
             Effect::Suspend if job::is_orphaned() => {
                 app.notice
@@ -485,6 +502,26 @@ impl<'a> Outside<'a> {
         }
     }
 
+    /// Starts to record to a new file.
+    fn record(&mut self, path: &Path, header: Header) -> anyhow::Result<RecordStatus> {
+        let file = self.broker.record(path)?;
+        let file = file.context("it exists, and is not overwritten")?;
+        let report = self.report.clone();
+        let say = move |text| {
+            if let Some(report) = &report {
+                // the dashboard may be gone, and then nobody needs to know
+                let _ = report.send(text);
+            }
+        };
+        let recorder = LateRecorder::start(file, header, Arc::new(say))?;
+        // a recording begins with all open sessions
+        self.collector.request_all();
+        let control = recorder.control().clone();
+        let status = control.status();
+        (self.recording, self.recorder) = (Some(control), Some(recorder));
+        Ok(status)
+    }
+
     fn keep(&self, place: Place, lines: &[String]) {
         keep(&self.broker, place, lines);
     }
@@ -504,7 +541,7 @@ impl<'a> Outside<'a> {
     /// Requests names for the addresses on the screen; starts the resolver the first time.
     fn ask_for_names(&mut self, app: &mut App) {
         // an address may have another name by now
-        let unnamed = match self.is_replay {
+        let unnamed = match app.is_replay {
             true => Vec::new(),
             false => app.unnamed(),
         };

@@ -293,6 +293,7 @@ fn panicking_dashboard_entry_point() {
             session_env: SessionEnv::default(),
             in_force: InForce::default(),
             reports: crossbeam_channel::never(),
+            report: None,
             replayed: None,
             frames: crossbeam_channel::never(),
             freeze_on: None,

@@ -1,14 +1,17 @@
 //! Recordings in the dashboard.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
 
 use jiff::Timestamp;
 
 use crate::common::copies::copy_for_everybody;
-use crate::common::loopback::{V4, listen, port, session};
+use crate::common::loopback::{Pair, V4, listen, port, session};
 use crate::common::pty;
-use crate::common::requirements::{kernel_or_skip, tool_or_skip};
-use crate::harness::{Seen, argv, only};
+use crate::common::requirements::{TCPLIFE, kernel_or_skip, tool_or_skip};
+use crate::harness::{Seen, argv, brisk, only};
 
 /// Lines of `-o json`: closed sessions with these local ports.
 fn lines(ports: &[u16]) -> String {
@@ -85,6 +88,88 @@ fn replay_of_a_foreign_file_leaves_the_terminal_as_it_is() {
     assert!(seen.shows("it is no recording"), "{}", seen.picture());
 }
 
+/// True if the header shows how much is recorded, and how far back.
+fn has_recorded(seen: &Seen) -> bool {
+    let header = seen.lines()[0].clone();
+    let recording = header.split("rec ").nth(1);
+    recording.is_some_and(|text| {
+        text.split("  ")
+            .next()
+            .is_some_and(|t| t.ends_with("B 0:00"))
+    })
+}
+
+/// The clients' ports of what a recording shows with these flags.
+fn replayed(file: &Path, flags: &[&str]) -> Vec<String> {
+    let out = Command::new(TCPLIFE)
+        .args(["-o", "csv", "--columns", "rport", "--replay"])
+        .arg(file)
+        .args(flags)
+        .output()
+        .expect("tcplife can be started");
+    let rows = String::from_utf8(out.stdout).expect("UTF-8");
+    rows.lines().skip(1).map(str::to_owned).collect()
+}
+
+#[test]
+fn recording_started_by_a_key_has_what_is_open_and_all_from_then_on() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a directory");
+    let file = folder.path().join("a.jsonl.zst");
+    fs::write(folder.path().join("there.jsonl.zst"), "").expect("a file");
+    let listener = listen(V4);
+    let lport = port(&listener);
+    let mut command = pty::command(&brisk(&["-L", &only(&[&listener])]));
+    command.cwd(folder.path());
+    let mut seen = Seen::start(command);
+    seen.wait_for("the dashboard", |s| s.shows("Waiting for TCP connections"));
+    let before = session(&listener, V4, 10, 10);
+    let open = Pair::open(&listener, V4);
+    let is_shown = |s: &Seen, rport| s.row(lport, rport).is_some();
+    seen.wait_for("what there is before", |s| {
+        is_shown(s, before) && is_shown(s, open.client_port())
+    });
+    seen.press("R");
+    seen.wait_for("the prompt", |s| s.shows("record to: tcplife-"));
+    seen.press("\x15there.jsonl.zst\r"); // ^U
+    seen.wait_for("why not", |s| s.shows("it exists, and is not overwritten"));
+    seen.press("\x15a.csv\r");
+    seen.wait_for("the ending", |s| s.shows("use .jsonl.zst"));
+    seen.press("\x15a.jsonl.zst\r");
+    seen.wait_for("that it records", |s| {
+        s.shows("recording to a.jsonl.zst; R stops it")
+    });
+    seen.wait_for("how much", has_recorded);
+    let after = session(&listener, V4, 10, 10);
+    seen.wait_for("the next session", |s| is_shown(s, after));
+    seen.press("R");
+    seen.wait_for("that it stopped", |s| {
+        s.shows("recording stopped; R starts it again") && s.lines()[0].contains("rec off")
+    });
+    let meanwhile = session(&listener, V4, 10, 10);
+    seen.wait_for("a session of the pause", |s| is_shown(s, meanwhile));
+    let ended = |file: &Path| replayed(file, &[]);
+    seen.wait_for("its end in the file", |_| {
+        ended(&file) == [after.to_string()]
+    });
+    assert_eq!(
+        replayed(&file, &["--open"]),
+        [open.client_port().to_string()]
+    );
+    seen.press("R");
+    seen.wait_for("that it goes on", |s| {
+        s.shows("recording again") && has_recorded(s)
+    });
+    let last = session(&listener, V4, 10, 10);
+    seen.wait_for("the last session", |s| is_shown(s, last));
+    seen.quit();
+    assert_eq!(ended(&file), [after, last].map(|port| port.to_string()));
+    let mode = fs::metadata(&file).expect("a file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
 #[test]
 fn recording_of_a_directory_is_in_the_header_and_is_replayed_as_it_was_at_a_moment() {
     if !kernel_or_skip() {
@@ -97,7 +182,7 @@ fn recording_of_a_directory_is_in_the_header_and_is_replayed_as_it_was_at_a_mome
     let mut seen = Seen::dashboard(&["--record", &name, "-L", &only(&[&listener])]);
     let early = session(&listener, to, 10, 10);
     seen.wait_for("what is recorded", |s| {
-        s.shows("rec ") && s.shows(" since ") && s.row(port(&listener), early).is_some()
+        has_recorded(s) && s.row(port(&listener), early).is_some()
     });
     let between = Timestamp::now();
     // the next session closes in another second

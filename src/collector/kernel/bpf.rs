@@ -245,6 +245,9 @@ impl Rounds<'_> {
                 self.snapshots.restart();
             }
             self.interval = orders.interval().or(self.interval);
+            if orders.wants_all() {
+                self.snapshots.request_whole();
+            }
             if let Some(wanted) = orders.holders() {
                 orders.answer(self.find_holders(wanted)?);
             }

@@ -264,6 +264,15 @@ impl Broker {
             .new_file(&Request::Create { path, replace })
     }
 
+    /// Creates a recording under its name, for writing to it from then on; `None`: there is something of that name.
+    ///
+    /// # Errors
+    /// If its name does not end as that of a recording, or the caller may not create it there.
+    pub fn record(&self, path: &Path) -> io::Result<Option<File>> {
+        self.connect(Some(PATIENCE))?
+            .created(&Request::Record(path.into()))
+    }
+
     /// Creates a file that gets the name of that place when it is complete; `None`: a file of that name exists.
     ///
     /// # Errors

@@ -42,6 +42,8 @@ pub enum Request {
     Rewrite(Place),
     /// Creates a file without a name for any path, unless a file of that name exists and is not to be replaced.
     Create { path: PathBuf, replace: bool },
+    /// Creates a recording of any path under its name, unless there is something of that name.
+    Record(PathBuf),
     /// Gives the created file its name.
     Finish { replace: bool },
     /// Lists the segments of the recording that is written.
@@ -101,6 +103,7 @@ impl Request {
             Request::Create { path, replace } => {
                 [&[b'c', u8::from(*replace)], path.as_os_str().as_bytes()].concat()
             }
+            Request::Record(path) => [b"k", path.as_os_str().as_bytes()].concat(),
             Request::Finish { replace } => vec![b'f', u8::from(*replace)],
             Request::Segments => vec![b'l'],
             Request::PrepareSegments => vec![b'm'],
@@ -131,6 +134,9 @@ impl Request {
                 path: Path::new(OsStr::from_bytes(path)).into(),
                 replace: flag(replace)?,
             },
+            [b'k', path @ ..] if !path.is_empty() => {
+                Request::Record(Path::new(OsStr::from_bytes(path)).into())
+            }
             [b'f', replace] => Request::Finish {
                 replace: flag(replace)?,
             },
@@ -205,6 +211,7 @@ mod tests {
                 path: path.clone(),
                 replace: true,
             },
+            Request::Record(path.clone()),
             Request::Finish { replace: false },
             Request::Segments,
             Request::PrepareSegments,

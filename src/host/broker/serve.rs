@@ -119,6 +119,10 @@ impl Connection {
                 check_export(path)?;
                 return self.create(path, *replace, Replaceable::Exports);
             }
+            Request::Record(path) => {
+                check_recording(path)?;
+                return Ok(created(create_new(path)?));
+            }
             Request::Finish { replace } => {
                 let file = self.file.as_mut().ok_or(io::ErrorKind::NotFound)?;
                 match file.finish(*replace)? {
@@ -186,20 +190,34 @@ fn check_export(path: &Path) -> io::Result<()> {
     let ending = path.extension().and_then(|ending| ending.to_str());
     let is_export =
         ending.is_some_and(|e| EXPORTS.iter().any(|known| known.eq_ignore_ascii_case(e)));
-    let is_known = is_export
-        || path
-            .as_os_str()
-            .as_bytes()
-            .ends_with(segments::ENDING.as_bytes());
+    if !is_export && !is_recording(path) {
+        let wrong = "its name ends neither in .csv nor in .json or .jsonl";
+        return Err(io::Error::other(wrong));
+    }
+    refuse_hidden(path)
+}
+
+/// The same for a path that no recording should have.
+fn check_recording(path: &Path) -> io::Result<()> {
+    if !is_recording(path) {
+        let wrong = format!("its name does not end in {}", segments::ENDING);
+        return Err(io::Error::other(wrong));
+    }
+    refuse_hidden(path)
+}
+
+fn is_recording(path: &Path) -> bool {
+    let bytes = path.as_os_str().as_bytes();
+    bytes.ends_with(segments::ENDING.as_bytes())
+}
+
+fn refuse_hidden(path: &Path) -> io::Result<()> {
     let is_hidden = |part: Component<'_>| matches!(part, Component::Normal(name) if name.as_bytes().first() == Some(&b'.'));
-    match (is_known, path.components().any(is_hidden)) {
-        (false, _) => Err(io::Error::other(
-            "its name ends neither in .csv nor in .json or .jsonl",
-        )),
-        (_, true) => Err(io::Error::other(
+    match path.components().any(is_hidden) {
+        true => Err(io::Error::other(
             "exports to hidden files and directories are refused",
         )),
-        _ => Ok(()),
+        false => Ok(()),
     }
 }
 
@@ -286,6 +304,14 @@ mod tests {
             "b.sh",
         ] {
             assert!(check_export(Path::new(path)).is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn recording_path_of_another_ending_or_in_a_hidden_directory_is_refused() {
+        assert!(check_recording(Path::new("/tmp/a.jsonl.zst")).is_ok());
+        for path in ["a.csv", "a.zst", "", "/root/.ssh/a.jsonl.zst", ".jsonl.zst"] {
+            assert!(check_recording(Path::new(path)).is_err(), "{path}");
         }
     }
 }

@@ -99,7 +99,7 @@ pub struct RecordControl {
 }
 
 impl RecordControl {
-    /// Switches the recording on if it is off, and off if it is on, within a second.
+    /// Switches the recording on if it is off, and off if it is on, from the next batch on.
     pub fn toggle(&self) {
         self.is_on.fetch_xor(true, Ordering::Relaxed);
     }
@@ -107,7 +107,10 @@ impl RecordControl {
     /// Its state, at most a second old.
     pub fn status(&self) -> RecordStatus {
         let status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
-        status.clone()
+        RecordStatus {
+            is_on: self.is_on.load(Ordering::Relaxed),
+            ..status.clone()
+        }
     }
 }
 
@@ -130,8 +133,21 @@ impl Recorder {
         batches: Receiver<Batch>,
         say: Say,
     ) -> anyhow::Result<(Recorder, Receiver<Batch>)> {
-        let signals = Watch::new(&[SIGUSR1])?;
         let (shown, to_show) = bounded(WAITING_BATCHES);
+        let shown = Some(shown);
+        let recorder = Recorder::begin(destination, limits, header, (batches, shown), say)?;
+        Ok((recorder, to_show))
+    }
+
+    /// Starts to record batches, which are handed on if somebody takes them.
+    fn begin(
+        destination: Destination,
+        limits: Retention,
+        header: Header,
+        (batches, shown): (Receiver<Batch>, Option<Sender<Batch>>),
+        say: Say,
+    ) -> anyhow::Result<Recorder> {
+        let signals = Watch::new(&[SIGUSR1])?;
         let has_segments = matches!(destination, Destination::Segments(_));
         let disk = Disk::start(destination, limits, Arc::clone(&say))?;
         let control = RecordControl {
@@ -153,10 +169,10 @@ impl Recorder {
             lost: 0,
         };
         let thread = thread::spawn("tcplife-record", move || {
-            recording.run(&batches, Some(shown), &signals);
+            recording.run(&batches, shown, &signals);
         })?;
         let thread = Some(thread);
-        Ok((Recorder { thread, control }, to_show))
+        Ok(Recorder { thread, control })
     }
 }
 
@@ -165,6 +181,47 @@ impl Drop for Recorder {
     fn drop(&mut self) {
         // one that panicked has said so
         let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// A recording that begins while a run is on its way. It gets its batches from whom they are shown by.
+#[derive(Debug)]
+pub struct LateRecorder {
+    /// The first member, as the recorder waits for its end.
+    batches: Sender<Batch>,
+    /// It has had a snapshot of all open sessions.
+    has_all: bool,
+    recorder: Recorder,
+}
+
+impl LateRecorder {
+    /// Starts to record to a file, from the next snapshot with all open sessions on.
+    ///
+    /// # Errors
+    /// See [`Recorder::start`].
+    pub fn start(file: File, header: Header, say: Say) -> anyhow::Result<Self> {
+        let (batches, to_record) = bounded(WAITING_BATCHES);
+        let (destination, limits) = (Destination::File(file), Retention::default());
+        let batches_in = (to_record, None);
+        Ok(LateRecorder {
+            batches,
+            has_all: false,
+            recorder: Recorder::begin(destination, limits, header, batches_in, say)?,
+        })
+    }
+
+    /// Its switch.
+    pub fn control(&self) -> &RecordControl {
+        &self.recorder.control
+    }
+
+    /// Records a batch.
+    pub fn batch(&mut self, batch: &Batch) {
+        self.has_all |= batch.open.as_ref().is_some_and(|open| open.is_whole);
+        if self.has_all {
+            // a thread that panicked has said so
+            let _ = self.batches.send(batch.clone());
+        }
     }
 }
 
@@ -200,13 +257,19 @@ impl Recording {
                     Ok(batch) => {
                         // first what somebody waits for; who is gone needs nothing more
                         shown = shown.filter(|shown| shown.send(batch.clone()).is_ok());
+                        self.switch();
                         self.take(&batch);
                     }
                     Err(_) => break,
                 },
                 recv(signals.received) -> _ => {
                     self.control.toggle();
-                    self.switch();
+                    if self.switch() {
+                        (self.say)(match self.is_on {
+                            true => "recording again".into(),
+                            false => "recording stopped; SIGUSR1 starts it again".into(),
+                        });
+                    }
                 }
                 recv(after(tick.saturating_duration_since(Instant::now()))) -> _ => {}
             }
@@ -282,22 +345,21 @@ impl Recording {
         }
     }
 
-    /// Ends the recording if it was switched off, and goes on with another one if it was switched on.
-    fn switch(&mut self) {
+    /// Ends the recording if it was switched off, and goes on with another one if it was switched on. True if it was either.
+    fn switch(&mut self) -> bool {
         let is_wanted = self.control.is_on.load(Ordering::Relaxed);
         if is_wanted == self.is_on {
-            return;
+            return false;
         }
         self.is_on = is_wanted;
         if is_wanted {
-            (self.say)("recording again".into());
             self.begin_again();
         } else {
-            (self.say)("recording stopped; SIGUSR1 starts it again".into());
             self.gap = None;
             self.with_writer(|writer| writer.end());
             self.hand_over(0);
         }
+        true
     }
 
     /// Ends a segment that is large or old enough, or was removed.

@@ -1,5 +1,6 @@
 //! Effects: operations outside of the state, carried out by the event loop.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::capture_filter::CaptureFilter;
@@ -27,6 +28,10 @@ pub enum Effect {
     Copy(String),
     /// Carry out a command on the export file; reports go to [`App::exported`](super::App::exported).
     Export(export::ExportCommand),
+    /// Record to a new file of that name; the result goes to [`App::recorded`](super::App::recorded).
+    Record(PathBuf),
+    /// Switch the recording off if it is on, and on if it is off.
+    ToggleRecording,
     /// Redraw on a terminal in an unknown state.
     Redraw,
     /// Give the terminal back to the shell, and stop.

@@ -11,18 +11,20 @@ use crate::model::fields;
 use crate::output::Summary;
 use crate::output::black_box::Saver;
 use crate::output::export_file::{Block, WriterReport};
-use crate::ui::action::{Action, Edit};
+use crate::output::record::RecordStatus;
+use crate::ui::action::{Action, Edit, Mode};
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
 use crate::ui::app::update::Offer;
-use crate::ui::state::export::{Export, ExportCommand, Format, Progress, ROWS, Stage};
+use crate::ui::state::export::{Export, ExportCommand, FileContent, Format, Progress, ROWS, Stage};
 use crate::ui::state::layers::Layer;
 use crate::ui::state::line::Line;
 
 impl App {
     /// Opens the prompt for the name of an export.
     pub fn name_export(&mut self) {
-        self.name_file(self.names.times.clock.wall(self.now_ns), ".csv", false);
+        let at = self.names.times.clock.wall(self.now_ns);
+        self.name_file(at, ".csv", FileContent::Table);
     }
 
     /// Opens the prompt for the name of a recording of the black box.
@@ -30,18 +32,65 @@ impl App {
         let Some((_, to_ns)) = self.past.black_box.reach() else {
             return self.notice.hint(self.why_empty().into());
         };
-        self.name_file(self.wall(to_ns), RECORDING_ENDING, true);
+        self.name_file(self.wall(to_ns), RECORDING_ENDING, FileContent::Past);
+    }
+
+    /// Stops the recording, or starts it; opens the prompt for its name if there is none yet.
+    pub(super) fn toggle_recording(&mut self) -> Option<Effect> {
+        let Some(status) = &mut self.recording else {
+            match self.is_replay {
+                true => {
+                    let key = self.keymap.of(Mode::Table, Action::SaveBlackBox);
+                    let text = format!("this is a recording; {key} saves what is kept of it");
+                    self.notice.hint(text);
+                }
+                false => {
+                    let now = self.wall(self.live().now_ns);
+                    self.name_file(now, RECORDING_ENDING, FileContent::Recording);
+                }
+            }
+            return None;
+        };
+        status.is_on = !status.is_on;
+        let key = self.keymap.of(Mode::Table, Action::Record);
+        let text = match status.is_on {
+            true => "recording again".into(),
+            false => format!("recording stopped; {key} starts it again"),
+        };
+        self.notice.say(text);
+        Some(Effect::ToggleRecording)
+    }
+
+    /// Takes the result of starting a recording: its state, or why there is none.
+    pub fn recorded(&mut self, result: Result<RecordStatus, String>) {
+        let Some(export) = self.layers.export() else {
+            return;
+        };
+        let name = export.line.text().trim().to_owned();
+        match result {
+            Ok(status) => {
+                self.recording = Some(status);
+                let key = self.keymap.of(Mode::Table, Action::Record);
+                self.notice
+                    .say(format!("recording to {name}; {key} stops it"));
+                self.leave_export();
+            }
+            Err(reason) => {
+                let wrong = format!("cannot record to {name}: {reason}");
+                self.stage_export(Stage::Naming(Some((0..name.len(), wrong))));
+            }
+        }
     }
 
     /// Opens the prompt for the name of a file of what there was at a time.
-    fn name_file(&mut self, at: Timestamp, ending: &str, saves: bool) {
+    fn name_file(&mut self, at: Timestamp, ending: &str, content: FileContent) {
         let at = at.to_zoned(self.names.times.zone.clone());
         let name = at.strftime("tcplife-%Y%m%d-%H%M%S");
         self.layers.push(Layer::Export(Box::new(Export {
             line: Line::new(format!("{name}{ending}")),
             stage: Stage::Naming(None),
             holds: false,
-            saves,
+            content,
         })));
         self.adapt_to_layout();
     }
@@ -101,19 +150,22 @@ impl App {
 
     fn begin_export(&mut self, replace: bool) -> Option<Effect> {
         let export = self.layers.export()?;
-        if export.saves && !export.line.text().trim().ends_with(RECORDING_ENDING) {
+        if !export.is_of_table() && !export.line.text().trim().ends_with(RECORDING_ENDING) {
             let wrong = format!("use {RECORDING_ENDING}: it becomes a recording, for --replay");
             let wrong = (export.ending(), wrong);
             self.stage_export(Stage::Naming(Some(wrong)));
             return None;
         }
-        if !export.saves && export.format().is_none() {
+        if export.is_of_table() && export.format().is_none() {
             let wrong = "use .csv, or .json or .jsonl for one object per line";
             let wrong = (export.ending(), wrong.to_owned());
             self.stage_export(Stage::Naming(Some(wrong)));
             return None;
         }
         let path = export.path(self.home.as_deref());
+        if export.content == FileContent::Recording {
+            return Some(Effect::Record(path));
+        }
         self.stage_export(Stage::Writing(Progress::default()));
         Some(Effect::Export(ExportCommand::Begin { path, replace }))
     }
@@ -145,9 +197,9 @@ impl App {
                 let sessions = export.progress().map_or(0, |p| p.sessions);
                 let s = if sessions == 1 { "" } else { "s" };
                 let count = fields::grouped(sessions);
-                let mut text = match export.saves {
-                    false => format!("exported {count} session{s} to {name}"),
-                    true => format!("saved {count} closed session{s}: tcplife --replay {name}"),
+                let mut text = match export.content {
+                    FileContent::Table => format!("exported {count} session{s} to {name}"),
+                    _ => format!("saved {count} closed session{s}: tcplife --replay {name}"),
                 };
                 match missed {
                     0 => {}
@@ -180,7 +232,8 @@ impl App {
 
     /// The black box for the file, if that is what is to be written.
     pub fn export_saver(&mut self) -> Option<Saver> {
-        let export = self.layers.export().filter(|export| export.saves)?;
+        let export = self.layers.export();
+        let export = export.filter(|export| export.content == FileContent::Past)?;
         let progress = export.progress().filter(|p| p.wanted > 0 && !p.is_whole)?;
         let (mut progress, saver) = (progress.clone(), self.saver());
         match saver {
@@ -201,7 +254,7 @@ impl App {
         if self.rows.is_incomplete(&self.store) {
             return None;
         }
-        let export = self.layers.export().filter(|export| !export.saves)?;
+        let export = self.layers.export().filter(|export| export.is_of_table())?;
         let (format, Stage::Writing(progress)) = (export.format()?, &export.stage) else {
             return None;
         };
@@ -258,7 +311,7 @@ impl App {
 
     /// Percentage written so far, while writing.
     pub fn export_percent(&self) -> Option<usize> {
-        let export = self.layers.export().filter(|export| !export.saves)?;
+        let export = self.layers.export().filter(|export| export.is_of_table())?;
         let progress = export.progress()?;
         Some(progress.lines * 100 / self.rows.len().max(1))
     }
@@ -283,7 +336,7 @@ impl App {
             return;
         };
         let held = export.holds;
-        export.holds = hold && !export.saves && (held || !self.paused);
+        export.holds = hold && export.is_of_table() && (held || !self.paused);
         match (held, export.holds) {
             (false, true) => self.freeze(),
             (true, false) => self.thaw(),

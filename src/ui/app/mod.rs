@@ -193,6 +193,8 @@ pub struct App {
     pub past: Past,
     /// The recording that is written.
     pub recording: Option<RecordStatus>,
+    /// A recording is shown, about which this host knows nothing.
+    pub is_replay: bool,
 }
 
 impl App {
@@ -250,6 +252,7 @@ impl App {
             baseline_ns: 0,
             now_ns: 0,
             recording: None,
+            is_replay: false,
             home: None,
             in_force: InForce::default(),
             past: Past::default(),

@@ -247,6 +247,13 @@ impl App {
         self.live().names.times.clock.wall(at_ns)
     }
 
+    /// Time that the recording reaches back, ns.
+    pub fn recorded_ns(&self) -> Option<u64> {
+        let since = self.recording.as_ref()?.since?;
+        let now = self.wall(self.live().now_ns);
+        Some(u64::try_from(now.duration_since(since).as_nanos()).unwrap_or(0))
+    }
+
     /// Formats an instant, by the clock of now: see [`App::time`].
     pub fn time_at(&self, at_ns: u64) -> String {
         self.time(self.wall(at_ns))

@@ -194,6 +194,7 @@ impl App {
             Action::Minutes(by) => return self.step_by_minutes(by),
             Action::GoToTime => self.ask_time(),
             Action::SaveBlackBox => self.name_saving(),
+            Action::Record => return self.toggle_recording(),
             Action::FreezeOn => return self.ask_freeze_on(),
             Action::ClearFilter if self.returns_to_now() => return self.return_to_now(),
             Action::ClearFilter => {

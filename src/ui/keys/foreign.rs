@@ -59,7 +59,7 @@ static FOREIGN_KEYS: &[ForeignKeys] = &[
     meant(&[ctrl('w')], &[Action::NextPane, Action::StepScreen(1)]),
     // htop and top: the user's processes, sort keys, renice, kill
     remarked(&[char('u'), char('U')], &[Action::Widen, FILTER], "`user NAME` filters by user"),
-    meant(&[char('M'), char('R'), char('x'), char('X')], &[Action::SortMenu, Action::Invert, Action::SortNext]),
+    meant(&[char('M'), char('x'), char('X')], &[Action::SortMenu, Action::Invert, Action::SortNext]),
     remarked(
         &[code(KeyCode::F(7)), code(KeyCode::F(8)), ctrl('k'), code(KeyCode::Delete)],
         &[], "tcplife only watches: nothing is killed or reniced here",

@@ -251,6 +251,7 @@ pub static KEYS: &[KeyBinding] = &[
     key("minute-forward", LIVE, &[char('}')], Action::Minutes(1), "", "go a minute forward in time"),
     key("go-to-time", LIVE, &[char('@')], Action::GoToTime, "", "go to a time, like 03:12, -5m or yesterday 03:12"),
     key("save-black-box", LIVE, &[char('W')], Action::SaveBlackBox, "", "save the black box as a recording"),
+    key("record", LIVE, &[char('R')], Action::Record, "", "record everything to a file; press again to stop"),
     key("freeze-on", LIVE, &[char('T')], Action::FreezeOn, "", "freeze the black box on a condition; press again to thaw it"),
     key("theme", MAIN, &[char('t')], Action::Theme, "", "switch to the next theme"),
     key("self-traffic", MAIN, &[char('H')], Action::SelfTraffic, "", "show or hide self traffic: tcplife and your ssh session"),

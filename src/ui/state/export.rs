@@ -80,11 +80,25 @@ pub struct Export {
     pub stage: Stage,
     /// The export paused the display.
     pub holds: bool,
-    /// The black box is saved, and not the table.
-    pub saves: bool,
+    pub content: FileContent,
+}
+
+/// Content of a file that is being named or written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileContent {
+    /// The sessions of the table.
+    Table,
+    /// The black box.
+    Past,
+    /// Everything from now on.
+    Recording,
 }
 
 impl Export {
+    pub fn is_of_table(&self) -> bool {
+        self.content == FileContent::Table
+    }
+
     pub fn format(&self) -> Option<Format> {
         Format::of(self.line.text().trim())
     }
@@ -141,7 +155,7 @@ mod tests {
                 line: Line::new(text.into()),
                 stage: Stage::Naming(None),
                 holds: false,
-                saves: false,
+                content: FileContent::Table,
             };
             export.path(home.map(Path::new))
         };

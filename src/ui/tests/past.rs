@@ -6,6 +6,7 @@ use super::*;
 use crate::model::black_box::{Bounds, Packer};
 use crate::model::recording::{Event, Found, Header, RecordingReader};
 use crate::output::export_file::WriterReport;
+use crate::output::record::RecordStatus;
 use crate::ui::state::export::ExportCommand;
 use crate::ui::state::past::FreezeOn;
 
@@ -329,6 +330,56 @@ fn past_is_saved_as_a_recording_of_all_sessions() {
     type_text(&mut app, "a.csv");
     press(&mut app, "Enter");
     assert!(screen(&app, SIZE).contains("use .jsonl.zst"));
+}
+
+#[test]
+fn recording_is_started_and_stopped_by_a_key() {
+    let mut app = course(SIZE, 70).app;
+    press(&mut app, "R");
+    let text = screen(&app, SIZE);
+    assert!(
+        text.contains("record to: tcplife-19700101-000110.jsonl.zst"),
+        "{text}"
+    );
+    press(&mut app, "^U");
+    type_text(&mut app, "a.jsonl.zst");
+    let effect = press(&mut app, "Enter");
+    assert_eq!(effect, Some(Effect::Record("a.jsonl.zst".into())));
+    app.recorded(Err("permission denied".into()));
+    let text = screen(&app, SIZE);
+    assert!(
+        text.contains("cannot record to a.jsonl.zst: permission denied"),
+        "{text}"
+    );
+    press(&mut app, "Enter");
+    app.recorded(Ok(RecordStatus {
+        is_on: true,
+        bytes: 12_000_000,
+        since: Some(app.wall(app.now_ns) - jiff::SignedDuration::from_mins(41)),
+        ..RecordStatus::default()
+    }));
+    let text = screen(&app, LARGE);
+    assert!(
+        text.contains("recording to a.jsonl.zst; R stops it"),
+        "{text}"
+    );
+    assert!(text.contains("rec 12.0MB 0:41  "), "{text}");
+    assert_eq!(press(&mut app, "R"), Some(Effect::ToggleRecording));
+    let text = screen(&app, LARGE);
+    assert!(
+        text.contains("recording stopped; R starts it again"),
+        "{text}"
+    );
+    assert!(text.contains("rec off"), "{text}");
+
+    let mut app = course(SIZE, 70).app;
+    app.is_replay = true;
+    assert_eq!(press(&mut app, "R"), None);
+    let text = screen(&app, SIZE);
+    assert!(
+        text.contains("this is a recording; W saves what is kept of it"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -5,20 +5,27 @@ use ratatui::layout::Rect;
 
 use crate::model::fields;
 use crate::ui::app::App;
-use crate::ui::state::export::{Export, Stage};
+use crate::ui::state::export::{Export, FileContent, Stage};
 use crate::ui::state::past::ago_text;
 use crate::ui::theme::Theme;
 use crate::ui::view::prompt::{Below, LineStyles, below, pointed, typed};
 
 pub fn draw(export: &Export, app: &App, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
-    let label = match export.saves {
-        false => "export to: ",
-        true => "save the black box to: ",
+    let label = match export.content {
+        FileContent::Table => "export to: ",
+        FileContent::Past => "save the black box to: ",
+        FileContent::Recording => "record to: ",
     };
     let quiet = |text: &str| (0, text.to_owned(), theme.quiet);
     let (wrong, (x, text, style)) = match &export.stage {
-        Stage::Naming(None) if export.saves => (None, quiet(&span(app))),
-        Stage::Naming(None) => (None, quiet("")),
+        Stage::Naming(None) => match export.content {
+            FileContent::Table => (None, quiet("")),
+            FileContent::Past => (None, quiet(&span(app))),
+            FileContent::Recording => {
+                let text = "everything from now on, whatever the filter is, for --replay";
+                (None, quiet(text))
+            }
+        },
         Stage::Naming(Some((span, text))) => {
             let (x, text) = pointed(label, &export.line, span.start, text, area);
             (Some(span.clone()), (x, text, theme.alarm_text))
@@ -27,7 +34,7 @@ pub fn draw(export: &Export, app: &App, theme: &Theme, area: Rect, frame: &mut F
             let text = "The file exists. Replace it? y/n".to_owned();
             (None, (0, text, theme.alarm_text))
         }
-        Stage::Writing(_) if export.saves => (None, quiet("writing …")),
+        Stage::Writing(_) if !export.is_of_table() => (None, quiet("writing …")),
         Stage::Writing(_) => (None, quiet("writing; the display is paused …")),
     };
     let styles = LineStyles::plain(theme);

@@ -94,20 +94,16 @@ fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     line.render(area, buffer);
 }
 
-/// The recording that is written: its size, and from when on it has everything.
+/// The recording that is written: its size, and how far back it reaches.
 fn recording<'a>(recording: &RecordStatus, app: &App, theme: &Theme) -> Line<'a> {
-    let text = match recording.since {
+    let size = fields::size(recording.bytes);
+    let text = match app.recorded_ns() {
         _ if !recording.is_on => return Line::from(Span::styled("rec off", theme.alarm)),
         _ if recording.problem.is_some() => {
             return Line::from(Span::styled("rec paused", theme.alarm));
         }
-        Some(since) => {
-            let since = since
-                .to_zoned(app.names.times.zone.clone())
-                .strftime("%H:%M");
-            format!("{} since {since}", fields::size(recording.bytes))
-        }
-        None => fields::size(recording.bytes),
+        Some(back_ns) => format!("{size} {}", up_time(back_ns)),
+        None => size,
     };
     Line::from(vec![Span::raw("rec "), Span::styled(text, theme.figure)])
 }
