@@ -20,7 +20,8 @@ mod terminal;
 mod traffic;
 
 use network::Network;
-use terminal::Terminal;
+use svg::Film;
+use terminal::{COLUMNS, Terminal};
 
 /// A picture, and the keys that lead to it from the previous one.
 struct Scene {
@@ -82,6 +83,70 @@ const SCENES: &[Scene] = &[
             "does not answer",
             "answers slowly",
         ],
+    },
+];
+
+/// A part of the moving picture: keys, and the screens that follow.
+struct Shot {
+    caption: &'static str,
+    /// Typed at once up to a line feed, then word by word, with a frame after each.
+    keys: &'static str,
+    /// Texts that must all be on the screen before the next frame.
+    shows: &'static [&'static str],
+    /// Frames, and how long each is shown.
+    frames: u16,
+    seconds: f32,
+}
+
+const FILM: &str = "tour";
+const FILM_LINES: u16 = 28;
+const FILM_COLUMNS: u16 = 100;
+
+/// How long the screen after each typed word is shown.
+const WORD: f32 = 0.6;
+
+const SHOTS: &[Shot] = &[
+    Shot {
+        caption: "tcplife: every TCP session of this host, as it happens",
+        keys: "\n",
+        shows: &["established", "refused"],
+        frames: 4,
+        seconds: 1.0,
+    },
+    Shot {
+        caption: "!  What is wrong here?",
+        keys: "!\n",
+        shows: &["FINDING", "refuses connections", "answers slowly"],
+        frames: 1,
+        seconds: 4.0,
+    },
+    Shot {
+        caption: "f  What fails, with whom, and why?",
+        keys: "f\n",
+        shows: &["peer reset", "billing-sync"],
+        frames: 1,
+        seconds: 4.0,
+    },
+    Shot {
+        caption: "/  Filter as you type",
+        keys: "\u{1b}\n/raddr 10.0.0.5 and reason remote-reset",
+        shows: &["peer reset "],
+        frames: 3,
+        seconds: 1.0,
+    },
+    Shot {
+        caption: "Enter  One session in full: what limits it?",
+        keys: "\r/raddr 203.0.113.80\r\r\n",
+        shows: &["BOTTLENECK"],
+        frames: 4,
+        seconds: 1.0,
+    },
+    Shot {
+        caption: "d  Where does the time go?",
+        keys: "q\u{1b}\nd",
+        shows: &["p99"],
+        frames: 1,
+        seconds: 4.0,
     },
 ];
 
@@ -153,9 +218,10 @@ fn pictures(binary: &str, folder: &str) {
     let network = Network::new();
     network.go_to_host();
     let mut terminal = quiet(&binary);
+    let mut tour = quiet(&binary);
     let _traffic = traffic::start(&network);
     for scene in SCENES {
-        terminal.resize(scene.lines);
+        terminal.resize(scene.lines, COLUMNS);
         terminal.keys(scene.keys);
         terminal.show_for(scene.pause);
         terminal.wait_for(scene.shows);
@@ -166,6 +232,28 @@ fn pictures(binary: &str, folder: &str) {
         );
         terminal.save(&format!("{folder}/{}.svg", scene.file));
     }
+    let film = film(&mut tour).svg();
+    std::fs::write(format!("{folder}/{FILM}.svg"), film).expect("writing the moving picture");
+}
+
+/// Plays the shots.
+fn film(terminal: &mut Terminal) -> Film {
+    let mut film = Film::default();
+    terminal.resize(FILM_LINES, FILM_COLUMNS);
+    for shot in SHOTS {
+        let (at_once, typed) = shot.keys.rsplit_once('\n').unwrap_or(("", shot.keys));
+        terminal.keys(at_once);
+        for word in typed.split_inclusive(' ') {
+            terminal.keys(word);
+            film.add(terminal.screen(), shot.caption, WORD);
+        }
+        for _ in 0..shot.frames {
+            terminal.show_for(Duration::from_secs(1));
+            terminal.wait_for(shot.shows);
+            film.add(terminal.screen(), shot.caption, shot.seconds);
+        }
+    }
+    film
 }
 
 /// Starts tcplife for this network namespace only: no picture shows other processes of this machine.

@@ -12,13 +12,13 @@ use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
 use crate::svg::svg;
 
-const COLUMNS: u16 = 118;
+pub(crate) const COLUMNS: u16 = 118;
 const LINES: u16 = 36;
 
-fn size(lines: u16) -> PtySize {
+fn size(lines: u16, columns: u16) -> PtySize {
     PtySize {
         rows: lines,
-        cols: COLUMNS,
+        cols: columns,
         ..PtySize::default()
     }
 }
@@ -41,7 +41,7 @@ impl Terminal {
     pub(crate) fn start(binary: &Path, keys: &str) -> Self {
         let home = tempfile::tempdir().expect("a folder");
         let pair = native_pty_system()
-            .openpty(size(LINES))
+            .openpty(size(LINES, COLUMNS))
             .expect("a pseudo-terminal");
         let master = pair.master.as_raw_fd().expect("the terminal's descriptor");
         // SAFETY: it is open as long as the pair.
@@ -84,11 +84,12 @@ impl Terminal {
         }
     }
 
-    pub(crate) fn resize(&mut self, lines: u16) {
-        self.master.resize(size(lines)).expect("resizing");
+    pub(crate) fn resize(&mut self, lines: u16, columns: u16) {
+        let size = size(lines, columns);
+        self.master.resize(size).expect("resizing");
         self.screen
             .screen_mut()
-            .set_size(cells(lines), cells(COLUMNS));
+            .set_size(cells(lines), cells(columns));
     }
 
     /// Processes the program's output for `time`.
@@ -125,6 +126,10 @@ impl Terminal {
             .and_then(|()| self.input.flush())
             .expect("typing");
         self.show_for(Duration::from_millis(300));
+    }
+
+    pub(crate) fn screen(&self) -> &vt100::Screen {
+        self.screen.screen()
     }
 
     pub(crate) fn save(&self, path: &str) {

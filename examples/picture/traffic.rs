@@ -14,7 +14,7 @@ use rustix::thread::set_name;
 use crate::network::Network;
 
 /// Maximum duration, whatever happens.
-const TRAFFIC: Duration = Duration::from_secs(150);
+const TRAFFIC: Duration = Duration::from_secs(240);
 
 /// Time from which on one server is slow: after the pictures of usual days.
 const LATER: Duration = Duration::from_secs(75);
