@@ -14,9 +14,11 @@ mod common {
 mod doctor;
 mod generated;
 mod packaging;
+mod pipelines;
 
 use std::process::{Command, Output, Stdio};
 
+use ::toml::de::{DeTable, DeValue};
 use clap::CommandFactory as _;
 use common::copies::copy_for_everybody;
 use common::pty::{self, Pty};
@@ -33,6 +35,29 @@ fn run(argv: &[&str]) -> Output {
 
 fn tcplife(args: &[&str]) -> Output {
     run(&[&[TCPLIFE], args].concat())
+}
+
+/// Reads TOML; numbers and dates, which no test asks for, are null.
+fn toml(text: &str) -> serde_json::Value {
+    fn json(value: &DeValue) -> serde_json::Value {
+        match value {
+            DeValue::String(text) => text.as_ref().into(),
+            DeValue::Boolean(value) => (*value).into(),
+            DeValue::Array(values) => values.iter().map(|value| json(value.get_ref())).collect(),
+            DeValue::Table(table) => {
+                let pair = |(key, value): (&::toml::Spanned<_>, &::toml::Spanned<_>)| {
+                    (
+                        String::from(AsRef::<str>::as_ref(key.get_ref())),
+                        json(value.get_ref()),
+                    )
+                };
+                table.iter().map(pair).collect()
+            }
+            _ => serde_json::Value::Null,
+        }
+    }
+    let table = DeTable::parse(text).expect("TOML").into_inner();
+    json(&DeValue::Table(table))
 }
 
 /// Asserts the exit status, an empty stdout, and one line on stderr that contains these words.

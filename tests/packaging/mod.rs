@@ -1,5 +1,6 @@
 //! Files of packages: the recorder's unit and the rights that it has, the scripts of packages, the bill of materials.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use crate::common::copies::copy_for_everybody;
 use crate::common::kept::Kept;
-use crate::common::requirements::{PATIENCE, kernel_or_skip, tool_or_skip};
-use crate::run;
+use crate::common::requirements::{PATIENCE, TCPLIFE, kernel_or_skip, tool_or_skip};
+use crate::{run, toml};
 
 fn source(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(file)
@@ -169,4 +170,93 @@ fn bill_of_materials_has_the_crates_and_the_libraries_in_c() {
     }
     let text = fs::read_to_string(&licenses).expect("a file");
     assert!(text.contains("Apache License") && text.contains("ratatui"));
+    let listed = |part: &serde_json::Value| {
+        let [name, version] = ["name", "version"].map(|key| part[key].as_str());
+        format!("{}-{}", name.expect("a name"), version.expect("a version"))
+    };
+    let listed: Vec<String> = parts.iter().map(listed).collect();
+    let linked = crates_named_in_the_program();
+    assert!(linked.len() > 50, "the program names {linked:?} only");
+    let missing: Vec<&String> = linked.iter().filter(|c| !listed.contains(c)).collect();
+    assert!(missing.is_empty(), "linked, but not listed: {missing:?}");
+    assert_checksums_are_those_of_the_lock(parts);
+}
+
+/// Crates of which the program contains a path of their source, as messages of a panic have it.
+fn crates_named_in_the_program() -> BTreeSet<String> {
+    let program = fs::read(TCPLIFE).expect("the program");
+    let path = regex::bytes::Regex::new("registry/src/[^/]+/([^/]+)/src/").expect("a pattern");
+    let names = path.captures_iter(&program);
+    names
+        .map(|found| String::from_utf8_lossy(&found[1]).into_owned())
+        .collect()
+}
+
+fn assert_checksums_are_those_of_the_lock(parts: &[serde_json::Value]) {
+    let lock = fs::read_to_string(source("Cargo.lock")).expect("a file");
+    let lock = toml(&lock);
+    let locked = lock["package"].as_array().expect("a list");
+    let is_crate = |part: &&serde_json::Value| {
+        let url = part["purl"].as_str();
+        url.is_some_and(|url| url.starts_with("pkg:cargo/"))
+    };
+    for part in parts.iter().filter(is_crate) {
+        let hash = part["hashes"][0]["content"].as_str();
+        let is_same = |package: &&serde_json::Value| {
+            ["name", "version"]
+                .iter()
+                .all(|key| package[key] == part[key])
+        };
+        let package = locked.iter().find(is_same);
+        let package = package.unwrap_or_else(|| panic!("{part} is not locked"));
+        let locked = package["checksum"].as_str();
+        assert!(locked.is_some() && locked == hash, "{part}: {locked:?}");
+    }
+}
+
+/// Returns the files of a package, as (source, destination), sorted by destination.
+fn assets(list: &serde_json::Value) -> Vec<(String, String)> {
+    let list = list.as_array().expect("a list");
+    let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
+    let pair = |asset: &serde_json::Value| {
+        let (from, to) = match asset.as_array() {
+            Some(asset) => (text(&asset[0]), text(&asset[1])),
+            None => (text(&asset["source"]), text(&asset["dest"])),
+        };
+        let to = to.trim_start_matches('/');
+        let name = from.rsplit('/').next().expect("a part");
+        let to = match to.strip_suffix('/') {
+            Some(folder) => format!("{folder}/{name}"),
+            None => to.to_owned(),
+        };
+        (from, to)
+    };
+    let mut files: Vec<_> = list.iter().map(pair).collect();
+    files.sort_by(|a, b| a.1.cmp(&b.1));
+    files
+}
+
+#[test]
+fn packages_for_debian_and_rpm_have_the_same_existing_files() {
+    let manifest = fs::read_to_string(source("Cargo.toml")).expect("a file");
+    let manifest = toml(&manifest);
+    let metadata = &manifest["package"]["metadata"];
+    let [deb, rpm] = ["deb", "generate-rpm"].map(|name| assets(&metadata[name]["assets"]));
+    let release = fs::read_to_string(source("scripts/release.sh")).expect("a file");
+    for (from, _) in deb.iter().chain(&rpm) {
+        let is_there = match from.strip_prefix("target/package/") {
+            // of each shell, in a loop
+            Some(made) => release.contains(made) || release.contains("tcplife.$shell"),
+            None if from.contains('*') => true,
+            None => source(from).exists(),
+        };
+        assert!(is_there, "{from} is packaged, and does not exist");
+    }
+    let sources = |files: &[(String, String)]| -> BTreeSet<String> {
+        let unit = "packaging/systemd/tcplife-recorder.service";
+        let files = files.iter().map(|(from, _)| from.clone());
+        // cargo-deb adds it by itself
+        files.filter(|from| from != unit).collect()
+    };
+    assert_eq!(sources(&deb), sources(&rpm));
 }
