@@ -95,11 +95,8 @@ lint: setup ## check formatting, clippy, docs, shell scripts and BPF C; warnings
 	$(call check,shellcheck,$(SCRIPTS))
 	$(if $(BPF_SOURCES),$(call check,clang-format,--dry-run -Werror $(BPF_SOURCES)))
 
-deny: setup ## check licenses, sources and known flaws of all dependencies (needs cargo-deny)
-	@$(CARGO) deny --version >/dev/null 2>&1 || { \
-		echo 'make deny: no cargo-deny here; cargo install --locked cargo-deny' >&2; \
-		exit 1; \
-	}
+deny: ## check licenses, sources and known flaws of all dependencies
+	@$(SETUP) deny
 	$(CARGO) deny --locked check
 
 static: setup ## build one file without shared libraries, to copy to any host

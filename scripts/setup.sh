@@ -9,6 +9,7 @@
 #   scripts/setup.sh healthy      also the servers and clients of `make healthy`
 #   scripts/setup.sh static       also what scripts/static.sh needs to build libelf itself
 #   scripts/setup.sh release      also the cargo tools of `make release`, for this user
+#   scripts/setup.sh deny         also cargo-deny of `make deny`, for this user
 #   scripts/setup.sh bare         also what scripts/test-bare.sh needs
 #   scripts/setup.sh cargo        install nothing; print the cargo command to build with
 #
@@ -435,11 +436,11 @@ set_up() {
         die "${rust_packages:-rustup} reported success, and yet no cargo of Rust $msrv or newer works (looked for cargo and cargo-$msrv_major.* on PATH, $PATH, and for $home_cargo)${old:+; $old}${broken:+; $broken}"
 }
 
-usage='usage: scripts/setup.sh [test] [lint] [bench] [healthy] [static] [release] [bare], or scripts/setup.sh cargo'
+usage='usage: scripts/setup.sh [test] [lint] [bench] [healthy] [static] [release] [deny] [bare], or scripts/setup.sh cargo'
 roles=build
 for argument in "$@"; do
     case $argument in
-    test | lint | bench | healthy | static | release | bare) roles="$roles $argument" ;;
+    test | lint | bench | healthy | static | release | deny | bare) roles="$roles $argument" ;;
     cargo) roles=cargo ;;
     *)
         say "unknown argument '$argument'; $usage"
@@ -481,9 +482,11 @@ install_query_tools() {
 }
 ! contains "$roles" test || install_query_tools
 
-# The tools of a release come from crates.io: no distribution has them all.
-contains "$roles" release || exit 0
-for tool in cargo-deb cargo-generate-rpm cargo-auditable; do
+# These tools come from crates.io: no distribution has them all.
+tools=''
+! contains "$roles" release || tools='cargo-deb cargo-generate-rpm cargo-auditable'
+! contains "$roles" deny || tools="$tools cargo-deny"
+for tool in $tools; do
     command -v "$tool" >/dev/null || [ -x "${home_cargo%/cargo}/$tool" ] || {
         say "installing for $(id -un) alone: $tool"
         # shellcheck disable=SC2086 # the command's words
