@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Tests the packages in dist/ as a user would try them: in a Debian of its own, made with debootstrap, installs, runs,
-# upgrades and purges the .deb, and compares the files before and after; unpacks the .rpm. Called by `make test-packages`,
-# as root, after `make release`; takes a minute or two, and 1 GB below TMPDIR or /var/tmp.
+# upgrades and purges the .deb, and compares the files before and after; the same with the .rpm, by rpm itself. Called by
+# `make test-packages`, as root, after `make release`; takes some minutes, and 1 GB below TMPDIR or /var/tmp.
 #
 #   scripts/test-packages.sh [bookworm|trixie]
 set -euo pipefail
@@ -25,7 +25,7 @@ deb=$(ls dist/*.deb 2>/dev/null) || die 'no package in dist/: run make release f
 root=$(mktemp -d "${TMPDIR:-/var/tmp}/tcplife-packages.XXXXXX")
 remove_root() {
     ! mountpoint -q "$root" || umount --recursive --lazy "$root"
-    rm -rf --one-file-system -- "$root" "$root.log"
+    rm -rf --one-file-system -- "$root" "$root".log "$root".before "$root".after
 }
 chmod 755 "$root"
 trap remove_root EXIT
@@ -37,7 +37,7 @@ say "Debian $suite, in $root"
 # shellcheck disable=SC2016 # apt-get replaces these
 mirror=$(apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 2>/dev/null |
     awk '$1 == "Debian" { print $2; exit }' || true)
-debootstrap --variant=minbase --include=bash-completion,man-db "$suite" "$root" ${mirror:+"$mirror"} >"$root.log" 2>&1 ||
+debootstrap --variant=minbase --include=bash-completion,zsh,fish,man-db,mandoc,libcap2-bin "$suite" "$root" ${mirror:+"$mirror"} >"$root.log" 2>&1 ||
     die "debootstrap of $suite failed: $(tail -n 5 "$root.log")"
 mount --bind "$root" "$root"
 mount -t proc proc "$root/proc"
@@ -49,10 +49,21 @@ bare() {
         chroot "$root" "$@"
 }
 
-# files: prints every file, without what apt, dpkg and man-db keep for themselves.
+# files: prints every file, without what dpkg, rpm, man-db and shells keep for themselves, and backups of user databases.
 files() {
     find "$root" -xdev -mindepth 1 \( -path "$root/proc" -o -path "$root/sys" -o -path "$root/dev" -o -path "$root/tmp" \
-        -o -path "$root/var/lib/dpkg" -o -path "$root/var/cache" -o -path "$root/var/log" \) -prune -o -printf '%P\n' | sort
+        -o -path "$root/var/lib/dpkg" -o -path "$root/var/lib/rpm" -o -path "$root/var/cache" -o -path "$root/var/log" \
+        -o -path "$root/root" -o -path "$root/etc/*-" \) -prune -o -printf '%P\n' | sort
+}
+
+# expect_nothing_left WHAT: fails if there are files that were not there before.
+expect_nothing_left() {
+    files >"$root.after"
+    local left
+    left=$(comm -13 "$root.before" "$root.after")
+    [[ -z $left ]] || die "$1 leaves: $left"
+    left=$(find "$root/root" -iname '*tcplife*')
+    [[ -z $left ]] || die "$1 leaves in the home of root: $left"
 }
 
 # expect WORDS COMMAND...: fails unless the command succeeds and prints the words.
@@ -64,59 +75,78 @@ expect() {
 }
 
 files >"$root.before"
-say 'install'
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+
+say 'install an earlier version'
+# the same package with a lower number, as there is no earlier one
+dpkg-deb --raw-extract "$deb" "$root/tmp/earlier"
+sed -i 's/^Version: .*/Version: 0.1.0-1/' "$root/tmp/earlier/DEBIAN/control"
+dpkg-deb --build "$root/tmp/earlier" "$root/tmp/earlier.deb" >/dev/null
 cp "$deb" "$root/tmp/tcplife.deb"
 # a program of the same name that comes first in root's PATH
 printf '#!/bin/sh\necho other\n' >"$root/usr/sbin/tcplife"
 chmod 755 "$root/usr/sbin/tcplife"
-said=$(bare dpkg -i /tmp/tcplife.deb 2>&1) || die "dpkg -i: $said"
+said=$(bare dpkg -i /tmp/earlier.deb 2>&1) || die "dpkg -i: $said"
 [[ $said == *'/usr/sbin/tcplife, another program, comes first'* ]] || die "the installation does not mention the other program: $said"
 rm "$root/usr/sbin/tcplife"
 
+# try_program UNIT: runs what a user runs first.
+# shellcheck disable=SC2016 # the shells in the chroot replace these
+try_program() {
+    expect "tcplife $version" tcplife -V
+    expect 'commit: ' tcplife --version
+    expect 'tcplife works on this host' tcplife --doctor
+    expect 'refused' tcplife --demo -o json
+    # the dashboard, on a terminal of its own
+    expect 'Sessions' bash -c '(sleep 2; printf qq) | TERM=xterm script -qec "stty rows 24 cols 80; tcplife --demo" /dev/null'
+    expect 'PID' tcplife -o text --duration 100ms
+    expect 'NAME' man -P cat tcplife
+    expect '' bash -c 'said=$(man --warnings -P cat tcplife 2>&1 >/dev/null); [ -z "$said" ] || { echo "$said"; exit 1; }'
+    expect '' sh -c 'zcat /usr/share/man/man8/tcplife.8.gz | mandoc -Tlint -Wstyle'
+    expect 'complete -o nosort -F _tcplife tcplife' bash -ic '. /usr/share/bash-completion/bash_completion; _comp_load tcplife 2>/dev/null || _completion_loader tcplife; complete -p tcplife'
+    expect '--snapshots' fish -c 'complete --do-complete "tcplife --snap"'
+    expect 'ExecStart=/usr/bin/tcplife ' cat "$1"
+    expect '' bash -c '! [ -e /etc/systemd/system/multi-user.target.wants/tcplife-recorder.service ]'
+}
+
+say 'upgrade'
+expect '' bash -c 'mkdir -p /var/lib/tcplife && timeout --preserve-status -s INT 2 tcplife -o none --record /var/lib/tcplife --record-keep 24h,1GB'
+bare groupadd --system tcplife
+bare dpkg-statoverride --update --add root tcplife 0750 /usr/bin/tcplife
+said=$(bare dpkg -i /tmp/tcplife.deb 2>&1) || die "the upgrade failed: $said"
+expect 'cap_perfmon,cap_bpf' getcap /usr/bin/tcplife
+expect 'root tcplife 750' stat -c '%U %G %a' /usr/bin/tcplife
+expect '"event":"close"' sh -c 'tcplife --replay /var/lib/tcplife -o json; tcplife --demo -o json'
+
 say 'run'
-expect "tcplife $(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)" tcplife -V
-expect 'commit: ' tcplife --version
-expect 'tcplife works on this host' tcplife --doctor
-expect 'PID' tcplife -o text --duration 100ms
-expect 'NAME' man -P cat tcplife
-expect 'complete -o nosort -F _tcplife tcplife' bash -ic '. /usr/share/bash-completion/bash_completion; _comp_load tcplife 2>/dev/null || _completion_loader tcplife; complete -p tcplife'
+unit=$(bare sh -c 'ls /lib/systemd/system/tcplife-recorder.service /usr/lib/systemd/system/tcplife-recorder.service 2>/dev/null | head -1')
+try_program "$unit"
+# shellcheck disable=SC2016 # zsh replaces it
+expect '_tcplife' zsh -c 'autoload -U compinit; compinit -u -D; echo $_comps[tcplife]'
 expect 'interval' cat /usr/share/doc/tcplife/examples/config.toml
-expect '' bash -c '! [ -e /etc/systemd/system/multi-user.target.wants/tcplife-recorder.service ]'
-expect '' bash -c 'mkdir -p /var/lib/tcplife && timeout --preserve-status -s INT 2 tcplife -o none --record /var/lib/tcplife --record-keep 24h,1GB; tcplife --replay /var/lib/tcplife -o json >/dev/null'
 
-say 'upgrade, with capabilities for a group'
-if bare sh -c 'command -v setcap' >/dev/null || bare apt-get -qq install libcap2-bin >/dev/null 2>&1; then
-    bare groupadd --system tcplife
-    bare dpkg-statoverride --update --add root tcplife 0750 /usr/bin/tcplife
-    bare dpkg -i /tmp/tcplife.deb >/dev/null 2>&1 || die 'the upgrade failed'
-    expect 'cap_perfmon,cap_bpf' getcap /usr/bin/tcplife
-    expect 'root tcplife 750' stat -c '%U %G %a' /usr/bin/tcplife
-    bare groupdel tcplife 2>/dev/null || true
-else
-    say 'SKIPPED the capabilities: libcap2-bin cannot be installed'
-    bare dpkg -i /tmp/tcplife.deb >/dev/null 2>&1 || die 'the upgrade failed'
-fi
-
-say 'purge'
+say 'remove and purge'
+bare dpkg --remove tcplife >/dev/null 2>&1 || die 'dpkg --remove failed'
+expect '' test -d /var/lib/tcplife
 bare dpkg --purge tcplife >/dev/null 2>&1 || die 'dpkg --purge failed'
-rm -f "$root/tmp/tcplife.deb"
-files >"$root.after"
-# what this script has installed and created by itself is no concern
-left=$(comm -13 "$root.before" "$root.after" | grep -i tcplife || true)
-rm -f "$root.before" "$root.after"
-[[ -z $left ]] || die "purge leaves: $left"
+bare groupdel tcplife
+expect '' sh -c '! dpkg-statoverride --list /usr/bin/tcplife'
+expect_nothing_left 'dpkg --purge'
 
 if rpm=$(ls dist/*.rpm 2>/dev/null) && command -v rpm >/dev/null; then
-    say 'RPM'
+    say 'RPM: install, run, erase'
     rpm -K --nosignature "$rpm" >/dev/null || die "rpm -K: $(rpm -K --nosignature "$rpm" 2>&1)"
-    list=$(rpm -qlp "$rpm" 2>/dev/null)
-    for file in /usr/bin/tcplife /usr/share/man/man8/tcplife.8.gz /usr/lib/systemd/system/tcplife-recorder.service \
-        /usr/share/bash-completion/completions/tcplife /usr/share/licenses/tcplife/LICENSES; do
-        grep -qx "$file" <<<"$list" || die "$rpm lacks $file"
+    for script in prein postin preun postun; do
+        rpm -qp --queryformat "%{$script}" "$rpm" 2>/dev/null | grep -v '^(none)$' | sh -n || die "$rpm: the script $script is wrong"
     done
-    mkdir "$root/tmp/rpm"
-    rpm2cpio "$rpm" | (cd "$root/tmp/rpm" && cpio -idm --quiet)
-    cmp "$root/tmp/rpm/usr/bin/tcplife" dist/tcplife-*-linux-gnu || die "$rpm has another program"
+    # what Debian installs by itself is no requirement of the package
+    said=$(rpm --root "$root" --nodeps -i "$PWD/$rpm" 2>&1) || die "rpm -i: $said"
+    cmp "$root/usr/bin/tcplife" dist/tcplife-*-linux-gnu || die "$rpm has another program"
+    said=$(rpm --root "$root" -V --nodeps tcplife) || die "rpm -V: $said"
+    try_program /usr/lib/systemd/system/tcplife-recorder.service
+    expect 'MIT' cat /usr/share/licenses/tcplife/LICENSE-MIT
+    rpm --root "$root" --nodeps -e tcplife || die 'rpm -e failed'
+    expect_nothing_left 'rpm -e'
 else
     say 'SKIPPED the RPM: no package in dist/, or no rpm here'
 fi
