@@ -398,6 +398,7 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
     // it waits for the collector to stop, so it is dropped after it
     let _recorder;
     let (mut collector, in_force, finds_all, origin);
+    let mut seekable = None;
     if let Some(source) = source {
         in_force = sandbox.enter(CapabilitySet::empty())?;
         let reports = match () {
@@ -421,8 +422,11 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
                 .then(|| Box::new(say.clone()) as replay::Say),
         };
         let paths = replayed_paths(cli);
-        (collector, origin) =
+        let (of_replay, started) =
             replay::start(config).with_context(|| format!("cannot replay {paths}"))?;
+        (collector, origin) = (of_replay, started.header);
+        // what is redacted on its way is not to be seen in another one
+        seekable = started.seekable.filter(|_| !cli.selects());
         finds_all = true;
     } else {
         let (of_kernel, started) = kernel::start(config)?;
@@ -510,6 +514,7 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
             replayed: (!is_live).then(|| replayed(cli, origin)),
             recording,
             frames,
+            seekable,
             freeze_on: plan.freeze_on,
             origin: saved_as,
         };

@@ -15,7 +15,7 @@ use crate::model::batch::Batch;
 use crate::model::capture_filter::CaptureFilter;
 use crate::model::fields;
 use crate::model::recording::{
-    Header, Input, Medium, Named, Played, Player, Reports, Skipped, Tape,
+    Header, Input, Medium, Named, Played, Player, ReadError, Reports, Skipped, Tape, TapeSpan,
 };
 use crate::text::moment::Moment;
 
@@ -77,21 +77,129 @@ impl std::fmt::Debug for ReplayConfig {
     }
 }
 
-/// Starts to replay. Returns the origin of the recording, if it says one.
+/// Facts about a replay that are known once it has started.
+#[derive(Debug, Default)]
+pub struct ReplayStarted {
+    /// Origin of the recording, if it says one.
+    pub header: Option<Header>,
+    /// The recordings, if one can go to any of their moments.
+    pub seekable: Option<SeekableReplay>,
+}
+
+/// Recordings of one boot in which one can go to any moment, besides what is replayed of them.
+#[derive(Debug)]
+pub struct SeekableReplay {
+    tape: Tape,
+    capture: CaptureFilter,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+    /// Their first moment, ns of boot time.
+    pub first_ns: u64,
+    pub spans: Vec<TapeSpan>,
+}
+
+impl SeekableReplay {
+    /// `None`: the recordings have no points from which they can be read.
+    fn new(
+        tape: &Tape,
+        capture: CaptureFilter,
+        (from, to): (Option<Timestamp>, Option<Timestamp>),
+    ) -> Option<Self> {
+        let tape = tape.of_boot(to.unwrap_or(Timestamp::MAX));
+        if !tape.has_points() {
+            return None;
+        }
+        Some(SeekableReplay {
+            capture,
+            from,
+            to,
+            first_ns: tape.first_ns(from)?,
+            spans: tape.spans(),
+            tape,
+        })
+    }
+
+    /// Prepares to play up to a moment. What is played first are at least `closed` sessions that closed before it, as far as
+    /// the recordings have them. `None`: there is no recording.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn seek(&self, at: Timestamp, closed: u64) -> Result<Option<Passage>, ReadError> {
+        let Some((mut player, _)) = self.tape.seek(at, closed, Reports::All) else {
+            return Ok(None);
+        };
+        // the clock is known from here on
+        player.first()?;
+        player.set_bounds(self.from, self.to);
+        let chosen = Chosen::new(self.capture.clone());
+        Ok(Some(Passage { player, chosen }))
+    }
+}
+
+/// A part of recordings that is read up to any moment, and later on from there.
+#[derive(Debug)]
+pub struct Passage {
+    player: Player,
+    chosen: Chosen,
+}
+
+impl Passage {
+    /// Reads on up to a moment, ns of boot time. Returns a batch, if there is one, and true if more follows.
+    ///
+    /// # Errors
+    /// If the recordings cannot be read.
+    pub fn next(&mut self, to_ns: u64) -> Result<(Option<Batch>, bool), ReadError> {
+        let mut batch = match self.player.next(to_ns)? {
+            None => return Ok((None, false)),
+            Some(Played::Batch(batch)) => *batch,
+            Some(_) => return Ok((None, true)),
+        };
+        self.chosen.choose(&mut batch);
+        Ok((Some(batch), true))
+    }
+}
+
+/// Chooses sessions by the flags that limit what the kernel reports.
+#[derive(Debug)]
+struct Chosen {
+    capture: CaptureFilter,
+    /// Cookies of closed sessions that were not chosen: they are no longer open.
+    left_out: Vec<u64>,
+}
+
+impl Chosen {
+    fn new(capture: CaptureFilter) -> Self {
+        let left_out = Vec::new();
+        Chosen { capture, left_out }
+    }
+
+    /// Takes all other sessions out of a batch.
+    fn choose(&mut self, batch: &mut Batch) {
+        let capture = &self.capture;
+        let left_out = batch.closed.extract_if(.., |s| !capture.accepts(s));
+        self.left_out.extend(left_out.map(|s| s.cookie));
+        if let Some(open) = &mut batch.open {
+            open.keep_only(|session| capture.accepts(session));
+            open.gone.append(&mut self.left_out);
+        }
+    }
+}
+
+/// Starts to replay.
 ///
 /// # Errors
 /// If it cannot be read, or is no recording.
-pub fn start(config: ReplayConfig) -> anyhow::Result<(Collector, Option<Header>)> {
+pub fn start(config: ReplayConfig) -> anyhow::Result<(Collector, ReplayStarted)> {
     let (tx, headers) = bounded(1);
     let collector = Collector::spawn("tcplife-replay", move |batches, orders, ready| {
-        let (mut replay, header) = Replay::open(config, batches, orders)?;
+        let (mut replay, started) = Replay::open(config, batches, orders)?;
         // the channel has room for it
-        let _ = tx.try_send(header);
+        let _ = tx.try_send(started);
         ready();
         replay.run()
     })?;
-    let header = headers.try_recv().context("the replay did not start")?;
-    Ok((collector, header))
+    let started = headers.try_recv().context("the replay did not start")?;
+    Ok((collector, started))
 }
 
 /// Bytes that could not be read.
@@ -108,7 +216,7 @@ struct Replay<'a> {
     player: Player,
     orders: &'a Orders,
     batches: Sender<Batch>,
-    capture: CaptureFilter,
+    chosen: Chosen,
     reports: Reports,
     stays: bool,
     pace: Option<Pace>,
@@ -121,8 +229,6 @@ struct Replay<'a> {
     progress: Option<Say>,
     /// When progress was last said.
     said: Instant,
-    /// Cookies of closed sessions that were not reported: they are no longer open.
-    left_out: Vec<u64>,
     damage: Damage,
 }
 
@@ -134,13 +240,14 @@ impl<'a> Replay<'a> {
         config: ReplayConfig,
         batches: Sender<Batch>,
         orders: &'a Orders,
-    ) -> anyhow::Result<(Self, Option<Header>)> {
+    ) -> anyhow::Result<(Self, ReplayStarted)> {
         let reports = config.reports;
         let bounds = |first: Option<Timestamp>| {
             let at = |moment: Option<Moment>| Some(moment?.from(first?, &config.zone));
             (at(config.from), at(config.to))
         };
         let (mut player, header, (from, to));
+        let mut seekable = None;
         match config.source {
             Source::Stream(input) => {
                 player = Player::of(input, reports);
@@ -168,6 +275,9 @@ impl<'a> Replay<'a> {
                     (None, None) => None,
                 };
                 header = tape.header().cloned();
+                if config.keep.is_some() {
+                    seekable = SeekableReplay::new(&tape, config.capture.clone(), (from, to));
+                }
                 player = match seeked {
                     Some((player, _)) => player,
                     None => tape.play(reports),
@@ -181,7 +291,7 @@ impl<'a> Replay<'a> {
             player,
             orders,
             batches,
-            capture: config.capture,
+            chosen: Chosen::new(config.capture),
             reports,
             stays: config.stays,
             pace: config.pace,
@@ -191,10 +301,9 @@ impl<'a> Replay<'a> {
             say: config.say,
             progress: config.progress,
             said: Instant::now(),
-            left_out: Vec::new(),
             damage: Damage::default(),
         };
-        Ok((replay, header))
+        Ok((replay, ReplayStarted { header, seekable }))
     }
 
     fn run(&mut self) -> anyhow::Result<()> {
@@ -287,13 +396,7 @@ impl<'a> Replay<'a> {
     /// Sends a batch, without the sessions that are not wanted.
     fn send(&mut self, mut batch: Batch) -> Result<(), Stopped> {
         self.report_damage(Some(batch.clock.wall(batch.taken_ns)));
-        let capture = &self.capture;
-        let left_out = batch.closed.extract_if(.., |s| !capture.accepts(s));
-        self.left_out.extend(left_out.map(|s| s.cookie));
-        if let Some(open) = &mut batch.open {
-            open.keep_only(|session| capture.accepts(session));
-            open.gone.append(&mut self.left_out);
-        }
+        self.chosen.choose(&mut batch);
         if batch.open.is_none() && batch.closed.is_empty() {
             return Ok(());
         }

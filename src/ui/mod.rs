@@ -16,6 +16,7 @@ use ratatui::layout::Size;
 use rustix::io::Errno;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 
+use crate::collector::replay::SeekableReplay;
 use crate::collector::{Collector, Wanted};
 use crate::filter::Filter;
 use crate::host::broker::{Broker, Place};
@@ -92,6 +93,8 @@ pub struct Options {
     pub replayed: Option<Replayed>,
     /// Frames for the black box.
     pub frames: Receiver<Arc<Frame>>,
+    /// The recordings that are shown, if one can go to any of their moments.
+    pub seekable: Option<SeekableReplay>,
     /// Condition on which the black box freezes.
     pub freeze_on: Option<FreezeOn>,
     /// Origin of the sessions, for a recording of the black box.
@@ -322,6 +325,7 @@ fn initial(options: Options) -> (App, Arc<Broker>) {
         .with_past(bounds, options.origin, options.freeze_on);
     let before = columns::kept(&load(Place::Columns).join(" "));
     app.is_replay = replayed.is_some();
+    app.past.seekable = options.seekable;
     app.uid_of = users::uid_of;
     app.names.user = users::known_name;
     app.columns = Columns::new(options.config.columns, before);

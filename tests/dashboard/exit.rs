@@ -294,6 +294,7 @@ fn panicking_dashboard_entry_point() {
             in_force: InForce::default(),
             reports: crossbeam_channel::never(),
             report: None,
+            seekable: None,
             replayed: None,
             frames: crossbeam_channel::never(),
             freeze_on: None,

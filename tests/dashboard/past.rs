@@ -235,6 +235,105 @@ fn past_of_many_sessions_stays_within_its_memory() {
 }
 
 #[test]
+fn past_of_a_replay_goes_back_beyond_memory_to_the_beginning() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a directory");
+    let config = configured(folder.path(), "40kB");
+    let file = folder.path().join("run.jsonl.zst");
+    let name = file.to_str().expect("UTF-8");
+    let listener = listen(V4);
+    let ports = only(&[&listener]);
+    let mut seen = Seen::dashboard(&["-L", &ports, "--record", name]);
+    let first = session(&listener, V4, 10, 20);
+    seen.wait_for("the first one", |s| s.shows("closed 1 "));
+    seen.pass(Duration::from_secs(1));
+    let early = jiff::Timestamp::now();
+    seen.pass(Duration::from_secs(1));
+    for _ in 0..15 {
+        for _ in 0..100 {
+            session(&listener, V4, 10, 20);
+        }
+        seen.pass(Duration::from_millis(300));
+    }
+    seen.wait_for("all of them", |s| s.shows("closed 1501 "));
+    seen.quit();
+
+    let mut command = pty::command(&argv(&["--replay", name, "--config", &config]));
+    command.env("TZ", "UTC");
+    let mut seen = Seen::start(command);
+    seen.wait_for("its end", |s| s.shows("closed 1501 "));
+    // memory does not reach back that far
+    seen.press("W");
+    seen.wait_for("the memory", |s| {
+        s.shows("in memory") || s.shows("has nothing yet")
+    });
+    let early_text = early.strftime("%H:%M:%S").to_string();
+    let picture = seen.picture();
+    if let Some((_, span)) = picture.split_once("all sessions from ") {
+        assert!(span[..8] > early_text[..], "{picture}");
+    }
+    if seen.shows("in memory") {
+        seen.press("\x03");
+    }
+    seen.go_to(&early.to_string());
+    assert!(seen.shows("open 0  closed 1 "), "{}", seen.picture());
+    assert!(
+        seen.row(port(&listener), first).is_some(),
+        "{}",
+        seen.picture()
+    );
+    let closed = |s: &Seen| {
+        let line = s
+            .lines()
+            .into_iter()
+            .find(|line| line.contains("  closed "));
+        let number = line.and_then(|line| {
+            line.split("  closed ")
+                .nth(1)?
+                .split(' ')
+                .next()?
+                .parse::<u64>()
+                .ok()
+        });
+        number.unwrap_or_default()
+    };
+    // on from there, moment by moment
+    let mut before = closed(&seen);
+    for _ in 0..4 {
+        for _ in 0..100 {
+            let written = seen.pty.written.len();
+            seen.press("]");
+            seen.wait_for("a step", |s| {
+                s.pty.written.len() > written && s.is_whole() && !s.shows("going to ")
+            });
+            if closed(&seen) > before {
+                break;
+            }
+        }
+        let now = closed(&seen);
+        assert!(
+            now > before && now < before + 300,
+            "{before} {}",
+            seen.picture()
+        );
+        before = now;
+    }
+    seen.press("[");
+    seen.wait_for("the moment before", |s| {
+        closed(s) <= before && s.lines()[0].contains("PAST ")
+    });
+    seen.press("{");
+    seen.wait_for("the beginning", |s| {
+        s.shows("the recording begins at ") && closed(s) <= 1
+    });
+    seen.go_to_now();
+    seen.wait_for("its end", |s| s.shows("closed 1501 "));
+    seen.quit();
+}
+
+#[test]
 fn past_is_off_without_memory() {
     if !kernel_or_skip() {
         return;

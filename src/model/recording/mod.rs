@@ -17,7 +17,7 @@ pub use index::{Index, Point};
 pub use line::{BESIDES, Besides, InUpdates};
 pub use player::{Input, Inputs, Named, Played, Player, Reports};
 pub use reader::{Found, ReadError, RecordingReader};
-pub use tape::{Medium, Tape};
+pub use tape::{Medium, Tape, TapeSpan};
 
 /// Version of the schema that is written.
 pub const SCHEMA: u64 = 1;

@@ -81,6 +81,14 @@ struct Part {
     first: Point,
 }
 
+/// A time between two points, in ns of boot time, and the number of sessions that closed in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TapeSpan {
+    pub from_ns: u64,
+    pub to_ns: u64,
+    pub closed: u64,
+}
+
 /// Recordings in the order of their times.
 #[derive(Clone, Debug, Default)]
 pub struct Tape {
@@ -164,6 +172,50 @@ impl Tape {
     pub fn end(&self) -> Option<Timestamp> {
         let end = self.parts.last().and_then(|part| part.index.end);
         end.map(|end| end.wall)
+    }
+
+    /// The recordings of the boot that a moment belongs to, up to the one with that moment. Boot times of all of them can be
+    /// compared.
+    pub fn of_boot(&self, at: Timestamp) -> Tape {
+        let end = self.parts.iter().rposition(|part| part.first.wall <= at);
+        let all = &self.parts[..end.map_or(0, |end| end + 1)];
+        let boot = all.last().map(|part| &part.header.boot_id);
+        let is_same = |part: &&Part| Some(&part.header.boot_id) == boot;
+        let count = all.iter().rev().take_while(is_same).count();
+        Tape {
+            parts: all[all.len() - count..].to_vec(),
+        }
+    }
+
+    /// True if each recording has points from which it can be read.
+    pub fn has_points(&self) -> bool {
+        !self.parts.is_empty() && self.parts.iter().all(|part| !part.index.points.is_empty())
+    }
+
+    /// The first moment that is known and is not before `from`, ns of boot time.
+    pub fn first_ns(&self, from: Option<Timestamp>) -> Option<u64> {
+        let first = self.parts.first()?;
+        let from = from.filter(|from| *from > first.first.wall);
+        let Some(from) = from else {
+            return Some(first.first.boot_ns);
+        };
+        let part = self.parts.iter().rev().find(|part| part.first.wall <= from);
+        Some(part.unwrap_or(first).boot_ns(from))
+    }
+
+    /// The times between all points, in their order.
+    pub fn spans(&self) -> Vec<TapeSpan> {
+        let of_part = |part: &Part| {
+            let points = part.index.points.iter().chain(&part.index.end);
+            let pairs = points.clone().zip(points.skip(1));
+            let spans = pairs.map(|(from, to)| TapeSpan {
+                from_ns: from.boot_ns,
+                to_ns: to.boot_ns,
+                closed: to.closed.saturating_sub(from.closed),
+            });
+            spans.collect::<Vec<_>>()
+        };
+        self.parts.iter().flat_map(of_part).collect()
     }
 
     /// Plays everything from the beginning on.

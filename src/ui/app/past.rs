@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::collector::replay::{Passage, SeekableReplay};
 use crate::model::batch::Batch;
 use crate::model::black_box::{BlackBox, Bounds, Frame, Player};
 use crate::model::recording::Header;
@@ -27,6 +28,8 @@ use crate::ui::state::self_traffic::SelfTraffic;
 
 /// Sessions that are unpacked for a moment at most, if an earlier full state is not needed for it: about half a second.
 const MOST_SESSIONS: u64 = 200_000;
+/// Sessions that closed before a moment, of those that are read of recordings for it.
+const MOST_READ: u64 = 10_000;
 /// Sessions seen among the closed ones to find one again.
 const RECENT: usize = 1 << 16;
 
@@ -38,6 +41,10 @@ pub struct Past {
     pub watch: Option<Watch>,
     /// Origin of what the black box has, for a recording of it.
     pub origin: Header,
+    /// Recordings that reach further back than the black box.
+    pub seekable: Option<SeekableReplay>,
+    /// The way on which the moment that is shown was reached, if that was through recordings: it goes on to later ones.
+    passage: Option<Box<Passage>>,
     /// The live state, while another one is shown.
     live: Option<Box<App>>,
     /// Moment of the baseline that moments after it are compared with, ns of boot time.
@@ -60,12 +67,31 @@ impl Default for Past {
 #[derive(Debug)]
 struct Journey {
     to_ns: u64,
-    player: Player,
+    way: Way,
+    /// It goes on to the first moment that there is.
+    goes_on: bool,
     /// The state that is being built; `None`: the one that is shown moves on.
     app: Option<Box<App>>,
     /// Moment on the way at which the baseline is set, ns of boot time.
     baseline_ns: Option<u64>,
     purpose: Purpose,
+}
+
+/// Where the batches up to a moment come from.
+#[derive(Debug)]
+enum Way {
+    Kept(Box<Player>),
+    Read(Box<Passage>),
+}
+
+impl Way {
+    /// Returns the next batch up to a moment, if there is one, and true if more follows.
+    fn next(&mut self, to_ns: u64) -> Result<(Option<Batch>, bool), String> {
+        match self {
+            Way::Kept(player) => player.next().map_err(|e| e.to_string()),
+            Way::Read(passage) => passage.next(to_ns).map_err(|e| e.to_string()),
+        }
+    }
 }
 
 /// Use of the state at the end of a journey.
@@ -83,6 +109,8 @@ impl Past {
             black_box: BlackBox::new(bounds),
             watch: None,
             origin: Header::default(),
+            seekable: None,
+            passage: None,
             live: None,
             baseline_ns: None,
             journey: None,
@@ -130,6 +158,24 @@ impl App {
         }
     }
 
+    /// First and last moment that can be shown, ns of boot time.
+    pub fn reach(&self) -> Option<(u64, u64)> {
+        let kept = self.past.black_box.reach();
+        let seekable = self.past.seekable.as_ref();
+        match (kept, seekable.map(|seekable| seekable.first_ns)) {
+            (kept, None) => kept,
+            (Some((first_ns, last_ns)), Some(read_ns)) => Some((first_ns.min(read_ns), last_ns)),
+            (None, Some(read_ns)) => Some((read_ns, self.live().now_ns.max(read_ns))),
+        }
+    }
+
+    /// True if a moment is not kept, and can be read of recordings.
+    fn is_read(&self, at_ns: u64) -> bool {
+        let kept = self.past.black_box.reach();
+        let kept_ns = kept.map_or(self.live().now_ns, |(first_ns, _)| first_ns);
+        self.past.seekable.is_some() && at_ns < kept_ns
+    }
+
     /// When sessions were first counted, ns of boot time.
     pub fn started_ns(&self) -> u64 {
         self.live().first_ns
@@ -152,8 +198,9 @@ impl App {
     pub fn frame(&mut self, frame: Arc<Frame>) {
         if let Some(journey) = &mut self.past.journey
             && journey.purpose == Purpose::Baseline
+            && let Way::Kept(player) = &mut journey.way
         {
-            journey.player.push(Arc::clone(&frame));
+            player.push(Arc::clone(&frame));
         }
         self.past.black_box.push(frame);
     }
@@ -188,12 +235,27 @@ impl App {
     /// Goes so many moments forward or back.
     pub(super) fn step_in_time(&mut self, by: isize) -> Option<Effect> {
         let from_ns = self.destination().unwrap_or(self.now_ns);
+        if self.is_read(from_ns.saturating_sub(u64::from(by < 0))) {
+            return self.step_in_recordings(from_ns, by);
+        }
         match self.past.black_box.step(from_ns, by) {
             // the last moment is now
             Some(to_ns) if by > 0 && self.is_last(to_ns) => self.return_to_now(),
             Some(to_ns) => self.travel(to_ns),
             None if by > 0 => self.return_to_now(),
             None => self.say_first_moment(),
+        }
+    }
+
+    /// Goes a moment forward or back where the moments between are not known.
+    fn step_in_recordings(&mut self, from_ns: u64, by: isize) -> Option<Effect> {
+        // on the way it is not known yet which moment will be reached
+        let is_on_the_way = self.destination().is_some();
+        match (by < 0, is_on_the_way) {
+            (true, true) => self.go_to_moment(from_ns.saturating_sub(S)),
+            (true, false) => self.go_to_moment(from_ns - 1),
+            (false, true) => self.go_to_moment(from_ns + S),
+            (false, false) => self.travel_in_recordings(from_ns, true),
         }
     }
 
@@ -217,10 +279,13 @@ impl App {
     }
 
     fn say_first_moment(&mut self) -> Option<Effect> {
-        let text = match self.past.black_box.reach() {
+        let text = match self.reach() {
             Some((first_ns, _)) => {
                 let first = self.time_at(first_ns);
-                format!("the black box reaches back to {first}")
+                match self.is_read(first_ns) {
+                    true => format!("the recording begins at {first}"),
+                    false => format!("the black box reaches back to {first}"),
+                }
             }
             None => self.why_empty().into(),
         };
@@ -230,6 +295,13 @@ impl App {
 
     /// Goes to the moment at a time, or to the nearest one that there is.
     fn go_to_moment(&mut self, at_ns: u64) -> Option<Effect> {
+        if self.is_read(at_ns) {
+            let first_ns = self.reach().map_or(0, |(first_ns, _)| first_ns);
+            if at_ns < first_ns {
+                self.say_first_moment();
+            }
+            return self.travel_in_recordings(at_ns.max(first_ns), false);
+        }
         let Some(to_ns) = self.past.black_box.moment_at(at_ns) else {
             return self.say_first_moment();
         };
@@ -261,7 +333,7 @@ impl App {
 
     /// Sets out for a moment. What is shown stays until it can be shown.
     fn travel(&mut self, to_ns: u64) -> Option<Effect> {
-        let is_further = self.is_past() && to_ns > self.now_ns;
+        let is_further = self.is_past() && to_ns > self.now_ns && !self.is_read(self.now_ns);
         let (frames, app) = match is_further {
             true => (self.past.black_box.frames_between(self.now_ns, to_ns), None),
             false => {
@@ -279,12 +351,46 @@ impl App {
             Ok(player) => {
                 self.past.journey = Some(Journey {
                     to_ns,
-                    player,
+                    way: Way::Kept(Box::new(player)),
+                    goes_on: false,
                     app,
                     baseline_ns,
                     purpose: Purpose::Show,
                 });
             }
+            Err(e) => self.notice.complain(format!("cannot look back: {e}")),
+        }
+        None
+    }
+
+    /// Sets out for a moment that is read of recordings; `is_next`: the first one after it.
+    fn travel_in_recordings(&mut self, to_ns: u64, is_next: bool) -> Option<Effect> {
+        let is_further = self.is_past() && (to_ns > self.now_ns || is_next);
+        let passage = self.past.passage.take_if(|_| is_further);
+        let (way, app) = match passage {
+            Some(passage) => (Ok(Some(passage)), None),
+            None => {
+                let at = self.wall(to_ns);
+                let seekable = self.past.seekable.as_ref();
+                let way = seekable.map(|seekable| seekable.seek(at, MOST_READ));
+                let way = way.transpose().map(|way| way.flatten().map(Box::new));
+                (way, Some(Box::new(self.blank())))
+            }
+        };
+        match way {
+            Ok(Some(passage)) => {
+                // what was on the way does not go on
+                self.past.passage = None;
+                self.past.journey = Some(Journey {
+                    to_ns: to_ns + u64::from(is_next),
+                    way: Way::Read(passage),
+                    goes_on: is_next,
+                    app,
+                    baseline_ns: None,
+                    purpose: Purpose::Show,
+                });
+            }
+            Ok(None) => {}
             Err(e) => self.notice.complain(format!("cannot look back: {e}")),
         }
         None
@@ -328,7 +434,8 @@ impl App {
                 .app
                 .as_ref()
                 .is_some_and(|app| app.now_ns == self.live().now_ns);
-            j.purpose == Purpose::Baseline && j.player.is_done() && !is_now
+            let is_done = matches!(&j.way, Way::Kept(player) if player.is_done());
+            j.purpose == Purpose::Baseline && is_done && !is_now
         };
         self.past.journey.as_ref().is_some_and(|j| !is_waiting(j))
             || self
@@ -364,11 +471,16 @@ impl App {
             app.set_baseline();
         }
         let is_there = match journey.purpose {
-            Purpose::Show => false,
+            // a moment after the one that was asked for, as there is none before it
+            Purpose::Show => journey.goes_on && app.now_ns >= journey.to_ns,
             Purpose::Baseline => app.now_ns == live_ns && app.baseline.is_some(),
         };
         if !is_there {
-            match journey.player.next() {
+            let to_ns = match journey.goes_on {
+                true => u64::MAX,
+                false => journey.to_ns,
+            };
+            match journey.way.next(to_ns) {
                 Ok((Some(batch), _)) => {
                     app.take_batch(batch);
                     self.past.journey = Some(journey);
@@ -382,12 +494,28 @@ impl App {
                     self.past.journey = Some(journey);
                     return false;
                 }
+                Ok((None, false)) if !journey.goes_on && !app.has_snapshot() => {
+                    journey.goes_on = true;
+                    self.past.journey = Some(journey);
+                    return true;
+                }
                 Ok((None, false)) => {}
                 Err(e) => {
                     self.notice.complain(format!("cannot look back: {e}"));
                     return true;
                 }
             }
+        }
+        if journey.purpose == Purpose::Show {
+            let is_back = self.is_past() && journey.to_ns < self.now_ns;
+            let is_same = journey.app.as_ref().map(|app| app.now_ns) == Some(self.now_ns);
+            if is_back && is_same {
+                self.say_first_moment();
+            }
+            self.past.passage = match journey.way {
+                Way::Read(passage) => Some(passage),
+                Way::Kept(_) => None,
+            };
         }
         match (journey.purpose, journey.app) {
             (Purpose::Show, Some(app)) => self.arrive_in_past(app),
@@ -422,6 +550,7 @@ impl App {
         let detail = self.close_detail();
         self.exchange(&mut live);
         self.show_exchanged(selected, detail);
+        self.past.passage = None;
         // now means now
         self.thaw();
         self.past.baseline_ns = None;
@@ -513,6 +642,13 @@ impl App {
 
     /// Sets a baseline at the moment of the past that is shown, which now is compared with later.
     pub(super) fn set_baseline_then(&mut self) {
+        if self.is_read(self.now_ns)
+            && let Some((first_ns, _)) = self.past.black_box.reach()
+        {
+            let first = self.time_at(first_ns);
+            let text = format!("a baseline can be set from {first} on, as far as memory reaches");
+            return self.notice.hint(text);
+        }
         let (at_ns, at) = (
             self.now_ns,
             self.time(self.names.times.clock.wall(self.now_ns)),
@@ -524,7 +660,8 @@ impl App {
             Ok(player) => {
                 self.past.journey = Some(Journey {
                     to_ns: u64::MAX,
-                    player,
+                    way: Way::Kept(Box::new(player)),
+                    goes_on: false,
                     app: Some(Box::new(self.blank())),
                     baseline_ns: Some(at_ns),
                     purpose: Purpose::Baseline,
@@ -644,7 +781,7 @@ impl App {
         let now = self.wall(self.live().now_ns);
         let at = moment::looking_back(text, now, &self.names.times.zone)?;
         let all = || 0..text.len();
-        let Some((first_ns, _)) = self.past.black_box.reach() else {
+        let Some((first_ns, _)) = self.reach() else {
             return Err((all(), self.why_empty().into()));
         };
         if at > now {
@@ -658,7 +795,11 @@ impl App {
         };
         if at_ns + whole_ns <= first_ns {
             let [first, now] = [self.wall(first_ns), now].map(|at| self.time(at));
-            let text = format!("the black box reaches from {first} to {now}");
+            let what = match self.is_read(first_ns) {
+                true => "the recording",
+                false => "the black box",
+            };
+            let text = format!("{what} reaches from {first} to {now}");
             return Err((all(), text));
         }
         Ok(at_ns + whole_ns - 1)

@@ -8,6 +8,7 @@ use rustc_hash::FxHashSet;
 use crate::filter::{Filter, UidOf};
 use crate::model::batch::Batch;
 use crate::model::black_box::{BlackBox, Counts};
+use crate::model::recording::TapeSpan;
 use crate::model::session::Session;
 use crate::text::units::S;
 use crate::ui::state::line::Line;
@@ -28,11 +29,18 @@ pub struct BarCell {
     pub is_gap: bool,
 }
 
-/// Divides the time that the black box reaches back into cells. Returns also the cell of the moment at `at_ns`.
-pub fn time_bar(black_box: &BlackBox, at_ns: u64, cells: usize) -> (Vec<BarCell>, usize) {
-    let Some((from_ns, to_ns)) = black_box.reach().filter(|_| cells > 0) else {
+/// Divides the time that can be looked back to into cells: what the black box has, and before that the times between the points of
+/// recordings. Returns also the cell of the moment at `at_ns`.
+pub fn time_bar(
+    black_box: &BlackBox,
+    before: &[TapeSpan],
+    (from_ns, to_ns): (u64, u64),
+    at_ns: u64,
+    cells: usize,
+) -> (Vec<BarCell>, usize) {
+    if cells == 0 {
         return (Vec::new(), 0);
-    };
+    }
     let length_ns = (to_ns - from_ns).max(1);
     let cell_of = |ns: u64| {
         let after = u128::from(ns.saturating_sub(from_ns)) * cells as u128;
@@ -52,8 +60,22 @@ pub fn time_bar(black_box: &BlackBox, at_ns: u64, cells: usize) -> (Vec<BarCell>
         }
     }
     let seconds = length_ns as f32 / cells as f32 / 1e9;
+    let kept_ns = black_box.reach().map_or(to_ns, |(first_ns, _)| first_ns);
+    let cell_ns = length_ns as f64 / cells as f64;
+    for span in before.iter().filter(|span| span.from_ns < kept_ns) {
+        // within it, it is not known when
+        let until_ns = span.to_ns.min(kept_ns);
+        let per_ns = span.closed as f64 / span.to_ns.saturating_sub(span.from_ns).max(1) as f64;
+        let [begin, end] = [span.from_ns, until_ns].map(|ns| ns.saturating_sub(from_ns) as f64);
+        let (first, last) = (cell_of(span.from_ns), cell_of(until_ns));
+        for (i, cell) in bar.iter_mut().enumerate().take(last + 1).skip(first) {
+            let from = begin.max(i as f64 * cell_ns);
+            let to = end.min((i + 1) as f64 * cell_ns);
+            cell.rate += (per_ns * (to - from).max(0.0)) as f32 / seconds;
+        }
+    }
     for (cell, counts) in bar.iter_mut().zip(counts) {
-        cell.rate = counts.closed as f32 / seconds;
+        cell.rate += counts.closed as f32 / seconds;
         cell.has_failures = counts.failed > 0;
         cell.has_missed = counts.missed > 0;
     }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::*;
 use crate::model::black_box::{Bounds, Packer};
-use crate::model::recording::{Event, Found, Header, RecordingReader};
+use crate::model::recording::{Event, Found, Header, RecordingReader, TapeSpan};
 use crate::output::export_file::WriterReport;
 use crate::output::record::RecordStatus;
 use crate::ui::state::export::ExportCommand;
-use crate::ui::state::past::FreezeOn;
+use crate::ui::state::past::{FreezeOn, time_bar};
 
 const BOUNDS: Bounds = Bounds {
     time_ns: Some(600 * S),
@@ -459,11 +459,35 @@ fn time_bar_has_failures_and_gaps_at_their_places() {
         let closed = (0..count).map(|i| closed(second * 100 + i, "curl", "10.0.0.9", reason));
         watched.batch(batch_at(second, vec![], closed.collect()));
     }
-    let (bar, at) = crate::ui::state::past::time_bar(&watched.app.past.black_box, 100 * S, 12);
+    let (black_box, reach) = (&watched.app.past.black_box, (10 * S, 130 * S));
+    let (bar, at) = time_bar(black_box, &[], reach, 100 * S, 12);
     assert_eq!(bar.len(), 12);
     let gaps: Vec<usize> = (0..12).filter(|i| bar[*i].is_gap).collect();
     assert_eq!(gaps, [4, 5, 6, 7, 8]);
     let failures: Vec<usize> = (0..12).filter(|i| bar[*i].has_failures).collect();
     assert_eq!((failures, at), (vec![11], 9));
     assert!(bar[1].rate > bar[0].rate);
+}
+
+#[test]
+fn time_bar_spans_a_recording_that_memory_has_only_the_end_of() {
+    let mut watched = Watched::new(SIZE, None);
+    for second in 100..=120 {
+        let closed = closed(second, "curl", "10.0.0.9", Reason::LocalFin);
+        watched.batch(batch_at(second, vec![], vec![closed]));
+    }
+    let span = |from, to, closed| TapeSpan {
+        from_ns: from * S,
+        to_ns: to * S,
+        closed,
+    };
+    // the last one is half in memory
+    let before = [span(0, 30, 60), span(30, 60, 0), span(90, 110, 20)];
+    let black_box = &watched.app.past.black_box;
+    let (bar, at) = time_bar(black_box, &before, (0, 120 * S), 35 * S, 12);
+    let rates: Vec<f32> = bar.iter().map(|cell| cell.rate).collect();
+    assert_eq!(at, 3);
+    assert!(rates[..3].iter().all(|rate| *rate >= 1.5), "{rates:?}");
+    assert!(rates[4..9].iter().all(|rate| *rate < 0.1), "{rates:?}");
+    assert!((0.9..=1.6).contains(&rates[11]), "{rates:?}");
 }

@@ -83,7 +83,7 @@ fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             up_time(app.now_ns.saturating_sub(app.started_ns())),
         ));
     }
-    let reach = app.past.black_box.reach().filter(|_| !app.is_past());
+    let reach = app.reach().filter(|_| !app.is_past());
     if let Some((from_ns, to_ns)) = reach.filter(|(from, to)| to - from >= MINUTE_NS) {
         parts.push(figure("back ", up_time(to_ns - from_ns)));
     }

@@ -59,16 +59,20 @@ fn title(app: &App, width: usize) -> String {
 
 /// Sessions that closed per second, with what was missed and not seen; the moment stands out.
 fn bar(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    let Some((first_ns, last_ns)) = app.past.black_box.reach() else {
+    let Some((first_ns, last_ns)) = app.reach() else {
         return;
     };
     let left = format!("-{} ", ago_text(last_ns - first_ns));
     let right = match app.past.black_box.is_frozen {
         true => " frozen",
+        false if app.is_replay => " end",
         false => " now",
     };
     let cells = usize::from(area.width).saturating_sub(left.width() + right.width());
-    let (bar, at) = time_bar(&app.past.black_box, app.now_ns, cells);
+    let seekable = app.past.seekable.as_ref();
+    let before = seekable.map_or(&[][..], |seekable| &seekable.spans);
+    let (black_box, reach) = (&app.past.black_box, (first_ns, last_ns));
+    let (bar, at) = time_bar(black_box, before, reach, app.now_ns, cells);
     let rates: Vec<f32> = bar.iter().map(|cell| cell.rate).collect();
     buffer.set_stringn(area.x, area.y, &left, area.width.into(), theme.quiet);
     let x = area.x + left.width() as u16;
@@ -124,7 +128,7 @@ pub fn prompt(prompt: &PastPrompt, app: &App, theme: &Theme, area: Rect, frame: 
 /// Times that can be typed.
 fn hint(app: &App) -> String {
     let forms = "03:12, 03:12:40, -5m, yesterday 03:12; Enter alone: now";
-    match app.past.black_box.reach() {
+    match app.reach() {
         None => forms.into(),
         Some((first_ns, _)) => {
             let first = app.time_at(first_ns);
