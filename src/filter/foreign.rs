@@ -104,6 +104,10 @@ const OPERATORS: &[(&str, Op)] = &[
     ("gt", Op::Gt),
     ("ge", Op::Ge),
     ("matches", Op::Match),
+    ("over", Op::Gt),
+    ("above", Op::Gt),
+    ("under", Op::Lt),
+    ("below", Op::Lt),
 ];
 
 /// Adds wildcards to a value.
@@ -146,6 +150,8 @@ const PACKETS: &[&str] = &[
 
 /// The field that a word always names.
 pub fn field_named(word: &str) -> Option<&'static Field> {
+    // a flag, as other tools write it
+    let word = word.strip_prefix("--").unwrap_or(word);
     by_word(&word.to_ascii_lowercase())
 }
 

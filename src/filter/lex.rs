@@ -90,7 +90,17 @@ pub fn lex(text: &str) -> Vec<Token<'_>> {
             input.reset(&start);
             text = input.next_slice(end);
         }
-        let end = input.current_token_start();
+        let mut end = input.current_token_start();
+        // the `or` of grep: `a\|b`
+        let rest: &str = input.as_ref();
+        if let Some(word) = text.strip_suffix('\\')
+            && !word.is_empty()
+            && kind == TokenKind::Word
+            && rest.starts_with('|')
+        {
+            text = word;
+            end -= 1;
+        }
         let span = end - text.len()..end;
         tokens.push(Token { kind, text, span });
     }

@@ -2,9 +2,14 @@
 //!
 //! A phrase is replaced by its meaning before the filter is parsed; errors still point to what was written.
 
+use std::net::IpAddr;
+
 use crate::filter::error::FilterError;
 use crate::filter::expr::Op;
+use crate::filter::foreign::any_field_named;
 use crate::filter::lex::{Token, TokenKind as Tok, lex};
+use crate::filter::literal::kind_of;
+use crate::model::fields::FieldKind;
 
 /// Meaning of a phrase.
 enum Means {
@@ -12,11 +17,13 @@ enum Means {
     Begins(&'static str),
     /// Condition by itself. Wireshark compares it with 1 or 0.
     Is(&'static str),
+    /// The same as `Nothing`, before a number.
+    Counts(&'static str, &'static str),
     /// No session can be selected by it, for this reason, and what can be written instead.
     Nothing(&'static str, &'static str),
 }
 
-use Means::{Begins, Is, Nothing};
+use Means::{Begins, Counts, Is, Nothing};
 
 // a refusal is a RST, too
 const CLOSED_BY_RESET: &str = "reason local-reset,remote-reset,refused";
@@ -27,6 +34,8 @@ const NO_FLAGS: &str = "flags of packets are not kept";
 const BY_REASON: &str = "the reason says how a session closed: `reason reset`, `reason refused`";
 const NO_ORDER: &str = "the order is not part of a filter";
 const BY_MENU: &str = "the sort menu of the dashboard has every column: `s` in the list";
+const NO_COUNT: &str = "the number of lines is not part of a filter";
+const BY_ORDER: &str = "what the table is sorted by is on top: `s` in the list chooses it";
 const NO_LINK: &str = "only IP addresses are known, nothing below them";
 const BY_ADDRESS: &str =
     "write `host 10.0.0.5`, or `interface eth0` for sockets that are bound to one";
@@ -56,6 +65,14 @@ const PHRASES: &[(&[&str], Means)] = &[
     (&["ip", "proto", "6"], Is("tcp")),
     (&["proto", "tcp"], Is("tcp")),
     (&["proto", "6"], Is("tcp")),
+    (&["older", "than"], Begins("duration >")),
+    (&["longer", "than"], Begins("duration >")),
+    (&["younger", "than"], Begins("duration <")),
+    (&["shorter", "than"], Begins("duration <")),
+    (&["larger", "than"], Begins("bytes >")),
+    (&["bigger", "than"], Begins("bytes >")),
+    (&["smaller", "than"], Begins("bytes <")),
+    (&["in"], Begins("addr")),
     (&["less"], Begins("bytes <=")),
     (&["greater"], Begins("bytes >=")),
     (&["contains"], Begins("")),
@@ -70,14 +87,38 @@ const PHRASES: &[(&[&str], Means)] = &[
     (&["ss", "-tanp"], Begins("")),
     (&["-t"], Begins("")),
     (&["where"], Begins("")),
+    (&["grep"], Begins("")),
+    (&["|", "grep"], Begins("")),
     (&["select", "*", "where"], Begins("")),
     (&["order", "by"], Nothing(NO_ORDER, BY_MENU)),
+    (&["limit"], Counts(NO_COUNT, BY_ORDER)),
+    (&["top"], Counts(NO_COUNT, BY_ORDER)),
+    (&["head"], Counts(NO_COUNT, BY_ORDER)),
+    (&["first"], Counts(NO_COUNT, BY_ORDER)),
     (&["exclude", "state"], Begins("not state")),
     (&["state", "all"], Is("tcp")),
     (
         &["state", "synchronized"],
         Is("open and not state syn-sent"),
     ),
+    (&["all"], Is("tcp")),
+    (&["everything"], Is("tcp")),
+    (&["loopback"], Is("addr 127.0.0.0/8,::1")),
+    // what STATUS says, in two words
+    (&["peer", "closed"], Is("reason remote-fin")),
+    (&["closed", "by", "peer"], Is("reason remote-fin")),
+    (&["peer", "reset"], Is("reason remote-reset")),
+    (&["reset", "by", "peer"], Is("reason remote-reset")),
+    (&["reset", "by", "us"], Is("reason local-reset")),
+    (&["no", "answer"], Is("reason connect-timeout")),
+    (&["gave", "up"], Is("reason cancelled")),
+    (&["timed", "out"], Is("reason timeout,connect-timeout")),
+    (&["error"], Is("failed")),
+    (&["errors"], Is("failed")),
+    (&["fail"], Is("failed")),
+    (&["fails"], Is("failed")),
+    (&["failure"], Is("failed")),
+    (&["failures"], Is("failed")),
     (&["tcp.analysis.retransmission"], Is("retransmits > 0")),
     (&["tcp.analysis.fast_retransmission"], Is("retransfast > 0")),
     (&["tcp.analysis.lost_segment"], Is("retransmits > 0")),
@@ -130,6 +171,11 @@ fn is_phrase(words: &[&str], tokens: &[Token<'_>]) -> bool {
     words.len() <= tokens.len() && words.iter().zip(tokens).all(is_word)
 }
 
+/// True for a whole number.
+fn is_number(token: &Token<'_>) -> bool {
+    token.text.bytes().all(|b| b.is_ascii_digit())
+}
+
 /// True if a term may begin after a token.
 fn is_before_term(token: &Token<'_>) -> bool {
     matches!(token.kind, Tok::And | Tok::Or | Tok::Not | Tok::Open)
@@ -141,6 +187,7 @@ fn completes(words: &[&str], token: &Token<'_>) -> bool {
     match words {
         ["less" | "greater"] => token.text.starts_with(|c: char| c.is_ascii_digit()),
         ["ip", "and"] => true,
+        ["in"] => token.text.parse::<IpAddr>().is_ok() || token.text.contains('/'),
         _ => is_text || token.kind == Tok::Open,
     }
 }
@@ -154,6 +201,11 @@ pub fn translated<'s>(tokens: Vec<Token<'s>>) -> Result<Vec<Token<'s>>, FilterEr
     let mut rest = &tokens[..];
     while let [first, others @ ..] = rest {
         let begins = all.last().is_none_or(is_before_term);
+        if begins && let Some((term, count)) = between(rest).or_else(|| users(rest)) {
+            all.extend(term);
+            rest = &rest[count..];
+            continue;
+        }
         let found = PHRASES
             .iter()
             .filter(|(words, _)| begins && is_phrase(words, rest))
@@ -161,6 +213,7 @@ pub fn translated<'s>(tokens: Vec<Token<'s>>) -> Result<Vec<Token<'s>>, FilterEr
                 (Begins(_), Some(next)) => completes(words, next),
                 (Begins(_), None) => false,
                 // no field
+                (Counts(..), next) => next.is_some_and(is_number),
                 (Is(_), Some(next)) => compared(next, rest.get(words.len() + 1)).is_some(),
                 _ => true,
             });
@@ -185,12 +238,67 @@ pub fn translated<'s>(tokens: Vec<Token<'s>>) -> Result<Vec<Token<'s>>, FilterEr
                 let parts = [not, text, ")"].into_iter().flat_map(lex);
                 all.extend(parts.map(put));
             }
-            Nothing(reason, help) => {
+            Nothing(reason, help) | Counts(reason, help) => {
                 return Err(FilterError::new(span, *reason).help(*help));
             }
         }
     }
     Ok(all)
+}
+
+/// `FIELD between A and B` as a range or two comparisons, and the number of its tokens.
+fn between<'s>(tokens: &[Token<'s>]) -> Option<(Vec<Token<'s>>, usize)> {
+    let [field, word, from, and, to, ..] = tokens else {
+        return None;
+    };
+    let named = any_field_named(field.text).filter(|_| field.kind == Tok::Word)?;
+    let is_between = word.text.eq_ignore_ascii_case("between") && and.kind == Tok::And;
+    if !is_between {
+        return None;
+    }
+    let put = |kind: Tok| Token {
+        kind,
+        ..word.clone()
+    };
+    // of one end or the other: two comparisons could be about different ends
+    if kind_of(named) == FieldKind::Port {
+        let dash = Token {
+            text: "-",
+            ..word.clone()
+        };
+        let term = [field, from, &dash, to].map(Token::clone);
+        return Some((term.to_vec(), 5));
+    }
+    let term = [
+        put(Tok::Open),
+        field.clone(),
+        put(Tok::Op(Op::Ge)),
+        from.clone(),
+        and.clone(),
+        field.clone(),
+        put(Tok::Op(Op::Le)),
+        to.clone(),
+        put(Tok::Close),
+    ];
+    Some((term.to_vec(), 5))
+}
+
+/// The first process of a list as `ss -p` prints it, `users:(("nginx",pid=814,fd=6),…)`, by its pid, and the number of tokens.
+fn users<'s>(tokens: &[Token<'s>]) -> Option<(Vec<Token<'s>>, usize)> {
+    let [users, first, second, name, comma, pid, equals, number, ..] = tokens else {
+        return None;
+    };
+    let is_list = users.text == "users:"
+        && [first, second].iter().all(|t| t.kind == Tok::Open)
+        && matches!(name.kind, Tok::Quoted(_))
+        && comma.kind == Tok::Comma
+        && pid.text == "pid";
+    let mut depth = 0;
+    let end = tokens.iter().position(|token| {
+        depth += i32::from(token.kind == Tok::Open) - i32::from(token.kind == Tok::Close);
+        token.kind == Tok::Close && depth == 0
+    })?;
+    is_list.then(|| (vec![pid.clone(), equals.clone(), number.clone()], end + 1))
 }
 
 /// Number of the tokens after a condition that compare it with yes or no, and true if it is no. `None`: with something else.
@@ -221,14 +329,16 @@ mod tests {
             let text = words.join(" ");
             let value = match means {
                 Begins(begins) if begins.starts_with("bytes") => " 100",
+                Begins(begins) if begins.starts_with("duration") => " 5m",
                 Begins(begins) if begins.ends_with("port") => " 443",
                 Begins(begins) if begins.ends_with("state") => " established",
                 Begins("" | "ipv4 and") => " curl",
                 Begins(_) => " 10.0.0.5",
+                Counts(..) => " 10",
                 Is(_) | Nothing(..) => "",
             };
             let filter = Filter::parse(&format!("{text}{value}"));
-            let is_refused = matches!(means, Nothing(..));
+            let is_refused = matches!(means, Nothing(..) | Counts(..));
             assert_eq!(filter.is_err(), is_refused, "{text}: {filter:?}");
             for (longer, _) in &PHRASES[i + 1..] {
                 assert!(!longer.starts_with(words), "{longer:?} after {words:?}");
