@@ -35,6 +35,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
             "help",
             "export",
             "past-prompt",
+            "command",
             "themes",
         ],
     ),

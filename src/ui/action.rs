@@ -117,6 +117,10 @@ pub enum Action {
     OtherEnd,
     /// Open the prompt.
     Prompt(Purpose),
+    /// Go to the sessions and open the prompt for the filter.
+    FilterSessions,
+    /// Type a command.
+    Command,
     /// Show or hide self traffic.
     SelfTraffic,
     /// Show addresses by name or as numbers.
@@ -240,6 +244,8 @@ pub enum Mode {
     Prompt,
     /// A time or a condition is being typed: unbound keys are text.
     PastPrompt,
+    /// A command is being typed: unbound keys are text.
+    Command,
     /// A file name is being typed: unbound keys are text.
     FileName,
     /// A file of that name exists.

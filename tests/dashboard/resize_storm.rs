@@ -35,6 +35,7 @@ fn way(mode: Mode) -> Option<(&'static str, &'static str)> {
         Mode::Ports => ("P", "q"),
         Mode::LineSearch => ("L/wait", "\x03q"),
         Mode::PastPrompt => ("@-5s", "\x03"),
+        Mode::Command => (":sort", "\x03"),
         Mode::FileName => ("e", "\x03"),
         Mode::Copied => ("y", "q"),
         Mode::Replace | Mode::Writing => return None,

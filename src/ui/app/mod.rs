@@ -46,6 +46,7 @@ use crate::ui::theme::Appearance;
 mod appearance;
 mod baseline;
 mod columns;
+mod command;
 mod copy;
 pub mod effect;
 mod export;

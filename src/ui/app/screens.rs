@@ -4,11 +4,12 @@ use std::ops::ControlFlow::{Break, Continue};
 
 use crate::filter::for_difference::filter_for_difference;
 use crate::filter::for_failure::filter_for_failure;
+use crate::model::fields;
 use crate::model::measures::MEASURES;
 use crate::ui::action::{Action, Mode};
-use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
 use crate::ui::app::update::Offer;
+use crate::ui::app::{App, Sort};
 use crate::ui::keys::titles::tabs;
 use crate::ui::layout;
 use crate::ui::layout::list_area;
@@ -24,6 +25,9 @@ use crate::ui::state::screens::Screen;
 use crate::ui::state::table_screen::{LineSources, Lines};
 use crate::ui::state::view_filter::Choice;
 
+/// The order of sessions that failed: there is no rate to sort by.
+const FAILED_BY: &str = "ended";
+
 /// Notice about a key for the selected line where there is none.
 pub(super) const NOT_SELECTED: &str = "there is no line to select";
 
@@ -36,6 +40,8 @@ pub(super) struct LeftScreen {
     /// The choice of sessions before, and since.
     before: Choice,
     since: Choice,
+    /// The order before, if the sessions were given another one.
+    order: Option<Sort>,
 }
 
 /// Maximum number of screens to go back to, one after the other.
@@ -51,6 +57,10 @@ impl App {
         // going to a screen by its own key is another way, which forgets this one
         let mut earlier = std::mem::take(&mut self.left_screens);
         let shown = show(self);
+        let order = match screen {
+            Screen::Failures(_) => self.sort_failed(),
+            _ => None,
+        };
         let (to, since) = (self.base(), self.view_filter.choice());
         if to != screen.mode() {
             earlier.drain(..(earlier.len() + 1).saturating_sub(MOST_LEFT));
@@ -59,11 +69,21 @@ impl App {
                 to,
                 before,
                 since,
+                order,
             });
         }
         self.left_screens = earlier;
         self.adapt_to_layout();
         shown
+    }
+
+    /// Sorts sessions that failed by their end, the last one first, if the order is that of the start. Returns that.
+    fn sort_failed(&mut self) -> Option<Sort> {
+        let before = self.sort;
+        let is_first = before.field == fields::busiest() && !before.inverted;
+        let ended = fields::by_word(FAILED_BY).filter(|_| is_first)?;
+        self.sort_by(ended);
+        Some(before)
     }
 
     /// Mode of the screen that is shown instead of the sessions, or theirs.
@@ -95,6 +115,9 @@ impl App {
         self.layers.take_screen();
         self.layers.push(Layer::Screen(left.screen));
         self.choose();
+        if let Some(order) = left.order.filter(|_| self.sort.field.word == FAILED_BY) {
+            self.set_sort(order);
+        }
         if selected.is_some() {
             self.select_again(selected);
         }

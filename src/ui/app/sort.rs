@@ -31,7 +31,7 @@ impl App {
         });
     }
 
-    fn set_sort(&mut self, sort: Sort) {
+    pub(super) fn set_sort(&mut self, sort: Sort) {
         self.stop_following();
         self.sort = sort;
         self.columns.show_sorted(self.sort_column());

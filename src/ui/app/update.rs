@@ -12,7 +12,7 @@ use crate::model::batch::Holders;
 use crate::model::fields;
 use crate::model::fields::Field;
 use crate::model::session::Session;
-use crate::ui::action::{Action, Mode, Motion, Purpose, moved};
+use crate::ui::action::{Action, Mode, Motion, Purpose, Sideways, moved};
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
 use crate::ui::app::screens::NOT_SELECTED;
@@ -25,7 +25,7 @@ use crate::ui::state::detail::Detail;
 use crate::ui::state::layers::Layer;
 use crate::ui::state::other_end::OtherEnd;
 use crate::ui::state::prompt::Prompt;
-use crate::ui::state::view_filter::Scope;
+use crate::ui::state::view_filter::Choice;
 
 /// Result of offering an action to a layer: taken, perhaps with an effect, or passed down.
 pub(super) type Offer = ControlFlow<Option<Effect>>;
@@ -113,6 +113,7 @@ impl App {
             Mode::Help | Mode::Search => self.update_help(action),
             Mode::Prompt => self.update_prompt(action),
             Mode::PastPrompt => self.update_past_prompt(action),
+            Mode::Command => self.update_command(action),
             Mode::FileName | Mode::Replace | Mode::Writing => self.update_export(action),
             Mode::Copied => {
                 self.layers.close_copied();
@@ -135,6 +136,12 @@ impl App {
                 self.open_help(title.mode);
             }
             Action::Prompt(purpose) => self.open_prompt(purpose),
+            Action::FilterSessions => {
+                let effect = self.go_to(Mode::Table);
+                self.open_prompt(Purpose::Filter);
+                return effect;
+            }
+            Action::Command => self.ask_command(),
             Action::Export => self.name_export(),
             Action::Columns => self.choose_columns(),
             Action::Screen(mode) => return self.turn_to_screen(mode),
@@ -163,11 +170,12 @@ impl App {
                 None => self.notice.hint("there is no previous filter".into()),
             },
             Action::Family(family) => {
-                self.view_filter.toggle(family);
-                self.choose();
+                self.show(self.view_filter.choice().toggled(family));
             }
             Action::Scope => {
-                self.view_filter.next_scope();
+                let selected = self.selected_session();
+                let next = self.view_filter.choice().with_next_scope();
+                self.view_filter.go(selected, next);
                 self.restart_screen();
                 self.restart();
             }
@@ -205,7 +213,15 @@ impl App {
             Action::Kill => self
                 .notice
                 .hint("tcplife only watches: nothing is killed here".into()),
-            Action::Sideways(to) => self.columns.go(to, self.size.width),
+            Action::Sideways(to) => {
+                self.columns.go(to, self.size.width);
+                if to == Sideways::End {
+                    let first = Action::Sideways(Sideways::Start);
+                    let key = self.keymap.of(Mode::Table, first);
+                    let text = format!("the last column is in view; {key} goes back to the first");
+                    self.notice.hint(text);
+                }
+            }
             Action::Invert => self.invert(),
             // actions of layers that are not open
             Action::Accept
@@ -348,17 +364,26 @@ impl App {
 
     /// Clears the filter; if there is none, shows both families again, open and closed sessions.
     fn clear_filter(&mut self) {
-        if !self.view_filter.filter.is_everything() {
-            let before = self.view_filter.filter.clone();
-            let selected = self.selected_session();
-            self.view_filter.go(before, selected, Filter::default());
-        } else if !self.view_filter.clear() {
-            let quit = self.keymap.of(Mode::Table, Action::Quit);
-            let text = format!("there is no filter to clear; {quit} quits");
-            return self.notice.hint(text);
+        let cleared = match self.view_filter.filter.is_everything() {
+            true => Choice::all(),
+            false => self.view_filter.choice().with(Filter::default()),
+        };
+        if self.show(cleared) {
+            return self.select_top();
         }
-        self.select_top();
-        self.choose();
+        let quit = self.keymap.of(Mode::Table, Action::Quit);
+        let text = format!("there is no filter to clear; {quit} quits");
+        self.notice.hint(text);
+    }
+
+    /// Shows other sessions. False if they are the same ones.
+    fn show(&mut self, choice: Choice) -> bool {
+        let selected = self.selected_session();
+        let is_other = self.view_filter.go(selected, choice);
+        if is_other {
+            self.choose();
+        }
+        is_other
     }
 
     fn open_prompt(&mut self, purpose: Purpose) {
@@ -374,16 +399,8 @@ impl App {
 
     /// Adds a condition to the view filter. False if it has it already.
     pub fn narrow(&mut self, to: &str) -> bool {
-        let before = self.view_filter.filter.clone();
-        let selected = self.selected_session();
-        match before.and(to) {
-            Ok(filter) => {
-                let is_other = self.view_filter.go(before, selected, filter);
-                if is_other {
-                    self.choose();
-                }
-                is_other
-            }
+        match self.view_filter.filter.and(to) {
+            Ok(filter) => self.show(self.view_filter.choice().with(filter)),
             Err(_) => {
                 self.notice
                     .complain("there is no room for that in the filter".into());
@@ -395,11 +412,7 @@ impl App {
     /// Shows all sessions that a filter matches, whatever the view filter was.
     pub fn show_all_of(&mut self, filter: &str) {
         if let Ok(filter) = Filter::parse(filter) {
-            let before = self.view_filter.filter.clone();
-            let selected = self.selected_session();
-            self.view_filter.go(before, selected, filter);
-            (self.view_filter.scope, self.view_filter.family) = (Scope::All, None);
-            self.choose();
+            self.show(Choice::all().with(filter));
         }
     }
 
@@ -414,6 +427,7 @@ impl App {
             self.say_if_cut(fits);
         }
         self.type_past_prompt(text);
+        self.type_command(text);
         self.type_line_search(text);
         self.type_export(text);
     }
@@ -471,8 +485,9 @@ impl App {
             Purpose::Filter => {
                 // usually in force since its last character was typed
                 is_other = filter != self.view_filter.filter;
-                self.view_filter
-                    .go(prompt.before().clone(), selected, filter);
+                self.view_filter.filter = filter;
+                let before = self.view_filter.choice().with(prompt.before().clone());
+                self.view_filter.remember(before, selected);
                 None
             }
             Purpose::Capture => {

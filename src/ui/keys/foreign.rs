@@ -41,7 +41,7 @@ const fn remarked(
 static FOREIGN_KEYS: &[ForeignKeys] = &[
     // vim and less: ZZ, ZQ, Q, :q
     meant(&[char('Z'), char('Q'), ctrl('x'), ctrl('q')], &[Action::Quit, Action::Back]),
-    meant(&[char(':'), char(';')], &[Action::Quit, Action::Back, FILTER, Action::Search, Action::Help]),
+    meant(&[char(';')], &[Action::Quit, Action::Back, FILTER, Action::Search, Action::Help]),
     // counts, as in 5j and 10G
     remarked(
         &[char('0'), char('1'), char('2'), char('3'), char('4'), char('5'), char('6'), char('7'), char('8'), char('9')],

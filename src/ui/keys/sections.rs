@@ -97,6 +97,12 @@ pub static HELP_SECTIONS: &[HelpSection] = &[
         &[Mode::Prompt],
     ),
     section(
+        "command",
+        "KEYS IN THE COMMAND LINE",
+        &[Mode::Command],
+        &[Mode::Prompt],
+    ),
+    section(
         "help",
         "KEYS IN THE HELP, and while a search is typed",
         &[Mode::Help, Mode::Search],

@@ -67,6 +67,7 @@ pub static CHAPTERS: &[Chapter] = &[
             lines.extend(list("MOUSE", MOUSE));
             lines.extend(keys(sources, "export"));
             lines.extend(keys(sources, "past-prompt"));
+            lines.extend(keys(sources, "command"));
             lines
         },
     },

@@ -5,6 +5,7 @@ use crate::ui::keys::titles;
 use crate::ui::keys::titles::ScreenTitle;
 use crate::ui::layout::panes::{Focus, Subject};
 use crate::ui::state::columns::Chooser;
+use crate::ui::state::command::CommandLine;
 use crate::ui::state::detail::Detail;
 use crate::ui::state::export::{Export, Stage};
 use crate::ui::state::help::Help;
@@ -27,6 +28,8 @@ pub enum Layer {
     Prompt(Box<Prompt>),
     /// A time or a condition is being typed.
     PastPrompt(Box<PastPrompt>),
+    /// A command is being typed.
+    Command(Box<CommandLine>),
     /// A file is being named or written.
     Export(Box<Export>),
     /// A copied text, to select by hand.
@@ -49,6 +52,7 @@ impl Layer {
             Layer::Help(_) => Mode::Help,
             Layer::Prompt(_) => Mode::Prompt,
             Layer::PastPrompt(_) => Mode::PastPrompt,
+            Layer::Command(_) => Mode::Command,
             Layer::Export(export) => match export.stage {
                 Stage::Naming(_) => Mode::FileName,
                 Stage::Asking(_) => Mode::Replace,
@@ -114,6 +118,13 @@ impl Layers {
         past_prompt,
         past_prompt_mut,
         take_past_prompt
+    );
+    layer!(
+        Command,
+        Box<CommandLine>,
+        command,
+        command_mut,
+        take_command
     );
     layer!(Export, Box<Export>, export, export_mut, take_export);
 
@@ -192,7 +203,9 @@ impl Layers {
     /// True while a line is being typed, or waits for an answer.
     pub fn is_prompting(&self) -> bool {
         match self.0.last() {
-            Some(Layer::Prompt(_) | Layer::PastPrompt(_) | Layer::Export(_)) => true,
+            Some(
+                Layer::Prompt(_) | Layer::PastPrompt(_) | Layer::Command(_) | Layer::Export(_),
+            ) => true,
             Some(Layer::Help(help)) => help.typing.is_some(),
             Some(layer @ Layer::Screen(_)) => layer.mode() == Mode::LineSearch,
             _ => false,

@@ -7,7 +7,7 @@ use tui_input::{Input, InputRequest};
 
 use crate::filter::LONGEST;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Line {
     input: Input,
 }

@@ -2,6 +2,7 @@
 
 pub mod baseline;
 pub mod columns;
+pub mod command;
 pub mod detail;
 pub mod distributions;
 pub mod drops;

@@ -1,4 +1,4 @@
-//! The view filter (scope, family and filter expression) and the trail of previous filters.
+//! The view filter (scope, family and filter expression) and the trail of previous ones.
 //!
 //! The sessions are filtered in `rows`.
 
@@ -24,7 +24,7 @@ pub enum Scope {
 }
 
 /// Scope, family and filter of a [`ViewFilter`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Choice {
     scope: Scope,
     family: Option<Family>,
@@ -45,8 +45,8 @@ pub struct ViewFilter {
     pub self_traffic: SelfTraffic,
     /// A connection of which both ends are on this host has one line, and counts once.
     pub pairs: bool,
-    /// Previous filters, the newest last, each with the session that was selected.
-    trail: Vec<(Filter, Selected)>,
+    /// Previous choices, the newest last, each with the session that was selected.
+    trail: Vec<(Choice, Selected)>,
 }
 
 impl ViewFilter {
@@ -132,41 +132,26 @@ impl ViewFilter {
                 .is_some_and(comes_before)
     }
 
-    /// Shows this family only, or both again.
-    pub fn toggle(&mut self, family: Family) {
-        self.family = (self.family != Some(family)).then_some(family);
-    }
-
     /// True if a filter, a family or open or closed sessions only are chosen.
     pub fn is_limited(&self) -> bool {
         !self.filter.is_everything() || self.family.is_some() || self.scope != Scope::All
     }
 
-    /// Shows both families, open and closed sessions. False if it does so already.
-    pub fn clear(&mut self) -> bool {
-        let is_limited = self.family.is_some() || self.scope != Scope::All;
-        (self.family, self.scope) = (None, Scope::All);
-        is_limited
+    /// Shows other sessions, and remembers what was shown, with the session that was selected. False if it is the same.
+    pub fn go(&mut self, selected: Selected, to: Choice) -> bool {
+        let before = self.choice();
+        self.set(to);
+        self.remember(before, selected)
     }
 
-    /// Selects the next scope.
-    pub fn next_scope(&mut self) {
-        self.scope = match self.scope {
-            Scope::All => Scope::Open,
-            Scope::Open => Scope::Closed,
-            Scope::Closed => Scope::All,
-        };
-    }
-
-    /// Sets a filter, and remembers the previous one with the session that was selected. False if it is the same.
-    pub fn go(&mut self, before: Filter, selected: Selected, filter: Filter) -> bool {
-        let is_other = before != filter;
+    /// Remembers what was shown before the present choice, and the session that was selected then. False if it is the same.
+    pub fn remember(&mut self, before: Choice, selected: Selected) -> bool {
+        let is_other = !self.is_choice(&before);
         if is_other {
             let over = (self.trail.len() + 1).saturating_sub(TRAIL);
             self.trail.drain(..over);
             self.trail.push((before, selected));
         }
-        self.filter = filter;
         is_other
     }
 
@@ -184,26 +169,65 @@ impl ViewFilter {
         self.scope == choice.scope && self.family == choice.family && self.filter == choice.filter
     }
 
-    /// Shows what was shown before. Returns what was selected then, if the filter was another one.
+    /// Shows what was shown before. Returns what was selected then, if that was the previous choice.
     pub fn return_to(&mut self, before: Choice) -> Selected {
-        let is_last = self.trail.last().is_some_and(|(f, _)| *f == before.filter);
-        let selected = match is_last && self.filter != before.filter {
+        let is_last = self.trail.last().is_some_and(|(c, _)| *c == before);
+        let selected = match is_last && !self.is_choice(&before) {
             true => self.trail.pop().and_then(|(_, selected)| selected),
             false => None,
         };
-        (self.scope, self.family, self.filter) = (before.scope, before.family, before.filter);
+        self.set(before);
         selected
     }
 
-    /// True if there is a previous filter.
+    /// True if there is a previous choice.
     pub fn has_previous(&self) -> bool {
         !self.trail.is_empty()
     }
 
-    /// Returns to the previous filter, and what was selected then. `None` if there was none.
+    /// Returns to the previous choice, and what was selected then. `None` if there was none.
     pub fn back(&mut self) -> Option<Selected> {
-        let (filter, selected) = self.trail.pop()?;
-        self.filter = filter;
+        let (before, selected) = self.trail.pop()?;
+        self.set(before);
         Some(selected)
+    }
+
+    fn set(&mut self, choice: Choice) {
+        (self.scope, self.family, self.filter) = (choice.scope, choice.family, choice.filter);
+    }
+}
+
+impl Choice {
+    /// Every session, open or closed, of both families.
+    pub fn all() -> Self {
+        Choice {
+            scope: Scope::All,
+            family: None,
+            filter: Filter::default(),
+        }
+    }
+
+    /// The same scope and family with another filter.
+    #[must_use]
+    pub fn with(self, filter: Filter) -> Self {
+        Choice { filter, ..self }
+    }
+
+    /// This family only, or both again.
+    #[must_use]
+    pub fn toggled(mut self, family: Family) -> Self {
+        self.family = (self.family != Some(family)).then_some(family);
+        self
+    }
+
+    /// The next scope.
+    #[must_use]
+    pub fn with_next_scope(mut self) -> Self {
+        self.scope = match self.scope {
+            Scope::All => Scope::Open,
+            Scope::Open => Scope::Closed,
+            Scope::Closed => Scope::All,
+        };
+        self
     }
 }

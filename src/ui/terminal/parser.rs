@@ -173,7 +173,8 @@ impl Parser {
                 ctrl(b'c')
             }
             1..=0x1a => ctrl(byte - 1 + b'a'),
-            0x1c..=0x1f => ctrl(byte - 0x1c + b'4'),
+            // ^\ ^] ^^ ^_
+            0x1c..=0x1f => ctrl(byte | 0x40),
             _ => return self.character(byte, out),
         };
         self.finish(input, out);

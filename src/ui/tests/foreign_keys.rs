@@ -102,7 +102,6 @@ const AMONG_SESSIONS: &[(&str, &str)] = &[
     ("Q", "Q is not bound; q quit"),
     ("^X", "q quit"),
     ("^Q", "q quit"),
-    (":", "q quit, / filter, ? help"),
     (";", "q quit, / filter, ? help"),
     ("0", "keys take no counts; PgDn move down a page"),
     ("1", "keys take no counts"),
@@ -221,4 +220,56 @@ fn filter_being_typed_wrongly_says_which_filter_the_list_has() {
     type_text(&mut app, "port x");
     let prompt = screen(&app, SIZE);
     assert!(prompt.contains("shown: all sessions"), "{prompt}");
+}
+
+#[test]
+fn commands_of_vim_and_less_do_what_they_do_there_and_others_run_no_keys() {
+    let mut app = app(SIZE);
+    press(&mut app, ":");
+    type_text(&mut app, "3");
+    press(&mut app, "Enter");
+    assert_eq!(app.selected, 2);
+    press(&mut app, "Enter :");
+    type_text(&mut app, "e x");
+    press(&mut app, "Enter");
+    let shown = screen(&app, SIZE);
+    assert!(shown.contains("`e x` is no command; / filters"), "{shown}");
+    press(&mut app, "Esc");
+    assert_eq!(app.layers.mode(), Mode::Detail, "nothing was exported");
+    press(&mut app, ":");
+    type_text(&mut app, "sort bytes");
+    press(&mut app, "Enter");
+    assert_eq!(app.layers.mode(), Mode::Table);
+    assert!(line(&app, SIZE, 1).contains("sort: bytes"));
+    press(&mut app, ":");
+    type_text(&mut app, "q!");
+    assert_eq!(press(&mut app, "Enter"), Some(Effect::Quit));
+}
+
+#[test]
+fn filter_key_on_pages_without_a_filter_goes_to_the_sessions_and_filters_them() {
+    for screens in ["Enter", "c", "m m"] {
+        let mut app = app(SIZE);
+        press_and_settle(&mut app, screens);
+        press(&mut app, "/");
+        type_text(&mut app, "curl");
+        press(&mut app, "Enter");
+        assert_eq!(app.layers.mode(), Mode::Table, "{screens}");
+        assert_eq!(app.view_filter.filter.source(), "curl", "{screens}");
+    }
+}
+
+#[test]
+fn backspace_undoes_a_family_and_a_scope_as_it_undoes_a_filter() {
+    let mut app = app(SIZE);
+    let all = app.row_count();
+    press(&mut app, "6");
+    assert!(app.row_count() < all);
+    assert!(line(&app, SIZE, 23).contains("Backspace undo") || app.notice.get().is_some());
+    press(&mut app, "Backspace");
+    assert_eq!((app.row_count(), app.view_filter.family), (all, None));
+    press(&mut app, "o o Backspace");
+    assert!(screen(&app, SIZE).contains("only open") || screen(&app, SIZE).contains(" open  "));
+    press(&mut app, "Backspace");
+    assert_eq!(app.row_count(), all);
 }

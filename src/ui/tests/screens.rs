@@ -558,3 +558,25 @@ fn esc_after_another_filter_clears_it_instead_of_going_back() {
     press_and_settle(&mut app, "d Enter Esc");
     assert_eq!(app.layers.mode(), Mode::Distributions);
 }
+
+#[test]
+fn enter_on_a_failure_shows_its_sessions_with_the_last_one_on_top_and_esc_restores_the_order() {
+    let mut app = app(SIZE);
+    press_and_settle(&mut app, "f");
+    assert!(screen(&app, SIZE).contains("/s▼"));
+    press_and_settle(&mut app, "s");
+    let shown = screen(&app, SIZE);
+    assert!(shown.contains("LAST▼") && !shown.contains("/s▼"), "{shown}");
+    press_and_settle(&mut app, "Enter");
+    let shown = screen(&app, SIZE);
+    assert!(
+        shown.contains("sort: ended ↓") && shown.contains("ENDED▼"),
+        "{shown}"
+    );
+    press_and_settle(&mut app, "Esc Esc");
+    let shown = screen(&app, SIZE);
+    assert!(shown.contains("sort: rate ↓"), "{shown}");
+    // an order that someone has chosen stays
+    press_and_settle(&mut app, "B f Enter");
+    assert!(screen(&app, SIZE).contains("sort: bytes ↓"));
+}

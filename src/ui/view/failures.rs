@@ -24,6 +24,10 @@ struct FailureColumn {
     text: fn(&App, &Failures, &FailureRow<'_>) -> String,
 }
 
+/// Heading of the column for recent failures per second.
+const RATE: &str = "/s";
+/// Heading of the column for the time since the last failure.
+const LAST: &str = "LAST";
 /// Heading of the column for the error that the application got.
 const ERRNO: &str = "ERRNO";
 /// Heading of the column for packets that this host has dropped.
@@ -43,7 +47,7 @@ static COLUMNS: [FailureColumn; 8] = [
         },
     },
     FailureColumn {
-        title: "/s",
+        title: RATE,
         width: 4,
         grow: 0,
         drop: 3,
@@ -57,8 +61,8 @@ static COLUMNS: [FailureColumn; 8] = [
         },
     },
     FailureColumn {
-        title: "LAST",
-        width: 4,
+        title: LAST,
+        width: 5,
         grow: 0,
         drop: 4,
         is_number: true,
@@ -174,7 +178,11 @@ pub fn draw(shown: &Failures, app: &App, theme: &Theme, area: Rect, buffer: &mut
         }
     };
     buffer.set_style(heading, theme.heading);
-    let titles = &mut columns.iter().map(|(c, _)| c.title.to_owned());
+    let sorted = if shown.latest_first { LAST } else { RATE };
+    let titles = &mut columns.iter().map(|(c, _)| match c.title == sorted {
+        true => format!("{}▼", c.title),
+        false => c.title.to_owned(),
+    });
     put(buffer, heading, titles, theme.heading);
     for (row, line) in shown
         .rows()

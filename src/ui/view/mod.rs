@@ -13,6 +13,7 @@ use crate::ui::theme::Theme;
 
 pub mod baseline;
 pub mod columns;
+pub mod command;
 pub mod copied;
 pub mod detail;
 pub mod distributions;
@@ -78,6 +79,9 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
     }
     if let Some(prompt) = app.layers.past_prompt() {
         past::prompt(prompt, app, theme, layout.prompt, frame);
+    }
+    if let Some(command) = app.layers.command() {
+        command::draw(command, theme, layout.prompt, frame);
     }
     if let Some(Screen::Table(shown)) = app.layers.screen()
         && let Some(line) = shown.arrangement().typing()

@@ -1,0 +1,97 @@
+//! Commands that fingers type after `:`, as in vim and less.
+
+use crate::model::fields;
+use crate::model::fields::Field;
+use crate::ui::state::line::Line;
+
+/// A command being typed.
+#[derive(Debug, Default)]
+pub struct CommandLine {
+    pub line: Line,
+    /// Why the text is no command.
+    pub wrong: Option<String>,
+}
+
+/// What a command asks for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Command {
+    Quit,
+    Help,
+    Export,
+    /// Sort by this field.
+    Sort(&'static Field),
+    /// Go to this line of the sessions, from 1.
+    Line(usize),
+    /// Nothing was typed.
+    Nothing,
+}
+
+/// Commands of one word.
+static COMMANDS: [(&[&str], Command); 4] = [
+    (
+        &["q", "qa", "quit", "exit", "x", "wq", "wqa"],
+        Command::Quit,
+    ),
+    (&["h", "help"], Command::Help),
+    (&["w", "write", "save", "export"], Command::Export),
+    (&[""], Command::Nothing),
+];
+
+/// The commands, for people.
+pub const HINT: &str = "q quits, w exports, h helps, sort FIELD sorts, 120 goes to line 120";
+
+impl Command {
+    /// Parses a line.
+    ///
+    /// # Errors
+    /// Why it is no command, with what would help.
+    pub fn parse(text: &str) -> Result<Command, String> {
+        let text = text.trim().trim_start_matches(':').trim();
+        let word = text.strip_suffix('!').unwrap_or(text);
+        if let Some((_, command)) = COMMANDS.iter().find(|(words, _)| words.contains(&word)) {
+            return Ok(*command);
+        }
+        if let Ok(line) = word.parse() {
+            return Ok(Command::Line(line));
+        }
+        match text.strip_prefix("sort ").map(str::trim) {
+            Some(name) => fields::columns()
+                .map(|(field, _)| field)
+                .find(|f| f.word == name || f.aliases.contains(&name))
+                .map(Command::Sort)
+                .ok_or_else(|| format!("there is no column `{name}`; c lists them")),
+            None => Err(format!("`{text}` is no command; / filters, ? helps")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_of_vim_and_less_are_known() {
+        for (text, command) in [
+            ("q", Command::Quit),
+            ("q!", Command::Quit),
+            (":wq", Command::Quit),
+            (" 120 ", Command::Line(120)),
+            ("help", Command::Help),
+            ("", Command::Nothing),
+        ] {
+            assert_eq!(Command::parse(text), Ok(command), "{text}");
+        }
+        let sort = Command::parse("sort bytes");
+        assert!(matches!(sort, Ok(Command::Sort(field)) if field.word == "bytes"));
+    }
+
+    #[test]
+    fn other_texts_are_refused_with_what_would_help() {
+        let wrong = |text| Command::parse(text).expect_err(text);
+        assert_eq!(wrong("e x"), "`e x` is no command; / filters, ? helps");
+        assert_eq!(
+            wrong("sort colour"),
+            "there is no column `colour`; c lists them"
+        );
+    }
+}
