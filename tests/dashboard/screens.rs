@@ -39,7 +39,7 @@ fn failures_refused_connections_are_grouped_in_one_line() {
     assert!(rate.parse().is_ok_and(|r: f64| r >= 3.0), "{rate}");
     seen.press("\r");
     seen.wait_for("exactly these sessions", |s| {
-        s.heading().is_some() && s.shows("1/30 all") && s.shows("filter: reason refuse")
+        s.heading().is_some() && s.shows("1/30 all") && s.shows("filter: reason refus")
     });
     seen.press("\x7f"); // Backspace
     seen.wait_for("all again", |s| !s.shows("filter:"));

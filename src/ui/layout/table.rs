@@ -56,6 +56,10 @@ impl Window {
     }
 }
 
+/// The column that gives way first to [`ENDED`] when the table is sorted by that: who it was matters more than how long it took.
+const AGE: &str = "duration";
+const ENDED: &str = "ended";
+
 /// A column, and its width when nothing is cut.
 #[derive(Clone, Copy)]
 struct Listed {
@@ -72,6 +76,8 @@ impl Listed {
                 column.width = column.width.max(column.title.width() as u16 + 1);
             }
             column.drop = 0;
+        } else if field.word == AGE && columns.sorted.is_some_and(|sorted| sorted.word == ENDED) {
+            column.drop = u8::MAX;
         } else {
             column.drop += 1;
         }
