@@ -12,7 +12,7 @@ pub struct CommandLine {
     pub wrong: Option<String>,
 }
 
-/// What a command asks for.
+/// A command.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Command {
     Quit,
