@@ -134,7 +134,6 @@ const AMONG_SESSIONS: &[(&str, &str)] = &[
     ("u", "`user NAME` filters by user; Backspace undo, / filter"),
     ("U", "`user NAME` filters by user"),
     ("M", "s sort, I reverse"),
-    ("R", "s sort, I reverse"),
     ("x", "s sort"),
     ("X", "s sort"),
     (
