@@ -189,6 +189,11 @@ pub struct Cli {
     #[arg(long, value_name = "TIME", value_parser = moment, requires = "replay")]
     pub to: Option<Moment>,
 
+    /// Show a recording in the dashboard from its beginning, or from --from, as it happened: so many of its seconds in a second,
+    /// like 1, 0.5 or 60; max: all at once, and begin at its end [default: max]
+    #[arg(long, value_name = "N", value_parser = speed, requires = "replay", allow_hyphen_values = true)]
+    pub replay_speed: Option<f64>,
+
     /// Freeze the black box of the dashboard two minutes after more than N sessions a second matched, so that one can
     /// look back later: 'reason refused', or 'reason refused 50/s'
     #[arg(long, value_name = "EXPR")]
@@ -307,7 +312,7 @@ struct Needed {
     by: &'static [Output],
 }
 
-static NEEDED: [Needed; 18] = {
+static NEEDED: [Needed; 19] = {
     const fn needed(
         flag: &'static str,
         is_given: fn(&Cli) -> bool,
@@ -348,6 +353,7 @@ static NEEDED: [Needed; 18] = {
         needed("--doctor", |c| c.doctor, &[Output::Text, Output::Json]),
         needed("--interval", |c| c.interval.is_some(), DASHBOARD),
         needed("--keep", |c| c.keep.is_some(), DASHBOARD),
+        needed("--replay-speed", |c| c.replay_speed.is_some(), DASHBOARD),
         needed("--freeze-on", |c| c.freeze_on.is_some(), DASHBOARD),
         needed("--no-mouse", |c| c.no_mouse, DASHBOARD),
         needed("--theme", |c| c.theme.is_some(), DASHBOARD),
@@ -451,6 +457,12 @@ impl Cli {
     /// True if the sessions are those of this host, not of a recording.
     pub fn is_live(&self) -> bool {
         self.replay.is_empty() && !self.demo
+    }
+
+    /// Returns the speed of a recording that is shown as it happened; `None`: it comes at once.
+    pub fn speed(&self) -> Option<f64> {
+        let of_flag = self.replay_speed.filter(|times| times.is_finite());
+        of_flag.or(self.demo.then_some(1.0))
     }
 
     /// True if a part of a recording is to be recorded.
@@ -728,6 +740,16 @@ fn count(text: &str) -> Result<u64, String> {
 }
 
 /// Parses what is kept of a recording.
+/// Parses a speed; infinite: as fast as possible.
+fn speed(text: &str) -> Result<f64, String> {
+    if text == "max" {
+        return Ok(f64::INFINITY);
+    }
+    let times = text.trim_end_matches(['x', '×']).parse::<f64>().ok();
+    let times = times.filter(|times| (0.01..=10_000.0).contains(times));
+    times.ok_or_else(|| "must be a number from 0.01 to 10000, or max".into())
+}
+
 fn retention(text: &str) -> Result<Retention, String> {
     const LEAST: u64 = 1_000_000;
     let wrong = || "must be a time, a size of 1MB or more, or both, like 24h,1GB".to_owned();

@@ -411,14 +411,18 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
             capture: plan.capture.clone(),
             reports,
             stays: is_dashboard,
-            pace: (cli.demo && is_dashboard).then_some(demo::PACE),
+            pace: match cli.speed() {
+                Some(_) if !is_dashboard => None,
+                Some(_) if cli.demo => Some(demo::PACE),
+                speed => speed.map(|_| replay::AS_IT_HAPPENED),
+            },
             keep: is_dashboard.then_some(plan.config.keep as u64),
             from: cli.from,
             to: cli.to,
             zone: zone.clone(),
             say: Box::new(say.clone()),
             // what comes second by second is not late
-            progress: (!cli.demo && (is_dashboard || io::stderr().is_terminal()))
+            progress: (cli.speed().is_none() && (is_dashboard || io::stderr().is_terminal()))
                 .then(|| Box::new(say.clone()) as replay::Say),
         };
         let paths = replayed_paths(cli);
@@ -821,6 +825,7 @@ fn replayed(cli: &Cli, origin: Option<Header>) -> Replayed {
     let origin = origin.unwrap_or_default();
     Replayed {
         is_demo: cli.demo,
+        speed: cli.speed(),
         file: sanitize(&replayed_paths(cli)),
         host: origin.host,
         capture: joined([origin.capture, origin.cut], ", "),

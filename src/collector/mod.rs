@@ -4,7 +4,7 @@
 //! `kernel::bpf` talks to the kernel, `kernel::decode` interprets what it reports.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -35,6 +35,7 @@ pub struct Orders {
     captures: Receiver<CaptureFilter>,
     intervals: Receiver<Duration>,
     wants_all: Arc<AtomicBool>,
+    speed: Arc<AtomicU64>,
     wanted: Receiver<Wanted>,
     found: Sender<Holders>,
     waker: Waker,
@@ -66,6 +67,11 @@ impl Orders {
         self.wants_all.swap(false, Ordering::Relaxed)
     }
 
+    /// Speed at which a recording is replayed: how many of its seconds in a second.
+    pub fn speed(&self) -> f64 {
+        f64::from_bits(self.speed.load(Ordering::Relaxed))
+    }
+
     /// Returns the session whose holders were requested last, if there is a new request since the last call.
     pub fn holders(&self) -> Option<Wanted> {
         self.wanted.try_iter().last()
@@ -86,6 +92,7 @@ pub struct Collector {
     captures: Sender<CaptureFilter>,
     intervals: Sender<Duration>,
     wants_all: Arc<AtomicBool>,
+    speed: Arc<AtomicU64>,
     wanted: Sender<Wanted>,
     found: Receiver<Holders>,
     waker: Waker,
@@ -117,12 +124,14 @@ impl Collector {
         let (wanted, requests) = unbounded();
         let (answers, found) = unbounded();
         let wants_all = Arc::new(AtomicBool::new(false));
+        let speed = Arc::new(AtomicU64::new(1_f64.to_bits()));
         let waker = Waker::new()?;
         let orders = Orders {
             stop: Arc::clone(&stop),
             captures: asked,
             intervals: paces,
             wants_all: Arc::clone(&wants_all),
+            speed: Arc::clone(&speed),
             wanted: requests,
             found: answers,
             waker: waker.clone(),
@@ -140,6 +149,7 @@ impl Collector {
             captures,
             intervals,
             wants_all,
+            speed,
             wanted,
             found,
             waker,
@@ -191,6 +201,12 @@ impl Collector {
     /// Requests that the next snapshot has every session in full.
     pub fn request_all(&self) {
         self.wants_all.store(true, Ordering::Relaxed);
+        self.waker.wake();
+    }
+
+    /// Changes the speed at which a recording is replayed, if that takes its time; 0: it waits.
+    pub fn set_speed(&self, times: f64) {
+        self.speed.store(times.to_bits(), Ordering::Relaxed);
         self.waker.wake();
     }
 

@@ -22,6 +22,13 @@ use crate::text::moment::Moment;
 /// Number of damaged places that are reported one by one.
 const REPORTED: u64 = 5;
 
+/// The tempo for a recording that is shown as it happened, from its beginning on.
+pub const AS_IT_HAPPENED: Pace = Pace {
+    at_once: Duration::ZERO,
+    begun: "",
+    ended: "The recording is at its end, and time stands still",
+};
+
 /// Time without progress after which it is of interest.
 const LONG: Duration = Duration::from_secs(2);
 
@@ -39,9 +46,9 @@ pub enum Source {
 /// A tempo at which a recording is replayed, so that it looks like a live host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
-    /// How much of it comes at once; from there on it takes as long as it took.
+    /// How much of it comes at once; from there on it takes its time.
     pub at_once: Duration,
-    /// Message when time begins to pass: one from before would be old by then.
+    /// Message when time begins to pass: one from before would be old by then. Empty: none.
     pub begun: &'static str,
     /// Message at its end.
     pub ended: &'static str,
@@ -55,7 +62,7 @@ pub struct ReplayConfig {
     pub reports: Reports,
     /// The collector goes on to exist at the end.
     pub stays: bool,
-    /// `None`: as fast as possible.
+    /// `None`: all of it comes at once.
     pub pace: Option<Pace>,
     /// Maximum number of closed sessions that are of use; `None`: all are.
     pub keep: Option<u64>,
@@ -220,8 +227,8 @@ struct Replay<'a> {
     reports: Reports,
     stays: bool,
     pace: Option<Pace>,
-    /// When time began to pass, and the time of the recording at that moment.
-    began: Option<(Instant, u64)>,
+    /// `None` before time begins to pass.
+    course: Option<Course>,
     /// The message that it has begun was said.
     is_begun: bool,
     to: Option<Timestamp>,
@@ -231,6 +238,34 @@ struct Replay<'a> {
     said: Instant,
     damage: Damage,
 }
+
+/// How the time of a recording passes.
+#[derive(Clone, Copy, Debug)]
+struct Course {
+    /// A moment, and the time of the recording at it, ns.
+    began: Instant,
+    began_ns: u64,
+    /// Speed since then.
+    speed: f64,
+    /// Time of the last batch, ns.
+    last_ns: u64,
+}
+
+impl Course {
+    /// Time of the recording now, ns.
+    fn now_ns(&self) -> u64 {
+        let passed_ns = self.began.elapsed().as_nanos() as f64 * self.speed;
+        self.began_ns.saturating_add(passed_ns as u64)
+    }
+
+    /// Goes on from that time of the recording.
+    fn go_on(&mut self, from_ns: u64, speed: f64) {
+        (self.began, self.began_ns, self.speed) = (Instant::now(), from_ns, speed);
+    }
+}
+
+/// Time between two batches that is not waited for, ns: nothing was recorded in it, or it is that between two boots.
+const LONG_GAP_NS: u64 = 10_000_000_000;
 
 /// Nobody wants any more of it.
 struct Stopped;
@@ -269,10 +304,10 @@ impl<'a> Replay<'a> {
                 // rows before a moment are not reported, and of the dashboard those that it does not keep
                 let end = to.unwrap_or(Timestamp::MAX);
                 let seeked = match (from, config.keep) {
-                    (_, Some(keep)) => tape.seek(end, keep, reports),
+                    (_, Some(keep)) if config.pace.is_none() => tape.seek(end, keep, reports),
                     _ if reports == Reports::OpenAtEnd => tape.seek(end, 0, reports),
-                    (Some(from), None) => tape.seek(from, 0, reports),
-                    (None, None) => None,
+                    (Some(from), _) => tape.seek(from, 0, reports),
+                    (None, _) => None,
                 };
                 header = tape.header().cloned();
                 if config.keep.is_some() {
@@ -295,7 +330,7 @@ impl<'a> Replay<'a> {
             reports,
             stays: config.stays,
             pace: config.pace,
-            began: None,
+            course: None,
             is_begun: false,
             to,
             say: config.say,
@@ -410,19 +445,44 @@ impl<'a> Replay<'a> {
         let Some(pace) = self.pace else {
             return;
         };
-        let (began, first_ns) = *self.began.get_or_insert((Instant::now(), taken_ns));
-        let since = Duration::from_nanos(taken_ns.saturating_sub(first_ns));
-        let due = since.saturating_sub(pace.at_once);
-        if !due.is_zero() && !self.is_begun {
-            self.is_begun = true;
-            (self.say)(pace.begun.into());
+        let at_once_ns = u64::try_from(pace.at_once.as_nanos()).unwrap_or(u64::MAX);
+        let course = self.course.get_or_insert_with(|| Course {
+            began: Instant::now(),
+            began_ns: taken_ns.saturating_add(at_once_ns),
+            speed: self.orders.speed(),
+            last_ns: taken_ns,
+        });
+        let is_gap = taken_ns.abs_diff(course.last_ns) > LONG_GAP_NS;
+        course.last_ns = taken_ns;
+        if is_gap && taken_ns.abs_diff(course.now_ns()) > LONG_GAP_NS {
+            course.go_on(taken_ns, course.speed);
         }
-        while !self.orders.stop()
-            && let Some(rest) = due
-                .checked_sub(began.elapsed())
-                .filter(|rest| !rest.is_zero())
-        {
-            self.orders.waker().wait_for(rest);
+        while !self.orders.stop() {
+            let speed = self.orders.speed();
+            if speed.is_infinite() {
+                return course.go_on(taken_ns, speed);
+            }
+            if speed != course.speed {
+                let from_ns = match course.speed.is_infinite() {
+                    true => taken_ns,
+                    false => course.now_ns(),
+                };
+                course.go_on(from_ns, speed);
+            }
+            let rest_ns = taken_ns.saturating_sub(course.now_ns());
+            if rest_ns == 0 {
+                return;
+            }
+            if !std::mem::replace(&mut self.is_begun, true) && !pace.begun.is_empty() {
+                (self.say)(pace.begun.into());
+            }
+            match speed > 0.0 {
+                true => {
+                    let rest = Duration::from_nanos((rest_ns as f64 / speed).ceil() as u64);
+                    self.orders.waker().wait_for(rest);
+                }
+                false => self.orders.waker().wait(),
+            }
             self.orders.waker().drain();
         }
     }

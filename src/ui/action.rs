@@ -161,6 +161,8 @@ pub enum Action {
     GoToTime,
     /// Save the black box as a recording.
     SaveBlackBox,
+    /// Replay faster or slower.
+    ReplaySpeed { faster: bool },
     /// Start or stop to record.
     Record,
     /// Type a condition on which the black box freezes, or thaw it.

@@ -59,6 +59,7 @@ use input::Input;
 use state::columns::{self, Columns};
 use state::export::ExportCommand;
 pub use state::past::FreezeOn;
+use state::replay_speed::ReplaySpeed;
 pub use state::saved_lines;
 pub use terminal::await_foreground;
 use terminal::{Keyboard, TerminalGuard, clipboard};
@@ -108,6 +109,8 @@ pub struct Options {
 pub struct Replayed {
     /// It comes second by second, and is no incident of anybody's.
     pub is_demo: bool,
+    /// Speed at which it is shown from its beginning on; `None`: it is shown at its end.
+    pub speed: Option<f64>,
     pub file: String,
     /// Name of the host that was recorded; empty if it is not known.
     pub host: String,
@@ -127,9 +130,13 @@ impl Replayed {
 
     fn notice(&self) -> String {
         let file = &self.file;
+        let (what, stands) = match self.speed {
+            Some(_) => ("recording", ", as it happened"),
+            None => ("end of the recording", "; time stands still"),
+        };
         match self.capture.as_str() {
-            "" => format!("The end of the recording {file}; time stands still"),
-            capture => format!("The end of the recording {file}, which has only {capture}"),
+            "" => format!("The {what} {file}{stands}"),
+            capture => format!("The {what} {file}, which has only {capture}"),
         }
     }
 }
@@ -182,6 +189,7 @@ fn dashboard(
     duration: Option<Duration>,
     mut outside: Outside<'_>,
 ) -> anyhow::Result<()> {
+    outside.keep_speed(&app);
     let deadline = duration.map_or_else(crossbeam_channel::never, crossbeam_channel::after);
     let collector = outside.collector;
     app.resize(screen.size()?);
@@ -298,6 +306,7 @@ fn dashboard(
             dirty = true;
         }
         outside.go_on_writing(&mut app);
+        outside.keep_speed(&app);
     }
 }
 
@@ -326,6 +335,9 @@ fn initial(options: Options) -> (App, Arc<Broker>) {
     let before = columns::kept(&load(Place::Columns).join(" "));
     app.is_replay = replayed.is_some();
     app.past.seekable = options.seekable;
+    app.replay_speed = replayed
+        .and_then(|replayed| replayed.speed)
+        .map(ReplaySpeed);
     app.uid_of = users::uid_of;
     app.names.user = users::known_name;
     app.columns = Columns::new(options.config.columns, before);
@@ -382,6 +394,8 @@ struct Outside<'a> {
     recording: Option<RecordControl>,
     /// The recording that a key has started.
     recorder: Option<LateRecorder>,
+    /// Speed that the replay goes at.
+    speed: Option<ReplaySpeed>,
 }
 
 impl<'a> Outside<'a> {
@@ -399,6 +413,7 @@ impl<'a> Outside<'a> {
             frames: crossbeam_channel::never(),
             recording: None,
             recorder: None,
+            speed: None,
         })
     }
 
@@ -528,6 +543,15 @@ impl<'a> Outside<'a> {
 
     fn keep(&self, place: Place, lines: &[String]) {
         keep(&self.broker, place, lines);
+    }
+
+    /// Lets the replay go at the speed that the state has.
+    fn keep_speed(&mut self, app: &App) {
+        let speed = app.present_speed();
+        if let Some(ReplaySpeed(times)) = speed.filter(|_| speed != self.speed) {
+            self.collector.set_speed(times);
+            self.speed = speed;
+        }
     }
 
     /// Passes the available blocks of an export to the writer.

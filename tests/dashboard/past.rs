@@ -334,6 +334,58 @@ fn past_of_a_replay_goes_back_beyond_memory_to_the_beginning() {
 }
 
 #[test]
+fn replay_at_a_speed_shows_a_recording_as_it_happened() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a directory");
+    let file = folder.path().join("run.jsonl.zst");
+    let name = file.to_str().expect("UTF-8");
+    let listener = listen(V4);
+    let mut seen = Seen::dashboard(&["-L", &only(&[&listener]), "--record", name]);
+    let early = session(&listener, V4, 10, 20);
+    seen.wait_for("the first one", |s| s.shows("closed 1 "));
+    seen.pass(Duration::from_secs(6));
+    let late = session(&listener, V4, 10, 20);
+    seen.wait_for("the last one", |s| s.shows("closed 2 "));
+    seen.quit();
+    let is_shown = |s: &Seen, rport| s.row(port(&listener), rport).is_some();
+    let mut seen = Seen::start(pty::command(&argv(&[
+        "--replay",
+        name,
+        "--replay-speed",
+        "1",
+    ])));
+    seen.wait_for("the first one", |s| is_shown(s, early));
+    assert!(!is_shown(&seen, late), "{}", seen.picture());
+    // it waits while the display is paused
+    seen.press(" ");
+    seen.wait_for("the pause", |s| s.shows("PAUSED, 0 new"));
+    seen.pass(Duration::from_secs(7));
+    assert!(seen.shows("PAUSED, 0 new"), "{}", seen.picture());
+    seen.press(" ");
+    seen.wait_for("its end", |s| !s.shows("PAUSED"));
+    assert!(!is_shown(&seen, late), "{}", seen.picture());
+    seen.press("))");
+    seen.wait_for("the speed", |s| s.shows("speed 4×"));
+    seen.wait_for("the end", |s| is_shown(s, late));
+    // what the last key did was said first
+    seen.press("g");
+    seen.wait_for("what stands", |s| s.shows("The recording is at its end"));
+    seen.quit();
+    // slow as it is, it can be made to come at once
+    let flags = ["--replay", name, "--replay-speed", "0.01"];
+    let mut seen = Seen::start(pty::command(&argv(&flags)));
+    seen.wait_for("the dashboard", |s| s.shows("recording of "));
+    seen.press(&")".repeat(20));
+    seen.wait_for("the end", |s| is_shown(s, late));
+    // what the last key did was said first
+    seen.press("g");
+    seen.wait_for("what stands", |s| s.shows("The recording is at its end"));
+    seen.quit();
+}
+
+#[test]
 fn past_is_off_without_memory() {
     if !kernel_or_skip() {
         return;

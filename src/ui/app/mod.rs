@@ -38,6 +38,7 @@ use crate::ui::state::interval::RefreshInterval;
 use crate::ui::state::layers::{Layer, Layers};
 use crate::ui::state::names::Names;
 use crate::ui::state::notice::Notice;
+use crate::ui::state::replay_speed::ReplaySpeed;
 use crate::ui::state::rows::{Rank, Rows, SortOrder};
 use crate::ui::state::top_talkers::Panes;
 use crate::ui::state::view_filter::{Selected, ViewFilter};
@@ -196,6 +197,8 @@ pub struct App {
     pub recording: Option<RecordStatus>,
     /// A recording is shown, about which this host knows nothing.
     pub is_replay: bool,
+    /// Speed of the replay, if it takes its time.
+    pub replay_speed: Option<ReplaySpeed>,
 }
 
 impl App {
@@ -254,6 +257,7 @@ impl App {
             now_ns: 0,
             recording: None,
             is_replay: false,
+            replay_speed: None,
             home: None,
             in_force: InForce::default(),
             past: Past::default(),

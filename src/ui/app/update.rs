@@ -186,6 +186,7 @@ impl App {
             }
             Action::Freeze if !self.paused => self.freeze(),
             Action::Freeze => self.thaw(),
+            Action::ReplaySpeed { faster } => self.change_speed(faster),
             Action::Follow => self.toggle_following(),
             Action::Interval { longer } => return self.change_interval(longer),
             Action::Move(motion) => self.move_selection(motion),

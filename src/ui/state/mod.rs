@@ -23,6 +23,7 @@ pub mod other_end;
 pub mod past;
 pub mod ports;
 pub mod prompt;
+pub mod replay_speed;
 pub mod rows;
 pub mod saved_lines;
 pub mod screens;

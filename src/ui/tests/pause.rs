@@ -1,6 +1,7 @@
 //! The paused display.
 
 use super::*;
+use crate::ui::state::replay_speed::ReplaySpeed;
 
 #[test]
 fn freeze_holds_the_table_and_shows_the_number_of_new_sessions() {
@@ -129,4 +130,20 @@ fn freeze_with_more_closed_sessions_than_kept_counts_all() {
     let (frozen, live) = (after(true), after(false));
     assert_eq!(frozen, live);
     assert_eq!((live.0, live.2), (16, vec!["new".to_owned(); 3]));
+}
+
+#[test]
+fn replay_that_takes_its_time_goes_at_the_speed_of_the_keys_and_waits_during_a_pause() {
+    let mut app = app(SIZE);
+    press(&mut app, ")");
+    assert!(screen(&app, SIZE).contains("only --replay-speed shows a recording as it happened"));
+    assert_eq!(app.present_speed(), None);
+    app.replay_speed = Some(ReplaySpeed(1.0));
+    press(&mut app, ") ) (");
+    assert!(screen(&app, SIZE).contains("speed 2×; ( slower, ) faster"));
+    assert_eq!(app.present_speed(), Some(ReplaySpeed(2.0)));
+    press(&mut app, "Space");
+    assert_eq!(app.present_speed(), Some(ReplaySpeed(0.0)));
+    press(&mut app, ") Space");
+    assert_eq!(app.present_speed(), Some(ReplaySpeed(4.0)));
 }

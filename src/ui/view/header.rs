@@ -309,6 +309,10 @@ fn view_parts<'a>(app: &'a App, theme: &Theme, hint: bool) -> Vec<Part<'a>> {
     parts.extend(both.map(|text| Part::new(Importance::Usual, text)));
     parts.push(Part::new(Importance::Explains, order));
     parts.extend(captured);
+    if let Some(speed) = app.replay_speed {
+        let text = format!("speed {speed}");
+        parts.push(Part::new(Importance::Explains, text));
+    }
     let rank = match app.interval.stretched {
         Some(_) => Importance::Needed,
         None => Importance::Usual,
