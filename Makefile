@@ -38,7 +38,7 @@ else \
 fi
 endef
 
-.PHONY: help setup setup-test setup-bench setup-healthy build run test test-bare lint deny static release book reproducible test-packages clean picture demo accuracy healthy bench fuzz
+.PHONY: help setup setup-test setup-bench setup-healthy build run test test-bare lint deny static release book reproducible test-packages clean picture demo accuracy healthy past bench fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -137,6 +137,10 @@ healthy: setup-healthy ## watch a busy host without faults, where nothing may be
 	TCPLIFE_HEALTHY=$(or $(DURATION),10m) $(CARGO) test --locked $(if $(SUDO),--config '$(RUN_AS_ROOT)') --test capture -- \
 		--nocapture healthy_busy_host_has_no_finding
 
+past: setup-test ## compare ten instants of busy traffic, looked back at and replayed (root or SUDO=1); DURATION=5m
+	TCPLIFE_PAST=$(or $(DURATION),5m) $(CARGO) test --locked $(if $(SUDO),--config '$(RUN_AS_ROOT)') --test dashboard -- \
+		--nocapture past_of_mixed_traffic_at_ten_instants_is_that_of_its_recording
+
 bench: setup-bench ## check tcplife against its budgets, next to other tools (root or SUDO=1); QUICK=1 takes two minutes
 	$(CARGO) bench --locked --bench budgets $(if $(SUDO),--config '$(RUN_AS_ROOT)') -- $(if $(QUICK),--quick)
 
@@ -146,5 +150,6 @@ fuzz: setup ## play changed recordings (needs cargo-fuzz, but no nightly compile
 		exit 1; \
 	}
 	mkdir -p fuzz/corpus/recording
-	timeout -s INT $(or $(DURATION),10m) $(CARGO) fuzz run --sanitizer none recording fuzz/corpus/recording fuzz/seeds/recording -- \
-		-max_len=65536 -rss_limit_mb=1024 || [ $$? = 124 ]
+	$(CARGO) fuzz run --sanitizer none recording fuzz/corpus/recording fuzz/seeds/recording -- \
+		-max_len=65536 -rss_limit_mb=1024 -print_final_stats=1 \
+		-max_total_time=$$(($$(echo $(or $(DURATION),10m) | sed 's/h$$/*3600/; s/m$$/*60/; s/s$$//')))

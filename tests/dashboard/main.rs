@@ -30,6 +30,7 @@ mod findings;
 mod harness;
 mod hidden;
 mod input;
+mod instants;
 mod job_control;
 mod listeners;
 mod local_services;

@@ -12,13 +12,13 @@ use crate::harness::{Row, Seen, argv, brisk, only};
 
 impl Seen {
     /// Reads for so long. Ages move on the screen meanwhile.
-    fn pass(&mut self, time: Duration) {
+    pub(crate) fn pass(&mut self, time: Duration) {
         let from = Instant::now();
         self.wait_for("time to pass", |_| from.elapsed() >= time);
     }
 
     /// Goes to a time that the prompt takes.
-    fn go_to(&mut self, time: &str) {
+    pub(crate) fn go_to(&mut self, time: &str) {
         self.press("@");
         self.wait_for("the prompt", |s| s.shows("go to time: "));
         self.press(&format!("{time}\r"));
@@ -27,7 +27,7 @@ impl Seen {
         });
     }
 
-    fn go_to_now(&mut self) {
+    pub(crate) fn go_to_now(&mut self) {
         self.press("\x1b");
         self.wait_for("now", |s| !s.lines()[0].contains("PAST "));
     }

@@ -91,6 +91,8 @@ pub struct Player {
     /// Clock of the sessions in `closed`.
     clock: Clock,
     now_ns: u64,
+    /// A batch was reported.
+    is_begun: bool,
     is_ended: bool,
 }
 
@@ -125,6 +127,7 @@ impl Player {
             missed: Missed::default(),
             clock: Clock::default(),
             now_ns: 0,
+            is_begun: false,
             is_ended: false,
         }
     }
@@ -313,6 +316,10 @@ impl Player {
     }
 
     fn close(&mut self, session: Session) {
+        // the first batch is from when the watching began, which rates count from
+        if !self.is_begun && session.end_ns > self.now_ns {
+            self.send();
+        }
         self.now_ns = self.now_ns.max(session.end_ns);
         if self.reports == Reports::OpenAtEnd || !self.is_meant(session.end_ns) {
             self.gone.push(session.cookie);
@@ -392,6 +399,7 @@ impl Player {
             taken_ns,
             clock: self.clock,
         };
+        self.is_begun = true;
         self.ready.push_back(Played::Batch(Box::new(batch)));
     }
 

@@ -653,7 +653,9 @@ impl App {
             self.now_ns,
             self.time(self.names.times.clock.wall(self.now_ns)),
         );
-        let frames = self.past.black_box.frames_to(u64::MAX, MOST_SESSIONS);
+        // also if more sessions have closed since than are unpacked for a moment
+        let mut frames = self.past.black_box.frames_to(at_ns, MOST_SESSIONS);
+        frames.extend(self.past.black_box.frames_between(at_ns, u64::MAX));
         self.set_baseline();
         self.past.baseline_ns = Some(at_ns);
         match Player::new(frames) {

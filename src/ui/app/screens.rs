@@ -288,7 +288,10 @@ impl App {
                 None
             }
             (Screen::Baseline(_), Action::NewBaseline) => {
-                self.set_baseline();
+                match self.is_past() {
+                    true => self.set_baseline_then(),
+                    false => self.set_baseline(),
+                }
                 None
             }
             (Screen::Baseline(_), Action::ClearBaseline) => {

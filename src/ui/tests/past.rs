@@ -269,6 +269,14 @@ fn past_moment_can_be_the_baseline_of_now() {
     go_to(&mut watched.app, "00:00:50");
     let baseline = watched.app.baseline.as_ref().expect("a baseline");
     assert_eq!(baseline.ago_ns(), 20 * S);
+    // a new one there is also that of now
+    press_and_settle(&mut watched.app, "m");
+    press_and_settle(&mut watched.app, "M");
+    assert!(screen(&watched.app, SIZE).contains("baseline set at 00:00:50"));
+    press_and_settle(&mut watched.app, "Esc");
+    press_and_settle(&mut watched.app, "Esc");
+    let baseline = watched.app.baseline.as_ref().expect("a baseline");
+    assert_eq!(baseline.ago_ns(), 20 * S);
     go_to(&mut watched.app, "00:00:20");
     assert!(watched.app.baseline.is_none(), "there was none then");
 }

@@ -286,3 +286,34 @@ fn recordings_of_one_boot_are_one_tape_in_whatever_order() {
     play(&mut player, to_ns, &mut moment);
     assert_eq!(moment.closed, batches[44].1.closed);
 }
+
+#[test]
+fn replay_begins_at_the_time_of_the_first_batch() {
+    let clock = golden_clock();
+    let closed = |end_ns| Session {
+        end_ns,
+        ..closed_session()
+    };
+    let batch = |end_ns: &[u64], taken_ns, open| Batch {
+        closed: end_ns.iter().map(|end_ns| closed(*end_ns)).collect(),
+        open,
+        taken_ns,
+        clock,
+        ..Batch::default()
+    };
+    let bytes = recorded(&[
+        batch(&[2 * S - 50, 2 * S - 40], 2 * S, None),
+        batch(&[2 * S + 30, 2 * S + 40], 2 * S + 50, None),
+        batch(&[], 3 * S, Some(OpenSnapshot::default())),
+    ]);
+    let mut player = Player::of(Cursor::new(bytes), Reports::All);
+    let mut batches = Vec::new();
+    while let Some(played) = player.next(u64::MAX).expect("it is read") {
+        if let Played::Batch(batch) = played {
+            batches.push((batch.taken_ns, batch.closed.len(), batch.open.is_some()));
+        }
+    }
+    assert_eq!(batches[0], (2 * S, 2, false), "{batches:?}");
+    let closed: usize = batches.iter().map(|(_, closed, _)| closed).sum();
+    assert_eq!((closed, batches.last()), (4, Some(&(3 * S, 0, true))));
+}
