@@ -40,6 +40,7 @@ mod puppet;
 mod queries;
 mod recording;
 mod report;
+mod report_in_browser;
 mod segments;
 mod services;
 mod sharing;

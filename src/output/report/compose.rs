@@ -176,8 +176,8 @@ fn summary(
     said += &format!("; {open} still open at the end. {bytes} sent or received.");
     if let Some((failure, tally)) = kinds.first() {
         let (reason, to) = (failure.reason.word(), failure.destination(None));
-        let (program, n) = (&failure.program, grouped(tally.count));
-        said += &format!(" The most frequent failure: {reason}, {to}, {program} ({n} times).");
+        let (program, times) = (&failure.program, count(tally.count, "time"));
+        said += &format!(" The most frequent failure: {reason}, {to}, {program} ({times}).");
     }
     said += &match found.first() {
         None => " Nothing was found to be wrong.".to_owned(),
@@ -306,7 +306,10 @@ fn findings(
     }
     let remarks = [
         gathered.engine.not_checked(),
-        gathered.engine.not_judged_rules(),
+        gathered
+            .engine
+            .not_judged_rules()
+            .map(|rules| rules.replacen('n', "N", 1) + "."),
     ];
     for text in remarks.into_iter().flatten() {
         parts.push(Part::Paragraph(text.into()));

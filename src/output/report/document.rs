@@ -5,7 +5,7 @@ use std::fmt::Display;
 use crate::text::sanitize::sanitize;
 
 /// Maximum length of a text, in characters: foreign text may have any.
-const LONGEST: usize = 400;
+const LONGEST: usize = 1200;
 
 /// A text of the report. Whatever it is made of, it has no control characters, no invisible ones and none that change the
 /// writing direction, and is not too long; each format escapes it.

@@ -16,7 +16,7 @@ pub(super) const SCRIPT: &str = include_str!("page.js");
 /// The only style and script that a browser takes, by their SHA-256.
 const POLICY: &str = concat!(
     "default-src 'none'; base-uri 'none'; form-action 'none'; ",
-    "style-src 'sha256-uF2EpSM0JmcuvB6uJWIhnM3IcwEVfzRUd19kKPDh+/A='; ",
+    "style-src 'sha256-9Tn1VaqQAd7GtrUgou0IISgulz8aFxTr9Nyo8pJIrPA='; ",
     "script-src 'sha256-lpJua6Jb3dht6deeWotkGnMpnzvlDqiwa1dM6s6sWwk='"
 );
 
