@@ -136,7 +136,7 @@ impl Page {
         }
     }
 
-    /// What the page did that it must not: errors, dialogs, and requests for anything but itself.
+    /// Events that must not happen: errors, dialogs, and requests for anything but itself.
     fn faults(&self) -> Vec<&Value> {
         let is_fault = |event: &&Value| match event["method"].as_str().unwrap_or_default() {
             "Runtime.exceptionThrown" | "Runtime.consoleAPICalled" | "Log.entryAdded" => true,

@@ -21,7 +21,7 @@ use crate::harness::{Seen, argv};
 
 /// How long the traffic takes, and its sessions in a second.
 const SHORT: (Duration, u64) = (Duration::from_secs(20), 400);
-/// Those of the long form, `make past`, whose duration is in this variable.
+/// Variable with the duration of the long form, `make past`, and its rate.
 const LONG: &str = "TCPLIFE_PAST";
 const LONG_RATE: u64 = 4000;
 /// Time from a baseline to the instant that is compared with it, s. Differences show after ten.
