@@ -2,7 +2,7 @@
 
 pub mod complete;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::builder::styling::Styles;
@@ -181,7 +181,7 @@ pub struct Cli {
     #[arg(long, conflicts_with_all = ["replay", "record", "redact", "findings", "snapshots", "duration", "interval", "ring_size"])]
     pub demo: bool,
 
-    /// Show what happened from this time on: 03:12, 2026-11-30T03:12:04, in UTC with a Z at the end
+    /// Show what happened from this time on: 03:12, 2026-11-30T03:12:04, in UTC with a Z at the end, or +5m after the beginning
     #[arg(long, value_name = "TIME", value_parser = moment, requires = "replay")]
     pub from: Option<Moment>,
 
@@ -193,6 +193,11 @@ pub struct Cli {
     /// like 1, 0.5 or 60; max: all at once, and begin at its end [default: max]
     #[arg(long, value_name = "N", value_parser = speed, requires = "replay", allow_hyphen_values = true)]
     pub replay_speed: Option<f64>,
+
+    /// Compare with this recording, up to its end or to this time of it: the baseline of the dashboard is set there, and `m`
+    /// shows what has changed
+    #[arg(long, value_name = "FILE[@TIME]", value_parser = baseline)]
+    pub baseline: Option<BaselineFlag>,
 
     /// Freeze the black box of the dashboard two minutes after more than N sessions a second matched, so that one can
     /// look back later: 'reason refused', or 'reason refused 50/s'
@@ -271,6 +276,14 @@ pub enum Generate {
     Fish,
 }
 
+/// A recording to compare with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaselineFlag {
+    pub path: PathBuf,
+    /// `None`: its end.
+    pub at: Option<Moment>,
+}
+
 /// Output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Output {
@@ -312,7 +325,7 @@ struct Needed {
     by: &'static [Output],
 }
 
-static NEEDED: [Needed; 19] = {
+static NEEDED: [Needed; 20] = {
     const fn needed(
         flag: &'static str,
         is_given: fn(&Cli) -> bool,
@@ -354,6 +367,7 @@ static NEEDED: [Needed; 19] = {
         needed("--interval", |c| c.interval.is_some(), DASHBOARD),
         needed("--keep", |c| c.keep.is_some(), DASHBOARD),
         needed("--replay-speed", |c| c.replay_speed.is_some(), DASHBOARD),
+        needed("--baseline", |c| c.baseline.is_some(), DASHBOARD),
         needed("--freeze-on", |c| c.freeze_on.is_some(), DASHBOARD),
         needed("--no-mouse", |c| c.no_mouse, DASHBOARD),
         needed("--theme", |c| c.theme.is_some(), DASHBOARD),
@@ -740,6 +754,25 @@ fn count(text: &str) -> Result<u64, String> {
 }
 
 /// Parses what is kept of a recording.
+/// Parses a recording and a time in it. An @ that no time follows belongs to the name of a file.
+fn baseline(text: &str) -> Result<BaselineFlag, String> {
+    let whole = || BaselineFlag {
+        path: text.into(),
+        at: None,
+    };
+    let Some((path, time)) = text.rsplit_once('@').filter(|(path, _)| !path.is_empty()) else {
+        return Ok(whole());
+    };
+    match moment(time) {
+        Ok(at) => Ok(BaselineFlag {
+            path: path.into(),
+            at: Some(at),
+        }),
+        Err(_) if Path::new(text).exists() => Ok(whole()),
+        Err(wrong) => Err(format!("the time after @ {wrong}")),
+    }
+}
+
 /// Parses a speed; infinite: as fast as possible.
 fn speed(text: &str) -> Result<f64, String> {
     if text == "max" {

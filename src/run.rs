@@ -16,7 +16,7 @@ use jiff::tz::TimeZone;
 use rustix::thread::CapabilitySet;
 
 use crate::cli::complete;
-use crate::cli::{Cli, Output, Stop};
+use crate::cli::{BaselineFlag, Cli, Output, Stop};
 use crate::collector::demo;
 use crate::collector::kernel;
 use crate::collector::kernel::NamespaceScan;
@@ -63,7 +63,7 @@ use crate::ui;
 use crate::ui::config::{Config, usual_file};
 use crate::ui::saved_lines;
 use crate::ui::state::self_traffic::SelfTraffic;
-use crate::ui::{FreezeOn, Replayed};
+use crate::ui::{ComparedRecording, FreezeOn, Replayed};
 
 /// Runs the whole program and returns its exit status.
 pub fn main() -> ExitCode {
@@ -181,6 +181,7 @@ impl Helpers {
     fn start(cli: &Cli, output: Output, caller: &Caller) -> anyhow::Result<Self> {
         let variable = |name| std::env::var_os(name).map(PathBuf::from);
         let state = |name| saved_lines::file(name, variable("XDG_STATE_HOME"), caller.home.clone());
+        let baseline = cli.baseline.iter().map(|flag| flag.path.clone());
         let places = Places {
             config: config_file(cli, caller),
             is_config_named: cli.config.is_some(),
@@ -188,7 +189,8 @@ impl Helpers {
             columns: state("columns"),
             hints: state("hints"),
             recording: cli.record.clone(),
-            replay: replayed_files(cli),
+            replay: replayed_files(cli).into_iter().chain(baseline).collect(),
+            has_baseline: cli.baseline.is_some(),
             redact_key: cli.redact_key.clone(),
             report: report_file(cli).map(Path::to_owned),
         };
@@ -500,7 +502,12 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
                 Ok(shown)
             })?;
         }
+        let compared = cli.baseline.as_ref().map(|flag| {
+            let capture = (plan.capture.clone(), plan.config.keep as u64);
+            to_compare(flag, &broker, &zone, capture)
+        });
         let options = ui::Options {
+            compared: compared.transpose()?,
             capture: plan.capture,
             filter,
             config: plan.config,
@@ -693,6 +700,25 @@ fn to_replay(broker: Option<&Broker>) -> anyhow::Result<Source> {
         }
         None => Ok(Source::Files(files)),
     }
+}
+
+/// Opens the recording to compare with.
+fn to_compare(
+    flag: &BaselineFlag,
+    broker: &Broker,
+    zone: &TimeZone,
+    chosen: (CaptureFilter, u64),
+) -> anyhow::Result<ComparedRecording> {
+    let trying = |path: &Path| format!("cannot compare with {}", path.display());
+    let files = broker.baseline();
+    let files = files.map_err(|(path, e)| anyhow::Error::from(e).context(trying(&path)))?;
+    let (passage, to_ns) =
+        replay::passage_to(files, flag.at, zone, chosen).with_context(|| trying(&flag.path))?;
+    Ok(ComparedRecording {
+        passage,
+        to_ns,
+        file: sanitize(&flag.path.display().to_string()),
+    })
 }
 
 /// Names the recordings to replay, for errors.

@@ -143,6 +143,42 @@ impl SeekableReplay {
     }
 }
 
+/// Opens recordings.
+fn tape(files: Vec<(PathBuf, File)>) -> anyhow::Result<Tape> {
+    let is_single = files.len() == 1;
+    let media = files.into_iter().map(|(path, file)| {
+        // a file is named where there are several
+        let name = (!is_single).then(|| path.display().to_string().into());
+        (name, Medium::File(Arc::new(file)))
+    });
+    Tape::open(media).map_err(|(name, error)| match name {
+        Some(name) => anyhow::Error::from(error).context(name.to_string()),
+        None => error.into(),
+    })
+}
+
+/// Prepares to read recordings up to a moment, or up to their end. What is read first are at least `closed` sessions that closed
+/// before it, as far as they have them. Returns also the moment, ns of boot time.
+///
+/// # Errors
+/// If they cannot be read, or are no recordings.
+pub fn passage_to(
+    files: Vec<(PathBuf, File)>,
+    at: Option<Moment>,
+    zone: &TimeZone,
+    (capture, closed): (CaptureFilter, u64),
+) -> anyhow::Result<(Passage, u64)> {
+    let tape = tape(files)?;
+    let at = match (at, tape.first()) {
+        (Some(at), Some(first)) => at.from(first, zone),
+        _ => Timestamp::MAX,
+    };
+    let seeked = tape.seek(at, closed, Reports::All);
+    let (player, to_ns) = seeked.context("there is nothing in it")?;
+    let chosen = Chosen::new(capture);
+    Ok((Passage { player, chosen }, to_ns))
+}
+
 /// A part of recordings that is read up to any moment, and later on from there.
 #[derive(Debug)]
 pub struct Passage {
@@ -151,6 +187,16 @@ pub struct Passage {
 }
 
 impl Passage {
+    /// Reports the open sessions at the end of recordings that have no snapshot.
+    pub fn end(&mut self) {
+        self.player.end();
+    }
+
+    /// Wall-clock time of an instant, by the clock as it was last read.
+    pub fn wall(&self, boot_ns: u64) -> Timestamp {
+        self.player.wall(boot_ns)
+    }
+
     /// Reads on up to a moment, ns of boot time. Returns a batch, if there is one, and true if more follows.
     ///
     /// # Errors
@@ -290,16 +336,7 @@ impl<'a> Replay<'a> {
                 header = player.origin().cloned();
             }
             Source::Files(files) => {
-                let is_single = files.len() == 1;
-                let media = files.into_iter().map(|(path, file)| {
-                    // a file is named where there are several
-                    let name = (!is_single).then(|| path.display().to_string().into());
-                    (name, Medium::File(Arc::new(file)))
-                });
-                let tape = Tape::open(media).map_err(|(name, error)| match name {
-                    Some(name) => anyhow::Error::from(error).context(name.to_string()),
-                    None => error.into(),
-                })?;
+                let tape = tape(files)?;
                 (from, to) = bounds(tape.first());
                 // rows before a moment are not reported, and of the dashboard those that it does not keep
                 let end = to.unwrap_or(Timestamp::MAX);

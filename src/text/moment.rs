@@ -1,6 +1,7 @@
 //! Moments as people write them: `03:12`, `2026-11-30 03:12:04`, `2026-11-30T03:12:04Z`.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
@@ -16,6 +17,8 @@ pub enum Moment {
     Local(DateTime),
     /// Local time of a day that is to be found.
     TimeOfDay(Time),
+    /// So long after the beginning.
+    After(Duration),
 }
 
 impl std::fmt::Display for Moment {
@@ -25,6 +28,7 @@ impl std::fmt::Display for Moment {
             Moment::At(at) => at.fmt(f),
             Moment::Local(local) => local.fmt(f),
             Moment::TimeOfDay(time) => time.fmt(f),
+            Moment::After(time) => write!(f, "+{}", units::duration_text(*time)),
         }
     }
 }
@@ -35,6 +39,10 @@ impl std::fmt::Display for Moment {
 /// A text that says how to write one.
 pub fn moment(text: &str) -> Result<Moment, String> {
     let text = text.trim();
+    if let Some(time) = text.strip_prefix('+') {
+        let wrong = |_| "must be a time after the beginning like +90s or +1h30m".to_owned();
+        return units::duration(time).map(Moment::After).map_err(wrong);
+    }
     if let Ok(at) = text.parse() {
         return Ok(Moment::At(at));
     }
@@ -44,7 +52,7 @@ pub fn moment(text: &str) -> Result<Moment, String> {
     }
     let time = text.parse().map(Moment::TimeOfDay);
     time.map_err(|_| {
-        "must be a time like 03:12, 2026-11-30T03:12:04 or 2026-11-30T03:12:04Z".into()
+        "must be a time like 03:12, 2026-11-30T03:12:04, 2026-11-30T03:12:04Z or +5m".into()
     })
 }
 
@@ -55,6 +63,7 @@ impl Moment {
         match self {
             Moment::At(at) => at,
             Moment::Local(local) => at(local).unwrap_or(first),
+            Moment::After(time) => first.checked_add(time).unwrap_or(Timestamp::MAX),
             Moment::TimeOfDay(time) => {
                 let day = first.to_zoned(zone.clone()).date();
                 let today = at(day.to_datetime(time)).unwrap_or(first);
@@ -116,7 +125,7 @@ pub fn looking_back(
                 _ => of(today.saturating_sub(1.day())),
             }
         }
-        (Ok(moment), None) => Ok(moment.from(now, zone)),
+        (Ok(moment @ (Moment::At(_) | Moment::Local(_))), None) => Ok(moment.from(now, zone)),
         _ => Err(wrong()),
     }
 }
@@ -170,6 +179,8 @@ mod tests {
             ("2026-11-29 00:12", "2026-11-28T23:12:00Z"),
             ("00:12", "2026-11-30T23:12:00Z"),
             ("00:12:04.5", "2026-11-30T23:12:04.5Z"),
+            ("+90s", "2026-11-30T23:11:30Z"),
+            ("+1h30m", "2026-12-01T00:40:00Z"),
             // the day has begun an hour before in this zone, so this is the next one
             ("00:09", "2026-12-01T23:09:00Z"),
         ] {
@@ -178,7 +189,16 @@ mod tests {
             let again = super::moment(text).expect(text).to_string();
             assert_eq!(super::moment(&again), super::moment(text), "{text}");
         }
-        for text in ["", "now", "3", "25:00", "2026-13-01 00:00", "03:12pm"] {
+        for text in [
+            "",
+            "now",
+            "3",
+            "25:00",
+            "2026-13-01 00:00",
+            "03:12pm",
+            "+",
+            "+5x",
+        ] {
             assert!(moment(text).is_err(), "{text}");
         }
     }

@@ -16,7 +16,7 @@ use ratatui::layout::Size;
 use rustix::io::Errno;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 
-use crate::collector::replay::SeekableReplay;
+use crate::collector::replay::{Passage, SeekableReplay};
 use crate::collector::{Collector, Wanted};
 use crate::filter::Filter;
 use crate::host::broker::{Broker, Place};
@@ -96,12 +96,23 @@ pub struct Options {
     pub frames: Receiver<Arc<Frame>>,
     /// The recordings that are shown, if one can go to any of their moments.
     pub seekable: Option<SeekableReplay>,
+    /// The recording to compare with.
+    pub compared: Option<ComparedRecording>,
     /// Condition on which the black box freezes.
     pub freeze_on: Option<FreezeOn>,
     /// Origin of the sessions, for a recording of the black box.
     pub origin: Header,
     /// The recording that is written.
     pub recording: Option<RecordControl>,
+}
+
+/// A recording to compare with.
+#[derive(Debug)]
+pub struct ComparedRecording {
+    pub passage: Passage,
+    /// Moment of the baseline, ns of its boot time; `u64::MAX`: its end.
+    pub to_ns: u64,
+    pub file: String,
 }
 
 /// A recording that is shown.
@@ -153,7 +164,7 @@ pub fn run(collector: Collector, options: Options) -> anyhow::Result<()> {
     let report = options.report.clone();
     let frames = options.frames.clone();
     let recording = options.recording.clone();
-    let (app, broker) = initial(options);
+    let (app, broker) = initial(options)?;
     let mut screen = TerminalGuard::take(mouse)?;
     if app.appearance.needs_background() {
         screen.ask_for_background();
@@ -311,7 +322,7 @@ fn dashboard(
 }
 
 /// Creates the initial state, for a terminal of unknown size.
-fn initial(options: Options) -> (App, Arc<Broker>) {
+fn initial(options: Options) -> anyhow::Result<(App, Arc<Broker>)> {
     let load = |place| saved_lines::load(&options.broker, place);
     let host = rustix::system::uname()
         .nodename()
@@ -372,7 +383,10 @@ fn initial(options: Options) -> (App, Arc<Broker>) {
     let appearance = Appearance::new(options.theme, options.config.theme, Environment::read());
     app.appearance = appearance.with_colors(options.config.colors);
     app.warn_of(&app.appearance.faint());
-    (app, options.broker)
+    if let Some(compared) = options.compared {
+        app.compare_with(compared)?;
+    }
+    Ok((app, options.broker))
 }
 
 /// Everything that the dashboard does outside of its state and its screen.

@@ -295,6 +295,7 @@ fn panicking_dashboard_entry_point() {
             reports: crossbeam_channel::never(),
             report: None,
             seekable: None,
+            compared: None,
             replayed: None,
             frames: crossbeam_channel::never(),
             freeze_on: None,

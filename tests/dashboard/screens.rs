@@ -6,8 +6,9 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use crate::common::loopback::{Pair, V4, listen, port, session};
+use crate::common::pty;
 use crate::common::requirements::{kernel_or_skip, tool_or_skip};
-use crate::harness::{Seen, only, words};
+use crate::harness::{Seen, argv, only, words};
 
 /// Returns the line that contains all of these, split into words.
 fn line(seen: &Seen, holds: &[&str]) -> Option<Vec<String>> {
@@ -92,6 +93,56 @@ fn distributions_closed_session_is_counted_in_its_duration_bar() {
     seen.wait_for("connect", |s| s.shows("▸CONNECT"));
     seen.press("d");
     seen.wait_for("both sessions", |s| s.rows().len() == 2);
+    seen.quit();
+}
+
+#[test]
+fn baseline_of_a_recording_is_compared_with_now_and_with_another_recording() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a directory");
+    let [then, now] = ["then", "now"].map(|name| {
+        let file = folder.path().join(format!("{name}.jsonl.zst"));
+        file.to_str().expect("UTF-8").to_owned()
+    });
+    let anywhere = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
+    let listener = TcpListener::bind(anywhere).expect("a port");
+    let to = |host: u8| SocketAddr::from(([127, 0, 0, host], port(&listener)));
+    let ports = port(&listener).to_string();
+    let mut seen = Seen::dashboard(&["-D", &ports, "--record", &then]);
+    session(&listener, to(1), 10, 10);
+    seen.wait_for("the first peer", |s| s.shows("127.0.0.1"));
+    seen.quit();
+
+    let early = format!("{then}@2020-01-01T00:00:00Z");
+    let mut seen = Seen::start(pty::command(&argv(&["--baseline", &early])));
+    seen.ends("a time before the recording", 1);
+    assert!(seen.shows("it has nothing up"), "{}", seen.picture());
+
+    let is_new = |s: &Seen| line(s, &["new", "127.0.0.77"]).is_some() && s.shows(" 1 new");
+    let flags = ["-D", &ports, "--baseline", &then, "--record", &now];
+    let mut seen = Seen::dashboard(&flags);
+    seen.wait_for("what it is compared with", |s| s.shows("compared with "));
+    let one = Pair::open(&listener, to(1));
+    let other = Pair::open(&listener, to(77));
+    seen.wait_for("the other peer", |s| s.shows("127.0.0.77"));
+    seen.press("m");
+    seen.wait_for("patience", |s| s.shows("Too early: "));
+    seen.wait_for("the new one", is_new);
+    assert!(line(&seen, &["127.0.0.1 "]).is_none(), "{}", seen.picture());
+    seen.press("q");
+    seen.wait_for("the table", |s| s.heading().is_some());
+    seen.quit();
+    drop((one, other));
+
+    let flags = ["--replay", &now, "--baseline", &then];
+    let mut seen = Seen::start(pty::command(&argv(&flags)));
+    seen.wait_for("the recording", |s| s.shows("127.0.0.77"));
+    seen.press("m");
+    seen.wait_for("the new one", is_new);
+    seen.press("q");
+    seen.wait_for("the table", |s| s.heading().is_some());
     seen.quit();
 }
 

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -48,8 +49,10 @@ pub struct Places {
     pub hints: Option<PathBuf>,
     /// The recording to write.
     pub recording: Option<PathBuf>,
-    /// The recordings to read.
+    /// The recordings to read: those to replay, and the one to compare with.
     pub replay: Vec<PathBuf>,
+    /// The last one of them is to be compared with.
+    pub has_baseline: bool,
     /// The key that sessions are redacted with.
     pub redact_key: Option<PathBuf>,
     /// The report to write.
@@ -214,8 +217,23 @@ impl Broker {
     /// # Errors
     /// If one cannot be opened, or a directory has none; its path.
     pub fn replayed(&self) -> Result<Vec<(PathBuf, File)>, (PathBuf, io::Error)> {
+        let count = self.places.replay.len() - usize::from(self.places.has_baseline);
+        self.recordings(0..count)
+    }
+
+    /// Opens the recording to compare with, likewise.
+    ///
+    /// # Errors
+    /// See [`Broker::replayed`].
+    pub fn baseline(&self) -> Result<Vec<(PathBuf, File)>, (PathBuf, io::Error)> {
+        let end = self.places.replay.len();
+        self.recordings(end - usize::from(self.places.has_baseline)..end)
+    }
+
+    fn recordings(&self, of: Range<usize>) -> Result<Vec<(PathBuf, File)>, (PathBuf, io::Error)> {
         let mut all = Vec::new();
-        for (nth, path) in (0..).zip(&self.places.replay) {
+        let paths = (0..).zip(&self.places.replay);
+        for (nth, path) in paths.skip(of.start).take(of.len()) {
             let failed = |e| (path.clone(), e);
             let open = |name: String| self.connect(None)?.file(&Request::Replay { nth, name });
             let list = || {

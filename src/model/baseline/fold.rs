@@ -18,7 +18,7 @@ type LocalPort = (u32, u16);
 
 /// Programs that accept connections within this host. Of a connection within the host, the end that connects knows only
 /// an address that means nothing.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Servers(FxHashMap<LocalPort, GroupKey>);
 
 impl Servers {

@@ -220,6 +220,43 @@ impl Baseline {
         baseline
     }
 
+    /// The same sums before another moment, at which nothing is known of a store but its open sessions: that of a later run of this
+    /// host, or of another one. All of this baseline's sessions must have been counted.
+    pub fn placed(&self, at_ns: u64, talkers: &Aggregates, store: &Store) -> Self {
+        let mut placed = Baseline {
+            at_ns,
+            rates_ns: at_ns.saturating_sub(self.at_ns - self.rates_ns),
+            times_ns: at_ns.saturating_sub(self.at_ns - self.times_ns),
+            all: self.all.clone(),
+            kinds: self.kinds.clone(),
+            together: self.together.clone(),
+            servers: self.servers.clone(),
+            later: None,
+            open: OpenSums::default(),
+            counting: None,
+            retransmits: Sharded::default(),
+            answered: Followed::default(),
+            counted_by_other: FxHashSet::default(),
+            backfill: Backfill::default(),
+            open_before: None,
+            now_ns: at_ns,
+            evicted: self.evicted,
+            is_inexact: self.is_inexact,
+        };
+        for (_, session) in store.open() {
+            placed.note(session);
+        }
+        placed.all.bytes = talkers.bytes();
+        for (key, entry) in placed.kinds.iter_mut().flat_map(BoundedMap::iter_mut) {
+            let talker = match key {
+                BaselineKey::Group(key) => group_by(&key).and_then(|by| talkers.get(by, key)),
+                BaselineKey::Link(_) | BaselineKey::Several(_) => None,
+            };
+            entry.bytes = talker.map_or(0, |talker| talker.bytes);
+        }
+        placed
+    }
+
     /// Time since the baseline at the last snapshot, ns.
     pub fn ago_ns(&self) -> u64 {
         self.now_ns.saturating_sub(self.at_ns)
@@ -285,12 +322,17 @@ impl Baseline {
         self.open_before = (end < store.open_slots()).then_some(before);
     }
 
-    /// Counts a session that was open at the baseline, as it was then.
-    fn count_open(&mut self, session: &Session, other: Option<&Session>) {
+    /// Notes what a session that was open at the baseline had then.
+    fn note(&mut self, session: &Session) {
         if session.retransmits > 0 {
             *self.retransmits.entry(session.id()) = session.retransmits;
         }
         self.answered.note(session);
+    }
+
+    /// Counts a session that was open at the baseline, as it was then.
+    fn count_open(&mut self, session: &Session, other: Option<&Session>) {
+        self.note(session);
         self.count_before(session, stand_in(session, other));
     }
 

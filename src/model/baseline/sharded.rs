@@ -10,7 +10,7 @@ use hashbrown::HashTable;
 const SHARDS: usize = 256;
 
 /// A map in many parts, each of which grows by itself.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Sharded<K, V> {
     /// None at all as long as the map is empty.
     shards: Vec<HashTable<(K, V)>>,

@@ -1,6 +1,11 @@
 //! Setting, comparing with and clearing a baseline.
 
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
 use crate::model::baseline::Baseline;
+use crate::ui::ComparedRecording;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
@@ -37,6 +42,69 @@ impl App {
         self.baseline_set = self.names.times.clock.wall(self.now_ns);
         self.update_baseline();
         self.refresh_screen();
+    }
+
+    /// Compares all that is shown with a moment of a recording.
+    ///
+    /// # Errors
+    /// If the recording cannot be read.
+    pub fn compare_with(&mut self, compared: ComparedRecording) -> anyhow::Result<()> {
+        let ComparedRecording {
+            mut passage,
+            to_ns,
+            file,
+        } = compared;
+        let mut then = self.blank();
+        let trying = || format!("cannot compare with {file}");
+        let mut has_ended = false;
+        loop {
+            match passage.next(to_ns).with_context(trying)? {
+                (Some(batch), _) => {
+                    then.take_batch(batch);
+                    while then.is_arriving() {
+                        then.work();
+                    }
+                }
+                (None, true) => {}
+                (None, false) if then.has_snapshot() || has_ended => break,
+                // one without snapshots has a state only at its end
+                (None, false) => {
+                    passage.end();
+                    has_ended = true;
+                }
+            }
+        }
+        if !then.has_snapshot() {
+            anyhow::bail!("{}: it has nothing up to that time", trying());
+        }
+        then.set_baseline();
+        let Some(mut baseline) = then.baseline.take() else {
+            return Ok(());
+        };
+        let own = &then.view_filter.self_traffic;
+        while baseline.is_working(&then.store) {
+            baseline.work(&then.store, |session| !own.is(session));
+        }
+        let at = passage.wall(then.now_ns);
+        let key = self.keymap.of(Mode::Table, Action::Baseline);
+        let text = format!("compared with {file} at {}; {key} shows it", then.time(at));
+        self.notice.say_next(text);
+        self.reference = Some(Arc::new((*baseline, at)));
+        Ok(())
+    }
+
+    /// Sets the baseline of a recording at the first moment that there is.
+    pub(super) fn place_reference(&mut self) {
+        if let Some(reference) = &self.reference
+            && !std::mem::replace(&mut self.is_compared, true)
+        {
+            let (baseline, set) = &**reference;
+            let placed = baseline.placed(self.now_ns, self.panes.all(), &self.store);
+            self.baseline = Some(Box::new(placed));
+            self.baseline_set = *set;
+            // no way to another moment leads past it
+            self.baseline_ns = u64::MAX;
+        }
     }
 
     /// Asks to press the key again, since a baseline cannot be had back. False if there is none.

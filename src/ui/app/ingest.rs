@@ -145,6 +145,7 @@ impl App {
             }
             (self.names.times.now_ns, self.names.times.clock) = arriving.moment;
             self.now_ns = self.names.times.now_ns;
+            self.place_reference();
             if arriving.is_restarted {
                 self.rows.forget(&mut self.store);
                 return self.choose();

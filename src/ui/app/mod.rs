@@ -5,6 +5,7 @@
 
 use std::cell::OnceCell;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -188,6 +189,10 @@ pub struct App {
     pub baseline_set: Timestamp,
     /// The same, ns of boot time.
     baseline_ns: u64,
+    /// Baseline of a recording, for the first moment that there is, and its time.
+    reference: Option<Arc<(Baseline, Timestamp)>>,
+    /// The reference is the baseline, or was.
+    is_compared: bool,
     pub now_ns: u64,
     pub home: Option<PathBuf>,
     /// Rights that this process has given up.
@@ -254,6 +259,8 @@ impl App {
             first_ns: 0,
             baseline_set: Timestamp::UNIX_EPOCH,
             baseline_ns: 0,
+            reference: None,
+            is_compared: false,
             now_ns: 0,
             recording: None,
             is_replay: false,

@@ -405,7 +405,7 @@ impl App {
     }
 
     /// A state like this one that knows nothing yet.
-    fn blank(&self) -> App {
+    pub(super) fn blank(&self) -> App {
         let mut app = App::new(
             self.host.clone(),
             self.capture.clone(),
@@ -418,6 +418,7 @@ impl App {
         app.session_env = self.session_env.clone();
         app.sort = self.sort;
         app.interval = self.interval;
+        app.reference = self.reference.clone();
         app.ports = self.session_env.port_use();
         app.findings = self.findings.restarted();
         app.panes = self.panes.restarted();
@@ -622,6 +623,7 @@ impl App {
         exchange!(baseline);
         exchange!(baseline_set);
         exchange!(baseline_ns);
+        exchange!(is_compared);
         exchange!(left_details);
         exchange!(waiting);
         exchange!(arriving);

@@ -166,6 +166,45 @@ fn baseline_finds_new_gone_slower_and_failing_peers() {
 }
 
 #[test]
+fn baseline_of_another_run_finds_the_same_in_this_one() {
+    let mut then = Host::new();
+    then.take_snapshot(1, vec![], vec![]);
+    let held = |cookie, at_s| open(ended(cookie, 9, 2000, 0, 100), at_s);
+    let before = [1, 2, 3].map(|peer| steady(peer, 1, 40, 200)).concat();
+    then.take_snapshot(40, vec![held(1, 40)], before);
+    then.set_baseline(40);
+    let then = then.baseline.expect("a baseline");
+    // this one was started long after, and has another connection that is open for long
+    let mut host = Host::new();
+    host.take_snapshot(500, vec![held(2, 500)], vec![]);
+    host.baseline = Some(then.placed(500 * S, &host.talkers, &host.store));
+    let refused = (0..8).map(|c| Session {
+        reason: Reason::Refused,
+        established_ns: 0,
+        srtt_us: 0,
+        ..ended(1 << 30 | c, 3, 501_000, 501_000, 0)
+    });
+    let mut since = steady(1, 500, 535, 1500);
+    since.extend(steady(3, 500, 535, 200));
+    since.extend(refused);
+    let newer = open(ended(5, 77, 510_000, 0, 100), 535);
+    host.take_snapshot(535, vec![held(2, 535), newer], since);
+    assert_eq!(
+        host.peer_differences(),
+        [
+            "10.0.0.1 Worse(Connect)",
+            "10.0.0.2 Gone",
+            "10.0.0.3 Worse(Failed)",
+            "10.0.0.77 New",
+        ]
+    );
+    let baseline = host.baseline.as_ref().expect("a baseline");
+    let (before, since) = baseline.overall(BaselineFigure::New, &host.talkers);
+    assert!((before.expect("a rate") - 30.0).abs() < 0.8, "{before:?}");
+    assert!((since.expect("a rate") - 20.2).abs() < 0.8, "{since:?}");
+}
+
+#[test]
 fn baseline_traffic_in_bursts_is_gone_only_after_a_longer_pause() {
     let mut host = Host::new();
     host.take_snapshot(1, vec![], vec![]);
