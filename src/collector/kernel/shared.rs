@@ -69,11 +69,19 @@ impl<'a> SharedState<'a> {
     /// Returns the unchanged sessions of the current snapshot: for each cell the number of them, and the sum of their
     /// cookies.
     pub fn unchanged(&self) -> impl Iterator<Item = (u32, u64)> {
-        // SAFETY: as in `begin_snapshot`
-        let counts = unsafe { (&raw const (*self.0).unchanged_counts).read_volatile() };
-        // SAFETY: as in `begin_snapshot`
-        let sums = unsafe { (&raw const (*self.0).unchanged_sums).read_volatile() };
-        counts.into_iter().zip(sums)
+        // SAFETY: as in `begin_snapshot`; no reference to what the kernel writes is made
+        let (counts, sums): (*const [u32], *const [u64]) = unsafe {
+            (
+                &raw const (*self.0).unchanged_counts,
+                &raw const (*self.0).unchanged_sums,
+            )
+        };
+        let (counts, sums, cells) = (counts.cast::<u32>(), sums.cast::<u64>(), counts.len());
+        // one by one: a volatile read of a whole array is an instruction for each element
+        // SAFETY: within the arrays, which are as long as each other
+        (0..cells).map(move |at| unsafe {
+            (counts.add(at).read_volatile(), sums.add(at).read_volatile())
+        })
     }
 
     /// Number of records in the ring buffer for the current snapshot, those that were taken included.
