@@ -138,7 +138,9 @@ if rpm=$(ls dist/*.rpm 2>/dev/null) && command -v rpm >/dev/null; then
     for script in prein postin preun postun; do
         rpm -qp --queryformat "%{$script}" "$rpm" 2>/dev/null | sed 's:^(none)$::' | sh -n || die "$rpm: the script $script is wrong"
     done
-    # what Debian installs by itself is no requirement of the package
+    # directories of the distributions that have RPM
+    mkdir -p "$root/usr/share/licenses" "$root/usr/share/zsh/site-functions"
+    files >"$root.before"
     said=$(rpm --root "$root" --nodeps -i "$PWD/$rpm" 2>&1) || die "rpm -i: $said"
     cmp "$root/usr/bin/tcplife" dist/tcplife-*-linux-gnu || die "$rpm has another program"
     said=$(rpm --root "$root" -V --nodeps tcplife) || die "rpm -V: $said"

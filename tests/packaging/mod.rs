@@ -231,7 +231,8 @@ fn assets(list: &serde_json::Value) -> Vec<(String, String)> {
         };
         (from, to)
     };
-    let mut files: Vec<_> = list.iter().map(pair).collect();
+    let files = list.iter().filter(|asset| asset.get("dir").is_none());
+    let mut files: Vec<_> = files.map(pair).collect();
     files.sort_by(|a, b| a.1.cmp(&b.1));
     files
 }
