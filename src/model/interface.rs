@@ -1,6 +1,7 @@
 //! Network interfaces that sockets are bound to, and addresses that mean something on one interface only.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
@@ -41,11 +42,26 @@ impl fmt::Debug for Interface {
 }
 
 /// An address, with its zone (RFC 4007) if it is link-local: each link of a host may have the same address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ZonedAddr {
     pub addr: IpAddr,
     /// Its zone; none for other addresses.
     pub zone: Interface,
+}
+
+impl Hash for ZonedAddr {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u128(bits(self.addr));
+        self.zone.hash(state);
+    }
+}
+
+/// An address as a number, to be hashed: of IPv4 as it is mapped to IPv6.
+pub fn bits(addr: IpAddr) -> u128 {
+    match addr {
+        IpAddr::V4(addr) => addr.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(addr) => addr.to_bits(),
+    }
 }
 
 impl ZonedAddr {

@@ -6,12 +6,11 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{Hash, Hasher};
-use std::net::SocketAddr;
 
 use foldhash::fast::RandomState;
 use rustc_hash::{FxHashMap, FxHasher};
 
-use crate::model::interface::Interface;
+use crate::model::interface::{Interface, bits};
 use crate::model::session::{Age, Direction, Session};
 use crate::model::store::SessionRef;
 
@@ -21,8 +20,14 @@ const RECENT: u64 = 1 << 15;
 const PRUNED: usize = 1 << 17;
 
 /// The lower 48 bits of a word. They keep the map of single sessions small, which has an entry for nearly every open one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Low48([u8; 6]);
+
+impl Hash for Low48 {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64((*self).into());
+    }
+}
 
 impl From<u64> for Low48 {
     fn from(word: u64) -> Self {
@@ -115,7 +120,7 @@ impl LocalPairs {
         self.search(place, session, get);
     }
 
-    /// Takes a session that has closed; `was_open`: it is the one that the cookie of an open session stood for.
+    /// Takes a session that has closed; `was_open`: it is the one that the cookie of an open session stood for, and was known.
     pub fn closed<'a>(
         &mut self,
         number: u64,
@@ -204,10 +209,10 @@ impl LocalPairs {
             return;
         }
         let (own, reversed) = key(session);
-        if let Entry::Occupied(found) = self.single.entry(tag(reversed)) {
-            let other = SessionRef::from(*found.get());
+        if let Some(found) = self.single.get(&tag(reversed)) {
+            let other = SessionRef::from(*found);
             if get(other).is_some_and(|s| are_ends_of_one(session, s)) {
-                found.remove();
+                self.single.remove(&tag(reversed));
                 return self.link(place, other);
             }
         }
@@ -267,13 +272,21 @@ impl LocalPairs {
 
 /// Hashes of the ends as the session and as its other end have them.
 pub fn key(session: &Session) -> (u64, u64) {
-    let (ours, theirs) = session.ends();
-    let hash = |ends: (SocketAddr, SocketAddr)| {
+    let end = |addr, port| {
         let mut hasher = FxHasher::default();
-        (session.netns, ends).hash(&mut hasher);
+        hasher.write_u128(bits(addr));
+        hasher.write_u16(port);
         hasher.finish()
     };
-    (hash((ours, theirs)), hash((theirs, ours)))
+    let ours = end(session.laddr, session.lport);
+    let theirs = end(session.raddr, session.rport);
+    let hash = |ends: [u64; 2]| {
+        let mut hasher = FxHasher::default();
+        hasher.write_u32(session.netns);
+        ends.into_iter().for_each(|end| hasher.write_u64(end));
+        hasher.finish()
+    };
+    (hash([ours, theirs]), hash([theirs, ours]))
 }
 
 /// True if of both ends of a connection this one stands for it: the one that connected, as far as that is known.

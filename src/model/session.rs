@@ -2,6 +2,7 @@
 //!
 //! `collector` produces sessions; `fields`, `output` and `ui` show them.
 
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, LazyLock};
 
@@ -246,16 +247,30 @@ pub enum Age {
 }
 
 /// Process name as the kernel keeps it: at most 15 bytes (`TASK_COMM_LEN` less the terminator), padded with zeros.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Comm([u8; 15]);
+
+/// Hashed as one number, as it is a part of most keys.
+impl Hash for Comm {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let mut bytes = [0; 16];
+        bytes[..15].copy_from_slice(&self.0);
+        state.write_u128(u128::from_le_bytes(bytes));
+    }
+}
 
 impl Comm {
     /// Creates a name from the kernel's bytes. Harmful characters and invalid UTF-8 become `?`: a process chooses its
     /// own name, and it must not be able to drive the reader's terminal.
     pub fn new(raw: [u8; 16]) -> Self {
         let len = raw.iter().position(|&b| b == 0).unwrap_or(15).min(15);
-        let text = sanitize(&String::from_utf8_lossy(&raw[..len]));
         let mut clean = [0; 15];
+        // most names are plain, and each session has two
+        if raw[..len].iter().all(|b| matches!(b, b' '..=b'~')) {
+            clean[..len].copy_from_slice(&raw[..len]);
+            return Comm(clean);
+        }
+        let text = sanitize(&String::from_utf8_lossy(&raw[..len]));
         clean[..text.len()].copy_from_slice(text.as_bytes());
         Comm(clean)
     }

@@ -400,7 +400,9 @@ impl Rounds<'_> {
             for (id, seen) in self.taken.seen.take() {
                 self.snapshots.close(id, seen);
             }
-            batch.closed = self.taken.closed.take();
+            // the next batch will be about as large
+            let room = Vec::with_capacity(self.taken.closed.borrow().len());
+            batch.closed = self.taken.closed.replace(room);
             batch.missed = self.count_missed(last);
             has_taken |= !batch.closed.is_empty();
             let more = taken as usize >= BATCH_SESSIONS;

@@ -133,7 +133,10 @@ fn session(r: &session_record, context: &mut DecodeContext) -> Session {
         laddr: addr(r.ip, r.laddr),
         raddr: addr(r.ip, r.raddr),
         comm,
-        first_comm: FirstComm::new(Comm::new(r.first_comm), comm),
+        first_comm: match r.first_comm == r.comm {
+            true => FirstComm::default(),
+            false => FirstComm::new(Comm::new(r.first_comm), comm),
+        },
         state: if r.closed == 1 { State::Closed } else { state },
         state_before_close: state,
         reason: if r.closed == 1 {

@@ -1,9 +1,9 @@
 //! Sums by key with a size limit: the keys with the least weight are evicted into one "other" bucket.
 
-use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::{BuildHasher as _, Hash};
 
 use foldhash::fast::RandomState;
+use hashbrown::HashTable;
 
 pub(crate) trait Sums {
     /// Rank for eviction: the greatest are kept.
@@ -12,10 +12,17 @@ pub(crate) trait Sums {
     fn add(&mut self, other: &Self);
 }
 
+/// The sums are beside each other, and the table that finds them is small: where most keys are new, this takes less time than
+/// a table of sums, of which half is empty.
 #[derive(Clone, Debug)]
 pub(crate) struct BoundedMap<K, V> {
+    /// Places of the kept keys, with their hashes.
+    index: HashTable<(u32, u32)>,
+    /// `None`: free.
+    kept: Vec<Option<(K, V)>>,
+    free: Vec<u32>,
     /// Strangers choose some of the keys, so that the hash has a seed.
-    kept: HashMap<K, V, RandomState>,
+    hasher: RandomState,
     other_sums: V,
     evicted: u64,
 }
@@ -23,68 +30,145 @@ pub(crate) struct BoundedMap<K, V> {
 impl<K: Copy + Eq + Ord + Hash, V: Sums + Default> Default for BoundedMap<K, V> {
     fn default() -> Self {
         BoundedMap {
-            kept: HashMap::default(),
+            index: HashTable::default(),
+            kept: Vec::new(),
+            free: Vec::new(),
+            hasher: RandomState::default(),
             other_sums: V::default(),
             evicted: 0,
         }
     }
 }
 
+/// The table uses the highest bits and the lowest.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
+}
+
 impl<K: Copy + Eq + Ord + Hash, V: Sums + Default> BoundedMap<K, V> {
+    fn hash(&self, key: K) -> u32 {
+        self.hasher.hash_one(key) as u32
+    }
+
+    fn find(&self, hash: u32, key: K) -> Option<usize> {
+        let is_it = |(other, at): &(u32, u32)| {
+            let found = &self.kept[*at as usize];
+            *other == hash && found.as_ref().is_some_and(|(other, _)| *other == key)
+        };
+        let found = self.index.find(spread(hash), is_it);
+        found.map(|(_, at)| *at as usize)
+    }
+
     /// Returns the sums of a key, inserting it if needed. At twice `keep`, half of the keys are evicted at once, those
     /// with the least weight, so that an insertion stays cheap on average.
     pub(crate) fn entry(&mut self, key: K, keep: usize) -> &mut V {
-        if self.kept.len() >= 2 * keep && !self.kept.contains_key(&key) {
-            let mut least: Vec<_> = self.kept.iter().map(|(k, v)| (v.weight(), *k)).collect();
-            let many = least.len() - keep;
-            if many < least.len() {
-                least.select_nth_unstable(many);
-            }
-            for (_, key) in &least[..many] {
-                if let Some(sums) = self.kept.remove(key) {
-                    self.other_sums.add(&sums);
-                    self.evicted += 1;
+        let hash = self.hash(key);
+        let at = match self.find(hash, key) {
+            Some(at) => at,
+            None => {
+                if self.index.len() >= 2 * keep {
+                    self.evict(self.index.len() - keep);
                 }
+                let at = self.free.pop().map_or(self.kept.len(), |at| at as usize);
+                if at == self.kept.len() {
+                    self.kept.push(None);
+                }
+                self.index
+                    .insert_unique(spread(hash), (hash, at as u32), |(hash, _)| spread(*hash));
+                at
+            }
+        };
+        &mut self.kept[at].get_or_insert_with(|| (key, V::default())).1
+    }
+
+    /// Evicts so many keys: those with the least weight, and of equal ones those that come first.
+    fn evict(&mut self, many: usize) {
+        let mut weights: Vec<_> = self.iter().map(|(_, sums)| sums.weight()).collect();
+        if many == 0 || many >= weights.len() {
+            return;
+        }
+        let (less, limit, _) = weights.select_nth_unstable(many);
+        let limit = *limit;
+        let lighter = less.iter().filter(|weight| **weight < limit).count();
+        let as_heavy = self.iter().filter(|(_, sums)| sums.weight() == limit);
+        let mut as_heavy: Vec<K> = as_heavy.map(|(key, _)| key).collect();
+        let (_, first, _) = as_heavy.select_nth_unstable(many - lighter);
+        let kept_from = (limit, *first);
+        let mut other_sums = std::mem::take(&mut self.other_sums);
+        self.remove_unless(|key, sums| {
+            let is_kept = (sums.weight(), key) >= kept_from;
+            if !is_kept {
+                other_sums.add(sums);
+            }
+            is_kept
+        });
+        self.other_sums = other_sums;
+        self.evicted += many as u64;
+    }
+
+    fn remove_unless(&mut self, mut is_kept: impl FnMut(K, &V) -> bool) {
+        for (at, place) in self.kept.iter_mut().enumerate() {
+            if place
+                .as_ref()
+                .is_some_and(|(key, sums)| !is_kept(*key, sums))
+            {
+                *place = None;
+                self.free.push(at as u32);
             }
         }
-        self.kept.entry(key).or_default()
+        let kept = &self.kept;
+        self.index.retain(|(_, at)| kept[*at as usize].is_some());
     }
 
     /// Returns the sums that count for a key: its own, or the "other" bucket if it was evicted.
     pub(crate) fn sums_of(&mut self, key: K) -> &mut V {
-        self.kept.get_mut(&key).unwrap_or(&mut self.other_sums)
+        let at = self.find(self.hash(key), key);
+        match at.and_then(|at| self.kept[at].as_mut()) {
+            Some((_, sums)) => sums,
+            None => &mut self.other_sums,
+        }
     }
 
     /// Returns the sums of a key that is kept.
     pub(crate) fn get(&self, key: K) -> Option<&V> {
-        self.kept.get(&key)
+        let at = self.find(self.hash(key), key)?;
+        self.kept[at].as_ref().map(|(_, sums)| sums)
     }
 
     /// Iterates over the kept keys, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (K, &V)> {
-        self.kept.iter().map(|(key, sums)| (*key, sums))
+        self.kept.iter().flatten().map(|(key, sums)| (*key, sums))
     }
 
     /// Iterates over the kept keys, in no order, to change their sums.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (K, &mut V)> {
-        self.kept.iter_mut().map(|(key, sums)| (*key, sums))
+        let kept = self.kept.iter_mut().flatten();
+        kept.map(|(key, sums)| (*key, sums))
     }
 
     /// Iterates over all sums: those of the kept keys and the "other" bucket.
     pub(crate) fn sums_mut(&mut self) -> impl Iterator<Item = &mut V> {
-        self.kept
-            .values_mut()
-            .chain(std::iter::once(&mut self.other_sums))
+        let kept = self.kept.iter_mut().flatten().map(|(_, sums)| sums);
+        kept.chain(std::iter::once(&mut self.other_sums))
     }
 
     /// Removes a key that has nothing to show any more.
     pub(crate) fn forget(&mut self, key: K) {
-        self.kept.remove(&key);
+        let hash = self.hash(key);
+        if let Some(at) = self.find(hash, key)
+            && let Ok(entry) = self
+                .index
+                .find_entry(spread(hash), |(_, other)| *other as usize == at)
+        {
+            entry.remove();
+            self.kept[at] = None;
+            self.free.push(at as u32);
+        }
     }
 
     /// Keeps only the keys with these sums.
     pub(crate) fn retain(&mut self, is_kept: impl Fn(&V) -> bool) {
-        self.kept.retain(|_, sums| is_kept(sums));
+        self.remove_unless(|_, sums| is_kept(sums));
     }
 
     /// Returns the "other" bucket and the number of evictions.

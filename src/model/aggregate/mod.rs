@@ -9,7 +9,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::model::aggregate::bounded_map::{BoundedMap, Sums};
-use crate::model::aggregate::rate_history::{HISTORY_S, RateHistory, cells};
+use crate::model::aggregate::rate_history::{HISTORY_S, RateHistory, Spread, cells};
 use crate::model::cgroup::Workload;
 use crate::model::interface::ZonedAddr;
 use crate::model::local_pairs::leads;
@@ -172,6 +172,30 @@ impl Responses {
     }
 }
 
+/// Figures of a change that are the same for each key that it counts for.
+struct Figures {
+    /// Sums of the session as it was, and as it is.
+    before: [Responses; 2],
+    now: [Responses; 2],
+    /// All bytes that have moved.
+    moved: Spread,
+}
+
+impl Figures {
+    fn of(change: &Change<'_>) -> Self {
+        let responses =
+            |session: Option<&Session>| session.map_or_else(Default::default, Responses::of);
+        let to_ns = change.now.map_or(0, |s| s.end_ns);
+        let since = change.before.map(|s| s.end_ns);
+        let since = since.or(change.now.map(|s| s.start_ns));
+        Figures {
+            before: responses(change.before),
+            now: responses(change.now),
+            moved: Spread::new(change.moved as f64, since.unwrap_or(to_ns), to_ns),
+        }
+    }
+}
+
 /// Sums of one key.
 #[derive(Clone, Debug, Default)]
 pub struct Aggregate {
@@ -262,7 +286,14 @@ impl Group {
         }
     }
 
-    fn take(&mut self, by: GroupBy, change: &Change<'_>, keep: usize, snapshot: u64) {
+    fn take(
+        &mut self,
+        by: GroupBy,
+        change: &Change<'_>,
+        figures: &Figures,
+        keep: usize,
+        snapshot: u64,
+    ) {
         let before = change.before.map(|s| by.key(s));
         let other = change.other.map(|other| other.session);
         let other_key = other.map(|s| by.key(s));
@@ -295,7 +326,7 @@ impl Group {
             if !stays_open(old_key) {
                 old_sums.open = old_sums.open.saturating_sub(1);
             }
-            for (sum, gone) in old_sums.responses.iter_mut().zip(Responses::of(old)) {
+            for (sum, gone) in old_sums.responses.iter_mut().zip(figures.before) {
                 sum.remove(gone);
             }
             // unless it counts there for the other end
@@ -326,9 +357,12 @@ impl Group {
         aggregate.sessions += u64::from(is_first && !change.is_back);
         aggregate.bytes += moved + brought;
         if !change.is_back {
-            let counted = change.before.filter(|_| stays);
-            let counted = counted.map_or_else(Default::default, Responses::of);
-            let now = Responses::of(now).into_iter().zip(counted);
+            let counted = if stays {
+                figures.before
+            } else {
+                Default::default()
+            };
+            let now = figures.now.into_iter().zip(counted);
             for (sum, (now, counted)) in aggregate.responses.iter_mut().zip(now) {
                 sum.remove(counted);
                 sum.add(now);
@@ -338,8 +372,7 @@ impl Group {
         flow.new += u64::from(change.is_new && is_first);
         flow.bytes += moved;
         if moved > 0 {
-            let since = change.before.map_or(now.start_ns, |s| s.end_ns);
-            aggregate.history.spread(moved, since, now.end_ns);
+            aggregate.history.add_spread(&figures.moved);
         }
     }
 }
@@ -420,8 +453,9 @@ impl Aggregates {
         if counts {
             self.bytes += change.moved;
         }
+        let figures = Figures::of(change);
         for (by, group) in GroupBy::ALL.into_iter().zip(&mut self.groups) {
-            group.take(by, change, self.keep, self.snapshot);
+            group.take(by, change, &figures, self.keep, self.snapshot);
         }
     }
 
@@ -435,6 +469,8 @@ impl Aggregates {
             self.bytes += bytes;
         }
         self.recalled_ns = Some(self.snapshot_ns);
+        let responses = Responses::of(session);
+        let moved = Spread::new(bytes as f64, session.start_ns, session.end_ns);
         for (by, group) in GroupBy::ALL.into_iter().zip(&mut self.groups) {
             let key = by.key(session);
             let shared = other.filter(|other| by.key(other) == key);
@@ -447,15 +483,13 @@ impl Aggregates {
             aggregate.open += u64::from(is_open);
             aggregate.sessions += 1;
             aggregate.bytes += bytes;
-            for (sum, now) in aggregate.responses.iter_mut().zip(Responses::of(session)) {
+            for (sum, now) in aggregate.responses.iter_mut().zip(responses) {
                 sum.add(now);
             }
             aggregate.flow(self.snapshot);
             aggregate.flow_before.bytes += (rate * self.snapshot_s) as u64;
             if bytes > 0 {
-                aggregate
-                    .history
-                    .spread(bytes, session.start_ns, session.end_ns);
+                aggregate.history.add_spread(&moved);
             }
         }
     }

@@ -6,13 +6,13 @@ use std::ops::AddAssign;
 /// Seconds of history kept for each aggregate.
 pub const HISTORY_S: usize = 60;
 
-/// Amounts of the last `N` seconds, including the one in progress. On a busy host most keys have amounts in a single
-/// second, and such a history takes room for only that second.
+/// Amounts of the last `N` seconds, including the one in progress. On a busy host most keys have amounts in one second, or
+/// in two that follow each other, and such a history takes room for only these.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RateHistory<T, const N: usize> {
     newest_s: u64,
-    /// Amount of the newest second while it is the only one.
-    only: T,
+    /// Amounts of the newest second and of the one before it, while there are no others.
+    only: [T; 2],
     /// Amount of each second, at its number modulo `N`.
     ring: Option<Box<[T; N]>>,
 }
@@ -22,12 +22,20 @@ impl<T: Copy + Default + PartialEq + AddAssign, const N: usize> RateHistory<T, N
     pub fn add(&mut self, s: u64, amount: T) {
         let n = N as u64;
         let Some(ring) = &mut self.ring else {
-            if self.only == T::default() || self.newest_s == s {
-                self.newest_s = s;
-                self.only += amount;
+            let none = T::default();
+            let [newest, before] = &mut self.only;
+            if s == self.newest_s {
+                *newest += amount;
+            } else if s + 1 == self.newest_s {
+                *before += amount;
+            } else if [*newest, *before] == [none; 2] {
+                (self.newest_s, *newest) = (s, amount);
+            } else if s == self.newest_s + 1 && *before == none {
+                (self.newest_s, *before, *newest) = (s, *newest, amount);
             } else {
-                let mut ring = Box::new([T::default(); N]);
-                ring[(self.newest_s % n) as usize] = self.only;
+                let mut ring = Box::new([none; N]);
+                ring[(self.newest_s % n) as usize] = *newest;
+                ring[(self.newest_s.saturating_sub(1) % n) as usize] += *before;
                 self.ring = Some(ring);
                 self.add(s, amount);
             }
@@ -49,7 +57,8 @@ impl<T: Copy + Default + PartialEq + AddAssign, const N: usize> RateHistory<T, N
             Some(ring) if s <= self.newest_s && s + N as u64 > self.newest_s => {
                 ring[(s % N as u64) as usize]
             }
-            None if s == self.newest_s => self.only,
+            None if s == self.newest_s => self.only[0],
+            None if s + 1 == self.newest_s => self.only[1],
             _ => T::default(),
         }
     }
@@ -71,6 +80,46 @@ impl<T: Copy + Default + PartialEq + AddAssign, const N: usize> RateHistory<T, N
     }
 }
 
+/// An amount that is spread evenly over a period, by second. It is the same for each history that it is added to.
+#[derive(Clone, Copy, Debug)]
+pub struct Spread {
+    /// The first and the last second; there are none if the last one comes before.
+    first: u64,
+    last: u64,
+    at_first: f32,
+    /// In each second between them.
+    between: f32,
+    at_last: f32,
+}
+
+impl Spread {
+    /// Spreads an amount; a negative one takes away what was added.
+    pub fn new(amount: f64, from_ns: u64, to_ns: u64) -> Self {
+        let (first, last) = (from_ns / S, to_ns / S);
+        let mut spread = Spread {
+            first,
+            last,
+            at_first: 0.0,
+            between: 0.0,
+            at_last: amount as f32,
+        };
+        if first == last {
+            return spread;
+        }
+        if amount == 0.0 || first > last {
+            return Spread {
+                first: last + 1,
+                ..spread
+            };
+        }
+        let per_ns = amount / (to_ns - from_ns) as f64;
+        let of = |ns: u64| (per_ns * ns as f64) as f32;
+        (spread.at_first, spread.between) = (of((first + 1) * S - from_ns), of(S));
+        spread.at_last = of(to_ns - last * S);
+        spread
+    }
+}
+
 impl<const N: usize> RateHistory<f32, N> {
     /// Spreads bytes evenly over a period.
     pub fn spread(&mut self, bytes: u64, from_ns: u64, to_ns: u64) {
@@ -79,24 +128,23 @@ impl<const N: usize> RateHistory<f32, N> {
 
     /// Spreads an amount evenly over a period; a negative one takes away what was added.
     pub fn spread_change(&mut self, amount: f64, from_ns: u64, to_ns: u64) {
-        let last = to_ns / S;
-        let first = (from_ns / S).clamp((last + 1).saturating_sub(N as u64), last);
-        if first == last && from_ns / S == last {
-            return self.add(last, amount as f32);
-        }
-        if amount == 0.0 {
+        self.add_spread(&Spread::new(amount, from_ns, to_ns));
+    }
+
+    /// Adds what is spread over a period.
+    pub fn add_spread(&mut self, spread: &Spread) {
+        let &Spread { first, last, .. } = spread;
+        if first > last {
             return;
         }
-        let per_ns = amount / to_ns.saturating_sub(from_ns).max(1) as f64;
-        let within = |s: u64| {
-            let ns = to_ns.min((s + 1) * S).saturating_sub(from_ns.max(s * S));
-            (per_ns * ns as f64) as f32
-        };
         // the last one first, so that the ring has moved on to it
-        self.add(last, within(last));
+        self.add(last, spread.at_last);
+        let oldest = (last + 1).saturating_sub(N as u64);
         if first < last {
-            self.add(first, within(first));
-            self.add_to_each(first + 1, last, (per_ns * S as f64) as f32);
+            if first >= oldest {
+                self.add(first, spread.at_first);
+            }
+            self.add_to_each(oldest.max(first + 1), last, spread.between);
         }
     }
 

@@ -409,7 +409,8 @@ impl Facts {
             ),
             Direction::Unknown => return,
         };
-        if now.direction == Direction::In {
+        // that of one that has closed is already noted
+        if now.direction == Direction::In && now.is_open() {
             self.served.take_accepted(now);
         }
         let [times, pauses] = end(&now.turns);

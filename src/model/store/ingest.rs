@@ -226,7 +226,8 @@ impl Store {
         let number = self.kept.end;
         let at = SessionRef::Closed(number);
         let get = |place| self.kept.get(place);
-        self.pairs.closed(number, &session, was_open, get);
+        let was_known = was_open && old.is_some();
+        self.pairs.closed(number, &session, was_known, get);
         let slot = old.as_ref().and_then(|(_, slot)| *slot);
         let old = old.as_ref().map(|(old, _)| old);
         self.changed(&mut session, at, old, slot, report);

@@ -54,8 +54,10 @@ impl Observers<'_> {
         }
         let Some(change) = event.change() else { return };
         self.ports.take(change);
-        self.panes.take(change, self.view_filter);
-        if let Some(change) = self.view_filter.self_traffic.exclude_from(change) {
+        let without_own = self.view_filter.self_traffic.exclude_from(change);
+        self.panes
+            .take(change, without_own.as_ref(), self.view_filter);
+        if let Some(change) = without_own {
             self.host_histories.take(event, &change);
             if let Some(baseline) = &mut self.baseline {
                 baseline.take(&change);
@@ -90,8 +92,8 @@ impl Observers<'_> {
         self.columns.take(event);
         let Some(change) = event.change() else { return };
         self.ports.take(change);
-        self.panes.pass(change, self.view_filter);
         if let Some(change) = self.view_filter.self_traffic.exclude_from(change) {
+            self.panes.pass(&change);
             self.host_histories.take(event, &change);
             if let Some(baseline) = &mut self.baseline {
                 baseline.pass(&change);

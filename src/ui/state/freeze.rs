@@ -17,11 +17,13 @@ pub struct Waiting {
     newest: Batch,
     /// Time of the newest snapshot.
     snapshot_ns: u64,
-    /// The oldest first. The last `since_snapshot` of them came after the snapshot, and `with_snapshot` before these
-    /// came with it, so that it may still contain them.
-    closed: VecDeque<Session>,
+    /// As they came, the oldest first. The last `since_snapshot` of them came after the snapshot, and `with_snapshot`
+    /// before these came with it, so that it may still contain them.
+    closed: VecDeque<Vec<Session>>,
     with_snapshot: usize,
     since_snapshot: usize,
+    /// Sessions in `closed`.
+    held: usize,
     /// Sessions that closed meanwhile.
     pub count: u64,
 }
@@ -29,19 +31,20 @@ pub struct Waiting {
 impl Waiting {
     /// Adds a batch. Keeps the newest snapshot and all closed sessions.
     pub fn add(&mut self, batch: Batch) {
-        let ended = batch.closed.len();
-        self.count += ended as u64;
-        self.closed.extend(batch.closed);
-        let since = self.with_snapshot + self.since_snapshot + ended;
+        self.held += batch.closed.len();
+        self.count += batch.closed.len() as u64;
+        let added = usize::from(!batch.closed.is_empty());
+        self.closed.extend((added > 0).then_some(batch.closed));
+        let since = self.with_snapshot + self.since_snapshot + added;
         if batch.open.is_some() {
             self.snapshot_ns = batch.taken_ns;
-            (self.with_snapshot, self.since_snapshot) = (ended, 0);
+            (self.with_snapshot, self.since_snapshot) = (added, 0);
         } else {
-            self.since_snapshot += ended;
+            self.since_snapshot += added;
         }
         let open = match (self.newest.open.take(), batch.open) {
             (Some(earlier), Some(later)) => {
-                let since = self.closed.iter().rev().take(since);
+                let since = self.closed.iter().rev().take(since).flatten();
                 let closed: FxHashSet<SessionId> = since.map(Session::id).collect();
                 Some(later.after(earlier, &closed, batch.taken_ns))
             }
@@ -68,13 +71,24 @@ impl Waiting {
 
     /// True if no more sessions should wait.
     pub fn is_full(&self) -> bool {
-        self.closed.len() >= MOST
+        self.held >= MOST
     }
 
     /// Returns the oldest closed sessions beyond `keep`, which wait no longer.
     pub fn drain_over(&mut self, keep: usize) -> Vec<Session> {
-        let over = self.closed.len().saturating_sub(keep.max(1));
-        let passed: Vec<Session> = self.closed.drain(..over).collect();
+        let over = self.held.saturating_sub(keep.max(1));
+        let mut passed = Vec::with_capacity(over);
+        while passed.len() < over {
+            let Some(oldest) = self.closed.front_mut() else {
+                break;
+            };
+            let from_it = oldest.len().min(over - passed.len());
+            passed.extend(oldest.drain(..from_it));
+            if oldest.is_empty() {
+                self.closed.pop_front();
+            }
+        }
+        self.held -= passed.len();
         // the snapshot may still contain them as open
         if let Some(open) = self.newest.open.as_mut().filter(|_| over > 0) {
             let ids: FxHashSet<SessionId> = passed.iter().map(Session::id).collect();
@@ -90,29 +104,31 @@ impl Waiting {
         }
     }
 
-    /// Returns everything that arrived as up to three batches: before the last snapshot, the snapshot, and after it.
-    /// In a single batch, the snapshot would appear to be taken just now, and all rates until the next one would be too
-    /// high; and sessions that closed before it would be missing in it before their close is known.
+    /// Returns everything that arrived as batches: before the last snapshot, the snapshot, and after it. Sessions stay in
+    /// the memory in which they came. In a single batch, the snapshot would appear to be taken just now, and all rates until
+    /// the next one would be too high; and sessions that closed before it would be missing in it before their close is known.
     pub fn into_batches(mut self) -> impl Iterator<Item = Batch> {
         let since = self.since_snapshot.min(self.closed.len());
         let after = self.closed.split_off(self.closed.len() - since);
         let with = self.with_snapshot.min(self.closed.len());
-        let with = self.closed.split_off(self.closed.len() - with);
+        let with = (with > 0).then(|| self.closed.pop_back()).flatten();
         let before = self.closed;
         let open = self.newest.open.take();
         let (newest, snapshot_ns) = (self.newest, self.snapshot_ns);
-        let batch = |open, closed: VecDeque<Session>, taken_ns| Batch {
+        let is_newer = newest.taken_ns > snapshot_ns || !after.is_empty();
+        // the moment is that of the newest batch, whether a session closed in it or not
+        let last = (is_newer && after.is_empty()).then(Vec::new);
+        let newest_ns = newest.taken_ns;
+        let snapshot = open.map(|open| (Some(open), with.unwrap_or_default(), snapshot_ns));
+        let before = before.into_iter().map(move |c| (None, c, snapshot_ns));
+        let after = after.into_iter().chain(last);
+        let after = after.map(move |c| (None, c, newest_ns));
+        let parts = before.chain(snapshot).chain(after);
+        parts.map(move |(open, closed, taken_ns)| Batch {
             open,
-            closed: closed.into(),
+            closed,
             taken_ns,
             ..newest.clone()
-        };
-        let is_newer = newest.taken_ns > snapshot_ns || !after.is_empty();
-        let parts = [
-            (!before.is_empty()).then(|| batch(None, before, snapshot_ns)),
-            open.map(|open| batch(Some(open), with, snapshot_ns)),
-            is_newer.then(|| batch(None, after, newest.taken_ns)),
-        ];
-        parts.into_iter().flatten()
+        })
     }
 }

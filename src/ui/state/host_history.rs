@@ -17,7 +17,10 @@ impl HostHistories {
     /// Counts the change of an event; the two may differ in that the change leaves out self traffic.
     pub fn take(&mut self, event: &StoreEvent<'_>, change: &Change<'_>) {
         self.by_connection.take(event, change);
-        self.by_end.take(event, &change.unpaired());
+        match change.other {
+            None => self.by_end.take(event, change),
+            Some(_) => self.by_end.take(event, &change.unpaired()),
+        }
     }
 
     /// Ends a snapshot.

@@ -82,6 +82,13 @@ impl Run {
         self.sorted = ranks.iter().map(offset).collect();
     }
 
+    /// Adds sorted sessions that are all above or all below those that are there.
+    fn extend(&mut self, ranks: &[Ranked], above: bool) {
+        let offsets = ranks.iter().map(|(_, number)| (number - self.base) as u16);
+        let at = if above { 0 } else { self.sorted.len() };
+        self.sorted.splice(at..at, offsets);
+    }
+
     fn number(&self, offset: u16) -> u64 {
         self.base + u64::from(offset)
     }
@@ -207,6 +214,9 @@ pub struct Rows {
     kept_from: u64,
     /// Closed sessions of which the other end has changed, so that the line may be that of the one or of the other.
     changed: Vec<u64>,
+    /// The first closed session that was not filtered before the update in progress. It and those after it were filtered
+    /// once both ends had changed.
+    fresh: u64,
 }
 
 impl Rows {
@@ -221,6 +231,7 @@ impl Rows {
             backfill: Backfill::default(),
             kept_from: 0,
             changed: Vec::new(),
+            fresh: 0,
         }
     }
 
@@ -256,6 +267,14 @@ impl Rows {
     /// Begins to update after a change of the store. The lines of evicted sessions have been removed.
     pub fn begin_refresh(&mut self) {
         (self.again, self.stale) = (None, Some(0));
+        self.fresh = self.first_new();
+    }
+
+    /// The first of the closed sessions that are newer than those that were filtered.
+    fn first_new(&self) -> u64 {
+        self.runs
+            .front()
+            .map_or(self.backfill.next(), |r| r.tried.end)
     }
 
     /// Updates as much as there is room for, in units of [`PART`]. True once everything is up to date, as far as it was
@@ -417,26 +436,30 @@ impl Rows {
 
     /// Adds sessions to a run.
     fn merge(&self, run: &mut Run, mut ranks: Vec<Ranked>, kind: Kind, store: &Store) {
-        // two sorted runs: a merge
         ranks.sort_unstable();
-        if !run.sorted.is_empty() {
-            let before = (0..run.sorted.len()).map(|at| {
-                let number = run.number(run.sorted[at]);
-                (self.rank(kind, number, store), number)
-            });
-            ranks = before.chain(ranks).collect();
+        let ranked = |offset: &u16| {
+            let number = run.number(*offset);
+            (self.rank(kind, number, store), number)
+        };
+        let ends = [run.sorted.first(), run.sorted.last()].map(|end| end.map(ranked));
+        // those that close are mostly the newest, and then nobody looks at the others
+        match (ends, ranks.first(), ranks.last()) {
+            ([Some(top), _], _, Some(lowest)) if *lowest < top => run.extend(&ranks, true),
+            ([_, Some(bottom)], Some(highest), _) if bottom < *highest => run.extend(&ranks, false),
+            ([Some(_), _], Some(_), _) => {
+                // two sorted runs: a merge
+                let before: Vec<Ranked> = run.sorted.iter().map(ranked).collect();
+                run.set(before.into_iter().chain(ranks).collect());
+            }
+            ([Some(_), _], None, _) => {}
+            ([None, _], ..) => run.set(ranks),
         }
-        run.set(ranks);
     }
 
     /// Filters a step of newly closed sessions. Returns how many these were; `None`: none were left.
     fn add_new(&mut self, store: &Store, view_filter: &ViewFilter) -> Option<usize> {
         let kept = store.closed_numbers();
-        let from = self
-            .runs
-            .front()
-            .map_or(self.backfill.next(), |r| r.tried.end)
-            .max(kept.start);
+        let from = self.first_new().max(kept.start);
         if from >= kept.end {
             return None;
         }
@@ -497,6 +520,7 @@ impl Rows {
         if !view_filter.pairs {
             return;
         }
+        numbers.retain(|n| *n < self.fresh);
         numbers.sort_unstable();
         numbers.dedup();
         for run in 0..self.runs.len() {

@@ -297,9 +297,15 @@ impl Panes {
         &self.panes[subject as usize]
     }
 
-    pub fn take(&mut self, change: &Change<'_>, view_filter: &ViewFilter) {
-        if let Some(change) = view_filter.self_traffic.exclude_from(change) {
-            self.all.take(&change);
+    /// Counts a change, of which `without_own` is the part that is no self traffic.
+    pub fn take(
+        &mut self,
+        change: &Change<'_>,
+        without_own: Option<&Change<'_>>,
+        view_filter: &ViewFilter,
+    ) {
+        if let Some(change) = without_own {
+            self.all.take(change);
         }
         if let Some(narrowed) = &mut self.narrowed
             && let Some(change) = change.among(|s| view_filter.selects(s))
@@ -311,13 +317,11 @@ impl Panes {
         }
     }
 
-    /// Counts a change that is not shown yet. The sums of a filter do not need it: they are counted again after a
-    /// pause with more sessions than are kept.
-    pub fn pass(&mut self, change: &Change<'_>, view_filter: &ViewFilter) {
-        if let Some(change) = view_filter.self_traffic.exclude_from(change) {
-            self.shown.get_or_insert_with(|| Box::new(self.all.clone()));
-            self.all.take(&change);
-        }
+    /// Counts a change that is not shown yet, without self traffic. The sums of a filter do not need it: they are counted
+    /// again after a pause with more sessions than are kept.
+    pub fn pass(&mut self, change: &Change<'_>) {
+        self.shown.get_or_insert_with(|| Box::new(self.all.clone()));
+        self.all.take(change);
     }
 
     /// Ends a snapshot.
