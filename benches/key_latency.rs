@@ -2,6 +2,7 @@
 //! `cargo bench --bench key_latency`, or with `-- open` for the part with many open sessions; `make bench` checks the worst
 //! case against the budget.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 #[path = "common/dashboard.rs"]
@@ -44,16 +45,18 @@ fn open() {
         (1_000_000, 100, 1),
     ] {
         let mut host = ManyOpen::new(10_000, open);
-        let mut all = Vec::new();
+        let (mut all, mut by_script) = (Vec::new(), BTreeMap::new());
         let print = |what, frames: &mut Vec<Duration>| {
             let [p50, p99, worst] = [50, 99, 100].map(|p| ms(percentile(frames, p)));
             println!("{open:>9} {percent:>8}% {what:>28} {p50:>9.2} {p99:>9.2} {worst:>9.2}");
         };
-        for (what, script) in SCRIPTS.into_iter().chain(OPEN_SCRIPTS) {
-            let typed = (0..times).flat_map(|_| host.type_script(script, percent));
-            let mut frames: Vec<Duration> = typed.collect();
+        for (what, frames) in (0..times).flat_map(|_| host.type_scripts(percent)) {
+            let of_script: &mut Vec<Duration> = by_script.entry(what).or_default();
+            of_script.extend(&frames);
+            all.extend(frames);
+        }
+        for (what, mut frames) in by_script {
             print(what, &mut frames);
-            all.append(&mut frames);
         }
         print("any", &mut all);
         println!(
@@ -63,9 +66,6 @@ fn open() {
         );
     }
 }
-
-/// Operations that matter with many open sessions, and their keys.
-const OPEN_SCRIPTS: [(&str, &str); 2] = [("talkers", "tttttt"), ("open and closed", "oooooo")];
 
 /// Many closed sessions.
 fn closed() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::churn::{self, Load, Talk};
 use crate::table::{Budget, Limit, Short, Spread};
 use crate::tools::{Lines, Peer, Screen};
+use crate::user_cost::BUSY;
 use crate::{Absent, Bench, testbed};
 
 pub(crate) fn measure(bench: &mut Bench) {
@@ -117,7 +118,7 @@ fn own_work(bench: &Bench, what: &str, limit: Limit, talk: Talk) -> anyhow::Resu
             "the dashboard's CPU at {} sessions/s, scaled to 50,000/s",
             Short(rate)
         ),
-        Limit::AtMost(15.0),
+        BUSY,
         "%",
         of(|w| 100.0 * w.cores * 50_000.0 / w.sessions_per_second),
     ));

@@ -18,6 +18,10 @@ use anyhow::{Context, bail};
 
 #[path = "../common/dashboard.rs"]
 mod dashboard;
+#[path = "../common/live_memory.rs"]
+mod live_memory;
+#[path = "../common/many_open.rs"]
+mod many_open;
 
 mod bpf_blind_spot;
 mod churn;
@@ -30,8 +34,12 @@ mod testbed;
 mod tools;
 mod user_cost;
 
+use live_memory::Counting;
 use scaling::Growth;
 use table::{Budget, Limit, Trouble};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 /// A tool that a measurement needs is not installed; `scripts/setup.sh bench` installs it if the distribution has it.
 #[derive(Debug, thiserror::Error)]
@@ -178,6 +186,7 @@ fn run(mut words: Vec<String>) -> anyhow::Result<bool> {
         );
     }
     user_cost::measure(&mut bench);
+    user_cost::measure_many_open(&mut bench);
     user_cost::measure_rows(&mut bench);
     growth.measure_kept(&mut bench);
 

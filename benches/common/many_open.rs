@@ -5,11 +5,14 @@ use std::time::{Duration, Instant};
 use tcplife::testing::model::{Batch, OpenSnapshot, Session, State};
 use tcplife::testing::sample::{BusyHost, Numbers};
 
-use crate::dashboard::Dashboard;
+use crate::dashboard::{Dashboard, SCRIPTS};
 use crate::live_memory::live;
 
 /// Time between snapshots.
 const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Operations that matter with many open sessions, and their keys.
+const OPEN_SCRIPTS: [(&str, &str); 2] = [("talkers", "tttttt"), ("open and closed", "oooooo")];
 
 /// A dashboard, and the open sessions of its host.
 pub(crate) struct ManyOpen {
@@ -66,8 +69,15 @@ impl ManyOpen {
         }
     }
 
+    /// Types all scripts. Returns the times of [`ManyOpen::type_script`] for each.
+    pub(crate) fn type_scripts(&mut self, percent: u64) -> Vec<(&'static str, Vec<Duration>)> {
+        let scripts = SCRIPTS.into_iter().chain(OPEN_SCRIPTS);
+        let typed = scripts.map(|(what, script)| (what, self.type_script(script, percent)));
+        typed.collect()
+    }
+
     /// Types a script, each key at some moment after a snapshot has arrived. Returns the times from the key to its frame.
-    pub(crate) fn type_script(&mut self, script: &str, percent: u64) -> Vec<Duration> {
+    fn type_script(&mut self, script: &str, percent: u64) -> Vec<Duration> {
         let press = |key| {
             let batch = self.snapshot(percent);
             let at = self.random.below(INTERVAL.as_nanos() as u64);
