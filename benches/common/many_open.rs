@@ -12,7 +12,12 @@ use crate::live_memory::live;
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Operations that matter with many open sessions, and their keys.
-const OPEN_SCRIPTS: [(&str, &str); 2] = [("talkers", "tttttt"), ("open and closed", "oooooo")];
+const OPEN_SCRIPTS: [(&str, &str); 3] = [
+    ("talkers", "tttttt"),
+    ("open and closed", "oooooo"),
+    // differences are shown after ten seconds
+    ("differences", "mmjkjkjkjkjkjkjkjkjkxx"),
+];
 
 /// A dashboard, and the open sessions of its host.
 pub(crate) struct ManyOpen {

@@ -250,16 +250,44 @@ pub fn figure(
     }
 }
 
+/// New keys of which the differences are kept: far more than a screen has lines.
+const NEW_KEPT: usize = 512;
+
 /// Differences of all keys, and the tests that they must pass together.
 #[derive(Debug, Default)]
 pub struct Findings {
     /// Each with the probability that it is chance.
     found: Vec<(Difference, f64)>,
+    /// New keys: those with the most sessions, and the number of others.
+    new: Vec<Difference>,
+    more_new: usize,
     /// By figure: number of keys tested, and the small ones of their probabilities.
     tests: [(usize, Vec<f64>); BaselineFigure::ALL.len()],
 }
 
 impl Findings {
+    fn find_new(&mut self, difference: Difference) {
+        self.new.push(difference);
+        if self.new.len() < 2 * NEW_KEPT {
+            return;
+        }
+        let rank = |d: &Difference| (d.since.unwrap_or(0.0), d.bytes);
+        self.new.select_nth_unstable_by(NEW_KEPT, |a, b| {
+            let (mine, theirs) = (rank(a), rank(b));
+            let by_sessions = theirs.0.total_cmp(&mine.0);
+            by_sessions
+                .then_with(|| theirs.1.cmp(&mine.1))
+                .then_with(|| a.key.cmp(&b.key))
+        });
+        self.new.truncate(NEW_KEPT);
+        self.more_new += NEW_KEPT;
+    }
+
+    /// Number of new keys without a difference here: there are too many.
+    pub fn more_new(&self) -> usize {
+        self.more_new
+    }
+
     /// Returns the differences that are significant among as many tests as there were.
     pub fn significant(self) -> Vec<Difference> {
         let limits = self
@@ -272,7 +300,8 @@ impl Findings {
             DifferenceKind::Gone | DifferenceKind::Quiet | DifferenceKind::New => true,
         };
         let found = self.found.into_iter().filter(is_significant);
-        found.map(|(difference, _)| difference).collect()
+        let found = found.map(|(difference, _)| difference);
+        found.chain(self.new).collect()
     }
 
     /// Notes a test. True if the probability is small enough for a single one.
@@ -318,9 +347,11 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
         ..Difference::new(compared.key, finding)
     };
     let mut find = |finding, before, since| {
-        findings
-            .found
-            .push((difference(finding, before, since), 0.0));
+        let difference = difference(finding, before, since);
+        match finding {
+            DifferenceKind::New => findings.find_new(difference),
+            _ => findings.found.push((difference, 0.0)),
+        }
     };
     if !entry.known {
         if since.seen > 0 && !compared.may_be_known {

@@ -119,47 +119,91 @@ impl Sums for Together {
     }
 }
 
-/// Sums of sessions with the same keys, and the programs at both ends as far as they are known.
-struct Part<'a> {
+/// Sums of sessions with the same differing keys, and the programs at both ends as far as they are known.
+struct Part {
     keys: Vec<BaselineKey>,
-    sums: &'a Together,
+    sums: Together,
     is_accepted: bool,
     is_local: bool,
     client: Option<GroupKey>,
     server: Option<GroupKey>,
 }
 
-/// Returns the sums once for each connection: of those within this host, the end that connected counts, which leads to both
-/// programs.
-fn parts<'a>(together: &[(Keys, &'a Together)], servers: &Servers) -> Vec<Part<'a>> {
-    let connected = together.iter().filter(|(keys, _)| !keys.is_accepted);
-    let connected: FxHashSet<LocalPort> =
-        connected.filter_map(|(keys, _)| keys.local_port).collect();
-    let is_other_end =
-        |keys: &Keys| keys.is_accepted && keys.local_port.is_some_and(|p| connected.contains(&p));
-    let counted = together.iter().filter(|(keys, _)| !is_other_end(keys));
-    let part = |(keys, sums): &(Keys, &'a Together)| {
+/// Keys and programs that the sessions of a part have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Common {
+    /// The keys that differ, with the program that accepts. Others explain nothing.
+    keys: [Option<BaselineKey>; KEYS + 1],
+    is_accepted: bool,
+    local_port: Option<LocalPort>,
+    client: Option<GroupKey>,
+    server: Option<GroupKey>,
+}
+
+/// Sums of sessions by the keys that differ. There may be a million with the same keys each, but few keys differ.
+#[derive(Debug, Default)]
+pub struct Parts {
+    differing: FxHashSet<BaselineKey>,
+    sums: HashMap<Common, Together>,
+    /// Ports of services that sessions within this host connect to.
+    connected: FxHashSet<LocalPort>,
+}
+
+impl Parts {
+    /// Parts of these differences.
+    pub fn of(differences: &[Difference]) -> Self {
+        Parts {
+            differing: differences.iter().map(|d| d.key).collect(),
+            ..Parts::default()
+        }
+    }
+
+    /// Adds sessions with the same keys.
+    pub fn add(&mut self, keys: &Keys, sums: &Together, servers: &Servers) {
+        if !keys.is_accepted {
+            self.connected.extend(keys.local_port);
+        }
         let own = keys.program();
-        let accepts = keys
-            .local_port
-            .and_then(|port| servers.0.get(&port).copied());
+        let port = keys.local_port;
         let (client, server) = match keys.is_accepted {
             true => (None, own),
-            false => (own, accepts),
+            false => (own, port.and_then(|port| servers.0.get(&port).copied())),
         };
-        let mut all: Vec<BaselineKey> = keys.keys.into_iter().flatten().collect();
+        let [link, peer, program, service] = keys.keys;
         let server_key = server.map(BaselineKey::Group);
-        all.extend(server_key.filter(|key| !all.contains(key)));
-        Part {
+        let server_key = server_key.filter(|key| !keys.keys.contains(&Some(*key)));
+        let all = [link, peer, program, service, server_key];
+        let all = all.map(|key| key.filter(|key| self.differing.contains(key)));
+        if all == [None; KEYS + 1] {
+            return;
+        }
+        let common = Common {
             keys: all,
-            sums,
             is_accepted: keys.is_accepted,
-            is_local: keys.local_port.is_some(),
+            local_port: port,
             client,
             server,
-        }
-    };
-    counted.map(part).collect()
+        };
+        self.sums.entry(common).or_default().add(sums);
+    }
+
+    /// Returns the sums once for each connection: of those within this host, the end that connected counts, which leads to
+    /// both programs.
+    fn into_parts(self) -> Vec<Part> {
+        let connected = self.connected;
+        let is_other_end =
+            |c: &Common| c.is_accepted && c.local_port.is_some_and(|p| connected.contains(&p));
+        let counted = self.sums.into_iter().filter(|(c, _)| !is_other_end(c));
+        let part = |(common, sums): (Common, Together)| Part {
+            keys: common.keys.into_iter().flatten().collect(),
+            sums,
+            is_accepted: common.is_accepted,
+            is_local: common.local_port.is_some(),
+            client: common.client,
+            server: common.server,
+        };
+        counted.map(part).collect()
+    }
 }
 
 /// The program of some sessions, if all have the same.
@@ -274,7 +318,7 @@ impl Candidate {
         }
     }
 
-    fn count(&mut self, part: &Part<'_>, amount: u64) {
+    fn count(&mut self, part: &Part, amount: u64) {
         self.all += part.sums.since;
         if amount == 0 {
             return;
@@ -295,14 +339,9 @@ impl Candidate {
     }
 }
 
-/// Folds differences whose sessions are for the most part those of another one. `together` has the sums of sessions with the
-/// same keys.
-pub fn fold(
-    differences: Vec<Difference>,
-    together: &[(Keys, &Together)],
-    servers: &Servers,
-) -> Vec<Difference> {
-    let parts = parts(together, servers);
+/// Folds differences whose sessions are for the most part those of another one. `parts` has the sums of their sessions.
+pub fn fold(differences: Vec<Difference>, parts: Parts) -> Vec<Difference> {
+    let parts = parts.into_parts();
     let mut by_kind: HashMap<DifferenceKind, Vec<Difference>> = HashMap::new();
     for difference in differences {
         let kind = by_kind.entry(difference.finding).or_default();
@@ -314,11 +353,7 @@ pub fn fold(
     attribute_growth(collapse(folded.collect()), &parts)
 }
 
-fn fold_kind(
-    kind: DifferenceKind,
-    differences: Vec<Difference>,
-    sums: &[Part<'_>],
-) -> Vec<Difference> {
+fn fold_kind(kind: DifferenceKind, differences: Vec<Difference>, sums: &[Part]) -> Vec<Difference> {
     let mut all: Vec<Candidate> = differences
         .into_iter()
         .map(|difference| Candidate {
@@ -449,15 +484,11 @@ fn collapse(differences: Vec<Difference>) -> Vec<Difference> {
         let (before, since) = (sum(|d| d.before), sum(|d| d.since));
         let bytes = group.iter().map(|d| d.bytes).sum();
         let key = BaselineKey::Several(owner);
-        let mut also: Vec<BaselineKey> = Vec::new();
-        for each in group
+        let mut named = FxHashSet::from_iter([BaselineKey::Group(owner)]);
+        let keys = group
             .iter()
-            .flat_map(|d| std::iter::once(&d.key).chain(&d.also))
-        {
-            if !also.contains(each) && *each != BaselineKey::Group(owner) {
-                also.push(*each);
-            }
-        }
+            .flat_map(|d| std::iter::once(&d.key).chain(&d.also));
+        let also = keys.filter(|key| named.insert(**key)).copied().collect();
         lines.push(Difference {
             before,
             since,
@@ -472,7 +503,7 @@ fn collapse(differences: Vec<Difference>) -> Vec<Difference> {
 }
 
 /// Names growth in the line of what is new, if that causes it.
-fn attribute_growth(differences: Vec<Difference>, sums: &[Part<'_>]) -> Vec<Difference> {
+fn attribute_growth(differences: Vec<Difference>, sums: &[Part]) -> Vec<Difference> {
     let is_grown = |d: &Difference| matches!(d.finding, DifferenceKind::Grown(_));
     let (grown, mut lines): (Vec<_>, Vec<_>) = differences.into_iter().partition(is_grown);
     for difference in grown {
@@ -494,19 +525,19 @@ fn attribute_growth(differences: Vec<Difference>, sums: &[Part<'_>]) -> Vec<Diff
 }
 
 /// The new line whose sessions are most of what there is more.
-fn cause_of_growth(grown: &Difference, lines: &[Difference], sums: &[Part<'_>]) -> Option<usize> {
+fn cause_of_growth(grown: &Difference, lines: &[Difference], sums: &[Part]) -> Option<usize> {
     let amount: fn(&Together) -> u64 = match grown.finding {
         DifferenceKind::Grown(BaselineFigure::New) => |sums| sums.opened,
         DifferenceKind::Grown(BaselineFigure::Bytes) => |sums| sums.opened_bytes,
         _ => return None,
     };
-    let of_key: Vec<&Part<'_>> = sums
+    let of_key: Vec<&Part> = sums
         .iter()
         .filter(|p| p.keys.contains(&grown.key))
         .collect();
     let all = match grown.finding {
         DifferenceKind::Grown(BaselineFigure::Bytes) => grown.bytes,
-        _ => of_key.iter().map(|p| amount(p.sums)).sum(),
+        _ => of_key.iter().map(|p| amount(&p.sums)).sum(),
     };
     let surplus = all as f64 * (1.0 - 1.0 / grown.ratio().max(1.0));
     let new = lines.iter().enumerate();
@@ -516,8 +547,8 @@ fn cause_of_growth(grown: &Difference, lines: &[Difference], sums: &[Part<'_>]) 
             BaselineKey::Several(_) => line.also.clone(),
             key => vec![key],
         };
-        let is_new = |part: &&&Part<'_>| part.keys.iter().any(|key| names.contains(key));
-        let share: u64 = of_key.iter().filter(is_new).map(|p| amount(p.sums)).sum();
+        let is_new = |part: &&&Part| part.keys.iter().any(|key| names.contains(key));
+        let share: u64 = of_key.iter().filter(is_new).map(|p| amount(&p.sums)).sum();
         (share, Reverse(at))
     });
     let (share, Reverse(at)) = shares.max()?;

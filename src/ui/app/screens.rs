@@ -354,7 +354,18 @@ impl App {
 
     /// Counts the next chunk.
     pub fn work_on_screen(&mut self) {
+        let area = self.layout().main;
         let (store, view_filter) = (&self.store, &self.view_filter);
+        if let Some(Screen::Baseline(shown)) = self.layers.screen_mut()
+            && shown.is_working()
+        {
+            let height = list_area::BASELINE.count(area);
+            match &self.baseline {
+                Some(baseline) => shown.work(baseline, self.panes.all(), height),
+                None => shown.stop(),
+            }
+            return;
+        }
         let mut baseline_has_news = false;
         if let Some(baseline) = &mut self.baseline {
             baseline_has_news = baseline.work(store, |s| !view_filter.self_traffic.is(s));

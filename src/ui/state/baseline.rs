@@ -4,7 +4,9 @@
 
 use crate::model::aggregate::Aggregates;
 use crate::model::baseline::key::BaselineKey;
-use crate::model::baseline::{Baseline, BaselineFigure, Difference, DifferenceKind};
+use crate::model::baseline::{
+    Baseline, BaselineFigure, Comparing, Difference, DifferenceKind, Differences,
+};
 use crate::ui::action::Motion;
 use crate::ui::state::list::List;
 
@@ -17,12 +19,51 @@ pub struct Comparison {
     pub list: List<(BaselineKey, DifferenceKind)>,
     /// Number of worse figures, gone keys, quiet keys, new keys, and grown figures.
     pub counts: [usize; 5],
+    /// The comparison in progress.
+    comparing: Option<Comparing>,
+    /// Figures have changed meanwhile.
+    is_stale: bool,
 }
 
 impl Comparison {
-    /// Compares with the baseline again.
+    /// Compares with the baseline again: as much as a key may wait for, and [`Comparison::work`] the rest.
     pub fn refresh(&mut self, baseline: &Baseline, talkers: &Aggregates, height: usize) {
-        let mut found = baseline.differences(talkers);
+        match &self.comparing {
+            Some(pass) if pass.is_with(baseline) => self.is_stale = true,
+            _ => {
+                (self.comparing, self.is_stale) = (Some(Comparing::new(baseline)), false);
+                self.work(baseline, talkers, height);
+            }
+        }
+    }
+
+    /// True while keys are left to compare.
+    pub fn is_working(&self) -> bool {
+        self.comparing.is_some()
+    }
+
+    /// Gives up the comparison in progress: its baseline was cleared.
+    pub fn stop(&mut self) {
+        self.comparing = None;
+    }
+
+    /// Compares the next keys; after the last one, shows the differences.
+    pub fn work(&mut self, baseline: &Baseline, talkers: &Aggregates, height: usize) {
+        let Some(pass) = &mut self.comparing else {
+            return;
+        };
+        if let Some(differences) = baseline.compare_part(pass, talkers) {
+            let is_stale = std::mem::take(&mut self.is_stale);
+            self.comparing = is_stale.then(|| Comparing::new(baseline));
+            self.show(differences, height);
+        }
+    }
+
+    fn show(&mut self, differences: Differences, height: usize) {
+        let Differences {
+            mut found,
+            more_new,
+        } = differences;
         found.sort_by(|a, b| {
             let weight = |d: &Difference| (d.ratio(), d.since.or(d.before).unwrap_or(0.0), d.bytes);
             let (mine, theirs) = (weight(a), weight(b));
@@ -34,6 +75,8 @@ impl Comparison {
                 .then_with(|| a.key.cmp(&b.key))
         });
         self.counts = [0; 5];
+        self.counts[kind(DifferenceKind::New)] = more_new;
+        let mut lines = [0; 5];
         found.retain(|difference| {
             let kind = kind(difference.finding);
             self.counts[kind] += 1;
@@ -44,7 +87,8 @@ impl Comparison {
                 .map(|(finding, _)| self::kind(*finding));
             with.filter(|other| *other != kind)
                 .for_each(|other| self.counts[other] += 1);
-            kind == 0 || self.counts[kind] <= MOST
+            lines[kind] += 1;
+            kind == 0 || lines[kind] <= MOST
         });
         let order = found.iter().map(|d| (d.key, d.finding)).collect();
         self.found = found;

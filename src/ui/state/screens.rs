@@ -61,7 +61,8 @@ impl Screen {
         match self {
             Screen::Distributions(shown) => shown.counted.is_working(store),
             Screen::Failures(shown) => shown.counted.is_working(store),
-            Screen::Baseline(_) | Screen::Table(_) => false,
+            Screen::Baseline(shown) => shown.is_working(),
+            Screen::Table(_) => false,
         }
     }
 
