@@ -231,8 +231,7 @@ fn assets(list: &serde_json::Value) -> Vec<(String, String)> {
         };
         (from, to)
     };
-    let files = list.iter().filter(|asset| asset.get("dir").is_none());
-    let mut files: Vec<_> = files.map(pair).collect();
+    let mut files: Vec<_> = list.iter().map(pair).collect();
     files.sort_by(|a, b| a.1.cmp(&b.1));
     files
 }
