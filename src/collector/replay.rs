@@ -19,6 +19,11 @@ use crate::model::recording::{
 };
 use crate::text::moment::Moment;
 
+/// Time that rates and findings of the dashboard look back, and some more.
+const RECENT: Duration = Duration::from_secs(90);
+/// Maximum number of sessions that are read for that: more take too long.
+const MOST_RECENT: u64 = 400_000;
+
 /// Number of damaged places that are reported one by one.
 const REPORTED: u64 = 5;
 
@@ -277,7 +282,8 @@ struct Replay<'a> {
     course: Option<Course>,
     /// The message that it has begun was said.
     is_begun: bool,
-    to: Option<Timestamp>,
+    /// Nothing after it is read; `None`: everything is.
+    ends: Option<Timestamp>,
     say: Say,
     progress: Option<Say>,
     /// When progress was last said.
@@ -329,6 +335,7 @@ impl<'a> Replay<'a> {
         };
         let (mut player, header, (from, to));
         let mut seekable = None;
+        let mut has_steps = false;
         match config.source {
             Source::Stream(input) => {
                 player = Player::of(input, reports);
@@ -340,11 +347,15 @@ impl<'a> Replay<'a> {
                 (from, to) = bounds(tape.first());
                 // rows before a moment are not reported, and of the dashboard those that it does not keep
                 let end = to.unwrap_or(Timestamp::MAX);
+                has_steps = reports == Reports::Closed && tape.has_clock_steps();
                 let seeked = match (from, config.keep) {
-                    (_, Some(keep)) if config.pace.is_none() => tape.seek(end, keep, reports),
+                    (_, Some(keep)) if config.pace.is_none() => {
+                        let recent = tape.closed_before(end, RECENT).min(MOST_RECENT);
+                        tape.seek(end, keep.max(recent), reports)
+                    }
                     _ if reports == Reports::OpenAtEnd => tape.seek(end, 0, reports),
-                    (Some(from), _) => tape.seek(from, 0, reports),
-                    (None, _) => None,
+                    (Some(from), _) if !has_steps => tape.seek(from, 0, reports),
+                    _ => None,
                 };
                 header = tape.header().cloned();
                 if config.keep.is_some() {
@@ -357,8 +368,14 @@ impl<'a> Replay<'a> {
             }
         }
         // the clock is known from here on
-        player.first()?;
+        let first = player.first()?;
         player.set_bounds(from, to);
+        // rows of a time are everywhere, or after a step back, if it is before the first one
+        let is_before = to.zip(first).is_some_and(|(to, first)| to < first);
+        let ends = match has_steps || is_before && reports == Reports::Closed {
+            true => None,
+            false => to,
+        };
         let replay = Replay {
             player,
             orders,
@@ -369,7 +386,7 @@ impl<'a> Replay<'a> {
             pace: config.pace,
             course: None,
             is_begun: false,
-            to,
+            ends,
             say: config.say,
             progress: config.progress,
             said: Instant::now(),
@@ -417,8 +434,9 @@ impl<'a> Replay<'a> {
 
     /// The end of what is reported, by the clock as it is known so far.
     fn to_ns(&self) -> u64 {
-        let to = self.to.and_then(|to| self.player.events().clock.boot(to));
-        to.unwrap_or(u64::MAX)
+        let ends = self.ends;
+        let to_ns = ends.and_then(|ends| self.player.events().clock.boot(ends));
+        to_ns.unwrap_or(u64::MAX)
     }
 
     fn take(&mut self, played: Played) -> Result<(), Stopped> {

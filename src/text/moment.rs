@@ -57,7 +57,7 @@ pub fn moment(text: &str) -> Result<Moment, String> {
 }
 
 impl Moment {
-    /// Returns the moment. A time of day is the first one that is not before `first`.
+    /// Returns the moment. A time of day is the first one that is not before the minute of `first`.
     pub fn from(self, first: Timestamp, zone: &TimeZone) -> Timestamp {
         let at = |local: DateTime| local.to_zoned(zone.clone()).map(|at: Zoned| at.timestamp());
         match self {
@@ -68,7 +68,8 @@ impl Moment {
                 let day = first.to_zoned(zone.clone()).date();
                 let today = at(day.to_datetime(time)).unwrap_or(first);
                 let tomorrow = || at(day.saturating_add(1.day()).to_datetime(time));
-                match today >= first {
+                let minute = first.as_second() - first.as_second().rem_euclid(60);
+                match today.as_second() >= minute {
                     true => today,
                     false => tomorrow().unwrap_or(first),
                 }
@@ -169,7 +170,7 @@ mod tests {
 
     #[test]
     fn moment_of_any_form_is_found_in_a_recording() {
-        let first: Timestamp = "2026-11-30T23:10:00Z".parse().expect("a time");
+        let first: Timestamp = "2026-11-30T23:10:50Z".parse().expect("a time");
         let zone = TimeZone::fixed(jiff::tz::offset(1));
         for (text, at) in [
             ("2026-11-30T23:12:04Z", "2026-11-30T23:12:04Z"),
@@ -179,8 +180,10 @@ mod tests {
             ("2026-11-29 00:12", "2026-11-28T23:12:00Z"),
             ("00:12", "2026-11-30T23:12:00Z"),
             ("00:12:04.5", "2026-11-30T23:12:04.5Z"),
-            ("+90s", "2026-11-30T23:11:30Z"),
-            ("+1h30m", "2026-12-01T00:40:00Z"),
+            ("+90s", "2026-11-30T23:12:20Z"),
+            ("+1h30m", "2026-12-01T00:40:50Z"),
+            // the minute in which it begins
+            ("00:10", "2026-11-30T23:10:00Z"),
             // the day has begun an hour before in this zone, so this is the next one
             ("00:09", "2026-12-01T23:09:00Z"),
         ] {

@@ -384,3 +384,103 @@ fn record_flags_without_effect_are_refused() {
         );
     }
 }
+
+/// Sessions at these seconds of boot time, on a host that has been up for ten hours. Its clock is set an hour ahead, then twice an
+/// hour back, and it is suspended for ten minutes.
+const CLOSED_S: [i64; 13] = [
+    36_001, 36_005, 36_009, 36_011, 36_015, 36_019, 36_021, 36_025, 36_029, 36_031, 36_039, 36_641,
+    36_650,
+];
+
+/// How far the wall clock is set ahead, s.
+fn set_ahead(boot_s: i64) -> i64 {
+    match boot_s {
+        ..36_010 => 0,
+        36_010..36_020 => 3600,
+        36_020..36_030 => 0,
+        _ => -3600,
+    }
+}
+
+/// A recording of them as lines. The last one was open before the suspend.
+fn lines_over_clock_steps() -> String {
+    const EPOCH_S: i64 = 1_796_007_600 - 36_000; // 2026-11-30 03:00:00 UTC
+    let wall = |boot_s: i64| {
+        let time = jiff::Timestamp::from_second(EPOCH_S + boot_s + set_ahead(boot_s));
+        format!("{:.9}", time.expect("a time"))
+    };
+    let clock = |boot_s: i64| {
+        let steps = [36_030, 36_020, 36_010, 0]
+            .into_iter()
+            .filter(|from| *from <= boot_s);
+        let steps = steps.map(|from_s| {
+            let epoch_s = EPOCH_S + set_ahead(from_s);
+            serde_json::json!([from_s * 1_000_000_000, epoch_s * 1_000_000_000])
+        });
+        let steps: Vec<Value> = steps.collect();
+        serde_json::json!({
+            "event": "clock", "time": wall(boot_s), "boot_ns": boot_s * 1_000_000_000, "steps": steps, "snapshot": true,
+        })
+    };
+    let mut lines = format!("{}\n", clock(36_000));
+    for (cookie, boot_s) in CLOSED_S.into_iter().enumerate() {
+        let duration_s = if boot_s == 36_650 { 640 } else { 2 };
+        let close = serde_json::json!({
+            "event": "close", "time": wall(boot_s), "pid": 7, "comm": "curl", "uid": 0, "owner": "connect",
+            "laddr": "10.0.0.1", "lport": boot_s - 30_000, "raddr": "10.0.0.2", "rport": 443, "direction": "out",
+            "tx_bytes": 1, "rx_bytes": 1, "duration_us": duration_s * 1_000_000, "preexisting": false, "connect_us": 100,
+            "state_before_close": "established", "reason": "local-fin", "cookie": cookie + 1,
+            "duration_ns": duration_s * 1_000_000_000_i64, "handshake_ns": 100_000,
+        });
+        lines += &format!("{}\n{close}\n", clock(boot_s));
+    }
+    lines
+}
+
+#[test]
+fn replay_over_clock_steps_and_a_suspend_has_each_session_once_in_order() {
+    let folder = folder();
+    let (plain, packed) = (folder.path().join("a.jsonl"), folder.path().join("a.zst"));
+    fs::write(&plain, lines_over_clock_steps()).expect("a file");
+    let path = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+    let run = |args: &[&str]| {
+        let run = Command::new(TCPLIFE).args(args).env("TZ", "UTC").output();
+        let out = run.expect("tcplife can be started");
+        let errors = String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.success(), "{errors}");
+        String::from_utf8(out.stdout).expect("UTF-8")
+    };
+    run(&["--replay", &path(&plain), "--record", &path(&packed)]);
+    let columns = ["-o", "csv", "--columns", "time,lport,duration"];
+    for file in [&plain, &packed] {
+        let rows = |flags: &[&str]| {
+            let file = path(file);
+            let out = run(&[&["--replay", &file][..], &columns, flags].concat());
+            let rows: Vec<String> = out.lines().skip(1).map(str::to_owned).collect();
+            rows
+        };
+        let all = rows(&[]);
+        let cell = |row: &String, nth| row.split(',').nth(nth).expect("a cell").to_owned();
+        let ports: Vec<String> = all.iter().map(|row| cell(row, 1)).collect();
+        let expected = CLOSED_S.map(|boot_s| (boot_s - 30_000).to_string());
+        assert_eq!(ports, expected, "in the order in which they closed");
+        // times are those of the clock then, durations have nothing to do with it and include the suspend
+        assert_eq!(cell(&all[3], 0), "2026-11-30T04:00:11.000000Z");
+        assert_eq!(cell(&all[9], 0), "2026-11-30T02:00:31.000000Z");
+        assert_eq!(cell(&all[4], 2), "2000000");
+        assert_eq!(cell(&all[12], 2), "640000000");
+        for (from, to, expected) in [
+            ("03:00:00", "03:00:12", &["6001", "6005", "6009"][..]),
+            ("04:00:00", "04:01:00", &["6011", "6015", "6019"]),
+            ("03:00:20", "03:00:26", &["6021", "6025"]),
+            ("02:00:00", "02:00:36", &["6031"]),
+            ("02:10:00", "02:10:45", &["6641"]),
+            ("02:10:45", "02:59:00", &["6650"]),
+        ] {
+            let [from, to] = [from, to].map(|time| format!("2026-11-30T{time}Z"));
+            let rows = rows(&["--from", &from, "--to", &to]);
+            let ports: Vec<String> = rows.iter().map(|row| cell(row, 1)).collect();
+            assert_eq!(ports, expected, "{}: {from} to {to}", file.display());
+        }
+    }
+}

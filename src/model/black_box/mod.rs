@@ -266,7 +266,7 @@ impl BlackBox {
     /// The frames to unpack for the moment at `at_ns`: from the first one if `most` sessions are enough for that, else from
     /// the first one from which they are. The last ones before the moment are always among them.
     pub fn frames_to(&self, at_ns: u64, most: u64) -> Vec<Arc<Frame>> {
-        let end = self.frames.iter().take_while(|f| f.to_ns <= at_ns).count();
+        let end = self.end_of(at_ns);
         let mut from = None;
         let mut events = 0;
         for (i, frame) in self.frames.iter().enumerate().take(end).rev() {
@@ -284,8 +284,18 @@ impl BlackBox {
 
     /// The frames after one moment up to another.
     pub fn frames_between(&self, after_ns: u64, to_ns: u64) -> Vec<Arc<Frame>> {
-        let between = |f: &&Arc<Frame>| f.to_ns > after_ns && f.to_ns <= to_ns;
-        self.frames.iter().filter(between).cloned().collect()
+        let (from, to) = (self.end_of(after_ns), self.end_of(to_ns));
+        self.frames.range(from..to.max(from)).cloned().collect()
+    }
+
+    /// Number of the frames up to the last moment that is not after `at_ns`; `u64::MAX`: all. A frame that ends without a snapshot
+    /// may be newer than the snapshot after it.
+    fn end_of(&self, at_ns: u64) -> usize {
+        if at_ns == u64::MAX {
+            return self.frames.len();
+        }
+        let is_before = |f: &Arc<Frame>| f.is_moment() && f.to_ns <= at_ns;
+        self.frames.iter().rposition(is_before).map_or(0, |i| i + 1)
     }
 }
 

@@ -258,3 +258,37 @@ fn batch_of_more_sessions_than_a_piece_is_played_whole() {
     let played = played(frames);
     assert_eq!((played.len(), &played[0].open), (1, &batch.open));
 }
+
+#[test]
+fn moment_has_the_closed_sessions_that_came_while_its_snapshot_was_taken() {
+    let mut host = BusyHost::default();
+    let mut closed = |second: u64, count: u64| {
+        let cookies = second * 1_000_000..second * 1_000_000 + count;
+        let sessions = cookies.map(|cookie| host.session(cookie, State::Closed));
+        sessions.collect::<Vec<_>>()
+    };
+    let batches = (1..=4).flat_map(|second| {
+        // so many that they are a frame without a snapshot, which is newer than the snapshot after it
+        let many = Batch {
+            closed: closed(second, 10_000),
+            taken_ns: second * S + 50,
+            ..Batch::default()
+        };
+        let snapshot = Batch {
+            open: Some(OpenSnapshot::default()),
+            taken_ns: second * S,
+            ..Batch::default()
+        };
+        [many, snapshot]
+    });
+    let filled = filled(&batches.collect::<Vec<_>>(), NO_BOUNDS);
+    let count = |frames| -> usize { played(frames).iter().map(|b| b.closed.len()).sum() };
+    for second in 1..=4 {
+        let at_ns = filled.moment_at(second * S).expect("a moment");
+        assert_eq!(at_ns, second * S);
+        let closed = count(filled.frames_to(at_ns, u64::MAX));
+        assert_eq!(closed, second as usize * 10_000, "{second}");
+        let next = count(filled.frames_between(at_ns, at_ns + S));
+        assert_eq!(next, if second < 4 { 10_000 } else { 0 }, "{second}");
+    }
+}

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -221,6 +222,47 @@ impl Tape {
     /// Plays everything from the beginning on.
     pub fn play(&self, reports: Reports) -> Player {
         Player::new(inputs(&self.parts, 0), reports)
+    }
+
+    /// True if the wall clock was set while they were recorded: then a time may be of several moments, in any order.
+    pub fn has_clock_steps(&self) -> bool {
+        // a clock that is slewed drifts
+        const DRIFT_NS: i128 = 1_000_000_000;
+        let mut boots = self
+            .parts
+            .chunk_by(|a, b| a.header.boot_id == b.header.boot_id);
+        boots.any(|parts| {
+            let points = parts.iter().flat_map(|part| {
+                let Index { points, end } = &part.index;
+                std::iter::once(&part.first).chain(points).chain(end)
+            });
+            let epochs = points.map(|p| p.wall.as_nanosecond() - i128::from(p.boot_ns));
+            let (least, most) = epochs.fold((i128::MAX, i128::MIN), |(least, most), epoch| {
+                (least.min(epoch), most.max(epoch))
+            });
+            most.saturating_sub(least) > DRIFT_NS
+        })
+    }
+
+    /// Number of sessions that closed in so long a time before a moment, or some more; [`Timestamp::MAX`] is the end of all.
+    pub fn closed_before(&self, to: Timestamp, time: Duration) -> u64 {
+        let known = self.parts.iter().filter_map(|part| {
+            let Index { points, end } = &part.index;
+            end.as_ref().or(points.last())
+        });
+        let Some(last) = known.map(|point| point.wall).max() else {
+            return 0;
+        };
+        let to = to.min(last);
+        let from = to.checked_sub(time).unwrap_or(Timestamp::MIN);
+        let closed = self.parts.iter().map(|part| {
+            let before = |at| part.index.before(|point| point.wall > at, 0);
+            let closed_at = |at| before(at).map_or(0, |point| point.closed);
+            let end = part.index.end.filter(|end| end.wall <= to);
+            let closed = end.map_or_else(|| closed_at(to), |end| end.closed);
+            closed.saturating_sub(closed_at(from))
+        });
+        closed.fold(0, u64::saturating_add)
     }
 
     /// Prepares to play up to a moment, and on from there to the end of that boot; [`Timestamp::MAX`] is the end of all. What is played first are at least `closed`

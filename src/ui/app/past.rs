@@ -26,8 +26,8 @@ use crate::ui::state::past::{FreezeOn, PastPrompt, PastQuestion, Watch};
 use crate::ui::state::screens::Screen;
 use crate::ui::state::self_traffic::SelfTraffic;
 
-/// Sessions that are unpacked for a moment at most, if an earlier full state is not needed for it: about half a second.
-const MOST_SESSIONS: u64 = 200_000;
+/// Sessions that are unpacked for a moment at most, if an earlier full state is not needed for it: less than a second.
+const MOST_SESSIONS: u64 = 300_000;
 /// Sessions that closed before a moment, of those that are read of recordings for it.
 const MOST_READ: u64 = 10_000;
 /// Sessions seen among the closed ones to find one again.
