@@ -484,3 +484,48 @@ fn replay_over_clock_steps_and_a_suspend_has_each_session_once_in_order() {
         }
     }
 }
+
+#[test]
+fn replay_of_a_later_version_shows_what_it_knows_or_is_refused() {
+    let folder = folder();
+    let (plain, packed) = (folder.path().join("a.jsonl"), folder.path().join("a.zst"));
+    let header = |min_reader: u8| {
+        format!(
+            "{{\"event\":\"header\",\"time\":\"2026-11-30T03:11:00.000000Z\",\"schema\":7,\"min_reader\":{min_reader},\"version\":\"9.1.0\",\
+             \"host\":\"db-1\",\"boot_id\":\"b\",\"moon\":\"full\"}}\n"
+        )
+    };
+    let close = |more: &str| {
+        format!(
+            "{{\"event\":\"close\",{more}\"time\":\"2026-11-30T03:12:00.000001Z\",\"pid\":7,\"comm\":\"curl\",\"owner\":\"connect\",\
+             \"laddr\":\"10.0.0.1\",\"lport\":1,\"raddr\":\"10.0.0.2\",\"rport\":443,\"tx_bytes\":2048,\"rx_bytes\":1024,\
+             \"duration_us\":1500,\"reason\":\"local-fin\"}}\n"
+        )
+    };
+    let later = header(1)
+        + "{\"event\":\"dream\",\"time\":\"2026-11-30T03:11:30.000000Z\",\"of\":[{}]}\n"
+        + &close("\"mood\":{\"a\":[1,2]},");
+    fs::write(&plain, &later).expect("a file");
+    let bytes = zstd::encode_all(later.as_bytes(), 3).expect("memory");
+    fs::write(&packed, bytes).expect("a file");
+    let today = folder.path().join("today.jsonl");
+    fs::write(&today, close("")).expect("a file");
+    let (expected, _) = replay(&today, &["-o", "csv", "-T"]);
+    for file in [&plain, &packed] {
+        let (rows, errors) = replay(file, &["-o", "csv", "-T"]);
+        assert_eq!(rows, expected);
+        let lines: Vec<&str> = errors.lines().collect();
+        let skipped = [
+            "tcplife: skipped 1 event of a kind that this version does not know",
+            "tcplife: skipped 1 value with a key that this version does not know",
+        ];
+        assert_eq!(lines, skipped);
+    }
+    fs::write(&plain, header(2) + &close("")).expect("a file");
+    let name = plain.to_str().expect("UTF-8");
+    let ended = Running::start(&["-o", "text", "--replay", name]).wait();
+    let expected = format!(
+        "tcplife: cannot replay {name}: it was written by tcplife 9.1.0, and needs a reader of version 2; this tcplife reads up to 1\n"
+    );
+    assert_eq!((ended.status.code(), ended.errors), (Some(1), expected));
+}

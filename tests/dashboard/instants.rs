@@ -188,22 +188,32 @@ impl Shown {
     }
 }
 
-/// A screen without what depends on all that was before: ages of findings, and the number of sessions that are not kept.
+/// A screen without what depends on all that was before: ages of findings, the number of sessions that are not kept, and of top
+/// talkers the order of neighbors, which changes rarely, and the bars of a minute.
 fn without_history(screen: &str) -> String {
-    let lines = screen.lines().map(|line| {
+    let mut lines = screen.lines();
+    let mut shown: Vec<String> = Vec::new();
+    for line in lines
+        .by_ref()
+        .take_while(|line| !line.starts_with("PROCESS ("))
+    {
         let words: Vec<&str> = line.split_whitespace().collect();
-        match words[..] {
+        shown.push(match words[..] {
             [grave, _, ref rest @ ..] if grave.starts_with('!') => {
                 format!("{grave} {}", rest.join(" "))
             }
-            _ => line
-                .split("; all sessions, unfiltered;")
-                .next()
-                .unwrap_or(line)
-                .to_owned(),
-        }
-    });
-    lines.collect::<Vec<_>>().join("\n")
+            _ => {
+                let known = line.split("; all sessions, unfiltered;").next();
+                known.unwrap_or(line).to_owned()
+            }
+        });
+    }
+    let is_bar = |c: char| ('▁'..='█').contains(&c);
+    let words = lines.flat_map(str::split_whitespace);
+    let mut talkers: Vec<&str> = words.filter(|word| !word.contains(is_bar)).collect();
+    talkers.sort_unstable();
+    shown.push(talkers.join(" "));
+    shown.join("\n")
 }
 
 impl Seen {

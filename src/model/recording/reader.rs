@@ -25,9 +25,9 @@ pub enum Found {
 /// Error of reading a file.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    #[error("{0}")]
+    #[error(transparent)]
     Input(#[from] io::Error),
-    #[error("{0}")]
+    #[error(transparent)]
     NeedsNewer(#[from] super::NeedsNewer),
     /// Its first line is no event.
     #[error(
