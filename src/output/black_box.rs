@@ -11,6 +11,8 @@ use crate::model::black_box::{Frame, Packer, Player};
 use crate::model::recording::Header;
 use crate::output::export_file::Block;
 use crate::output::record::RecordingWriter;
+use crate::output::report::FrameReport;
+
 /// Bytes of a block for the file.
 const BLOCK: usize = 64 << 10;
 
@@ -37,33 +39,56 @@ pub fn start(batches: Receiver<Batch>) -> anyhow::Result<(Receiver<Arc<Frame>>, 
     Ok((frames, to_show))
 }
 
+/// Turns frames into a file.
+#[derive(Debug)]
+pub enum Saver {
+    Recording(Box<FrameRecorder>),
+    /// `None`: it is in a block.
+    Report(Option<Box<FrameReport>>),
+}
+
+impl Saver {
+    /// Returns the next block.
+    ///
+    /// # Errors
+    /// If there is no memory for it.
+    pub fn block(&mut self) -> io::Result<Block> {
+        match self {
+            Saver::Recording(recorder) => recorder.block(),
+            Saver::Report(report) => Ok(Block {
+                bytes: match report.take() {
+                    Some(report) => report.text()?.into_bytes(),
+                    None => Vec::new(),
+                },
+                is_last: true,
+            }),
+        }
+    }
+}
+
 /// Turns frames into a recording, block by block.
 #[derive(Debug)]
-pub struct Saver {
+pub struct FrameRecorder {
     player: Player,
     header: Option<Header>,
     /// `None` before the first batch.
     writer: Option<RecordingWriter>,
 }
 
-impl Saver {
+impl FrameRecorder {
     /// Begins with all open sessions before the first frame.
     ///
     /// # Errors
     /// If there is no memory for it.
     pub fn new(frames: Vec<Arc<Frame>>, header: Header) -> io::Result<Self> {
-        Ok(Saver {
+        Ok(FrameRecorder {
             player: Player::new(frames)?,
             header: Some(header),
             writer: None,
         })
     }
 
-    /// Returns the next block.
-    ///
-    /// # Errors
-    /// If there is no memory for it.
-    pub fn block(&mut self) -> io::Result<Block> {
+    fn block(&mut self) -> io::Result<Block> {
         loop {
             let (batch, has_more) = self.player.next()?;
             if let Some(batch) = batch {

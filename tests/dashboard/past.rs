@@ -103,6 +103,25 @@ fn past_shows_a_session_as_it_was_and_nothing_that_came_later() {
     let rows = String::from_utf8(out.stdout).expect("UTF-8");
     let row = format!("{lport},{a},10000");
     assert!(rows.lines().any(|line| line == row), "{rows}");
+    // or a report of it
+    seen.press("W\x15a.html\r");
+    seen.wait_for("what was done", |s| {
+        s.shows("reported on 1 closed session in a.html")
+    });
+    let page = fs::read_to_string(folder.path().join("a.html")).expect("a page");
+    assert!(
+        page.contains("<html") && page.contains(&a.to_string()),
+        "{page}"
+    );
+    // no other file is replaced
+    seen.press("W\x15a.html\r");
+    seen.wait_for("a question or why not", |s| {
+        s.shows("a.html") && s.shows("cannot write") || s.shows("Replace it?")
+    });
+    seen.press("y");
+    seen.wait_for("why not", |s| s.shows("cannot write a.html"));
+    seen.press("\x03");
+    seen.wait_for("the table", |s| !s.shows("save the black box"));
     drop(later);
     seen.quit();
 }
@@ -271,7 +290,7 @@ fn past_of_a_replay_goes_back_beyond_memory_to_the_beginning() {
     });
     let early_text = early.strftime("%H:%M:%S").to_string();
     let picture = seen.picture();
-    if let Some((_, span)) = picture.split_once("all sessions from ") {
+    if let Some((_, span)) = picture.split_once("\nfrom ") {
         assert!(span[..8] > early_text[..], "{picture}");
     }
     if seen.shows("in memory") {

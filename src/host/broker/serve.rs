@@ -27,8 +27,8 @@ use crate::host::thread;
 /// Maximum number of connections: more than the main process ever has.
 const MOST_CONNECTIONS: usize = 16;
 
-/// Endings of the names of exports.
-const EXPORTS: [&str; 3] = ["csv", "json", "jsonl"];
+/// Endings of the names of exports and reports.
+const EXPORTS: [&str; 6] = ["csv", "json", "jsonl", "html", "htm", "md"];
 
 /// Serves until the socket's other side is gone. A message on the socket is a connection, and each has a thread, so that one
 /// waits for no other's disk. `whom`: as whom files are opened, where that explains an error.
@@ -191,7 +191,7 @@ fn check_export(path: &Path) -> io::Result<()> {
     let is_export =
         ending.is_some_and(|e| EXPORTS.iter().any(|known| known.eq_ignore_ascii_case(e)));
     if !is_export && !is_recording(path) {
-        let wrong = "its name ends neither in .csv nor in .json or .jsonl";
+        let wrong = "its name does not end like that of an export or of a report";
         return Err(io::Error::other(wrong));
     }
     refuse_hidden(path)
@@ -290,6 +290,8 @@ mod tests {
             "../d.jsonl",
             "./e.csv",
             "/f.d/g.h.csv",
+            "incident.html",
+            "incident.md",
         ] {
             assert!(check_export(Path::new(path)).is_ok(), "{path}");
         }

@@ -14,6 +14,7 @@ use jiff::tz::TimeZone;
 
 use crate::host::broker::{Broker, NewFile, Place};
 use crate::model::batch::Batch;
+use crate::model::black_box::Player;
 use crate::model::findings::Findings;
 use crate::model::port_use::PortUse;
 use crate::model::recording::Header;
@@ -52,23 +53,27 @@ pub struct ReportFlag {
     pub path: Option<PathBuf>,
 }
 
+impl Format {
+    /// The format that the name of a file says.
+    pub fn of(path: &Path) -> Option<Self> {
+        let extension = path.extension().and_then(|e| e.to_str());
+        match extension.map(str::to_ascii_lowercase).as_deref() {
+            Some("html" | "htm") => Some(Format::Html),
+            Some("md") => Some(Format::Markdown),
+            _ => None,
+        }
+    }
+}
+
 impl FromStr for ReportFlag {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         let path = Path::new(text);
-        let extension = path.extension().and_then(|e| e.to_str());
         // `-.md` is no extension of a hidden file
-        let format = match extension.map(str::to_ascii_lowercase).as_deref() {
-            Some("html" | "htm") => Format::Html,
-            Some("md") => Format::Markdown,
-            _ => {
-                return Err(
-                    "the name says the format, and must end with .html or .md; `-.html` and `-.md` write to stdout"
-                        .into(),
-                );
-            }
-        };
+        let format = Format::of(path).ok_or(
+            "the name says the format, and must end with .html or .md; `-.html` and `-.md` write to stdout",
+        )?;
         let is_stdout =
             path.parent() == Some(Path::new("")) && path.file_stem().is_some_and(|s| s == "-");
         Ok(ReportFlag {
@@ -173,11 +178,57 @@ pub fn run(
     if left > 0 {
         origin.remarks.push(format!("and {left} more remarks"));
     }
+    target.write(&text(format, gathered, &origin, is_self))
+}
+
+fn text(
+    format: Format,
+    mut gathered: Gathered<'_>,
+    origin: &Origin,
+    is_self: &dyn Fn(&Session) -> bool,
+) -> String {
     gathered.conclude(is_self);
-    let document = compose::compose(gathered, &origin);
-    let text = match format {
+    let document = compose::compose(gathered, origin);
+    match format {
         Format::Html => html::page(&document),
         Format::Markdown => markdown::text(&document),
-    };
-    target.write(&text)
+    }
+}
+
+/// A report of what the black box has.
+pub struct FrameReport {
+    pub player: Player,
+    pub format: Format,
+    pub origin: Origin,
+    pub limits: Limits,
+    pub watched: (Findings, PortUse),
+    pub is_self: Box<dyn Fn(&Session) -> bool + Send>,
+}
+
+impl std::fmt::Debug for FrameReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FrameReport").finish_non_exhaustive()
+    }
+}
+
+impl FrameReport {
+    /// Makes the report.
+    ///
+    /// # Errors
+    /// If there is no memory for it.
+    pub fn text(mut self) -> io::Result<String> {
+        let (findings, ports) = self.watched;
+        let engine = super::findings::engine((findings, ports, &self.limits));
+        let starts_in_between = self.origin.starts_in_between;
+        let mut gathered = Gathered::new(engine, &self.limits, starts_in_between);
+        loop {
+            let (batch, has_more) = self.player.next()?;
+            if let Some(batch) = batch {
+                gathered.take(batch, &self.is_self);
+            }
+            if !has_more {
+                return Ok(text(self.format, gathered, &self.origin, &self.is_self));
+            }
+        }
+    }
 }

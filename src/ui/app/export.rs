@@ -150,8 +150,15 @@ impl App {
 
     fn begin_export(&mut self, replace: bool) -> Option<Effect> {
         let export = self.layers.export()?;
-        if !export.is_of_table() && !export.line.text().trim().ends_with(RECORDING_ENDING) {
-            let wrong = format!("use {RECORDING_ENDING}: it becomes a recording, for --replay");
+        let is_report = export.content == FileContent::Past && export.report().is_some();
+        let is_recording = export.line.text().trim().ends_with(RECORDING_ENDING);
+        if !export.is_of_table() && !is_recording && !is_report {
+            let wrong = match export.content {
+                FileContent::Past => {
+                    format!("use {RECORDING_ENDING} for a recording, .html or .md for a report")
+                }
+                _ => format!("use {RECORDING_ENDING}: it becomes a recording, for --replay"),
+            };
             let wrong = (export.ending(), wrong);
             self.stage_export(Stage::Naming(Some(wrong)));
             return None;
@@ -197,8 +204,9 @@ impl App {
                 let sessions = export.progress().map_or(0, |p| p.sessions);
                 let s = if sessions == 1 { "" } else { "s" };
                 let count = fields::grouped(sessions);
-                let mut text = match export.content {
-                    FileContent::Table => format!("exported {count} session{s} to {name}"),
+                let mut text = match (export.content, export.report()) {
+                    (FileContent::Table, _) => format!("exported {count} session{s} to {name}"),
+                    (_, Some(_)) => format!("reported on {count} closed session{s} in {name}"),
                     _ => format!("saved {count} closed session{s}: tcplife --replay {name}"),
                 };
                 match missed {
@@ -235,7 +243,7 @@ impl App {
         let export = self.layers.export();
         let export = export.filter(|export| export.content == FileContent::Past)?;
         let progress = export.progress().filter(|p| p.wanted > 0 && !p.is_whole)?;
-        let (mut progress, saver) = (progress.clone(), self.saver());
+        let (mut progress, saver) = (progress.clone(), self.saver(export.report()));
         match saver {
             Ok((saver, sessions)) => {
                 (progress.is_whole, progress.sessions) = (true, sessions);

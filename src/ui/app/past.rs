@@ -14,7 +14,9 @@ use crate::model::black_box::{BlackBox, Bounds, Frame, Player};
 use crate::model::recording::Header;
 use crate::model::session::SessionId;
 use crate::model::store::SessionRef;
-use crate::output::black_box::Saver;
+use crate::output::Limits;
+use crate::output::black_box::{FrameRecorder, Saver};
+use crate::output::report::{Format, FrameReport, Origin};
 use crate::text::moment;
 use crate::text::units::S;
 use crate::ui::action::{Action, Edit, Mode};
@@ -809,13 +811,44 @@ impl App {
         Ok(at_ns + whole_ns - 1)
     }
 
-    /// Begins to save the black box: what is to be written, and the number of closed sessions in it.
-    pub(super) fn saver(&self) -> std::io::Result<(Saver, usize)> {
+    /// Begins to save the black box: what is to be written, and the number of closed sessions in it. Without a format of a report, it
+    /// becomes a recording.
+    pub(super) fn saver(&self, report: Option<Format>) -> std::io::Result<(Saver, usize)> {
         let frames: Vec<Arc<Frame>> = self.past.black_box.frames().cloned().collect();
         let sessions = frames
             .iter()
             .map(|frame| frame.counts.closed as usize)
             .sum();
-        Ok((Saver::new(frames, self.past.origin.clone())?, sessions))
+        let header = self.past.origin.clone();
+        let Some(format) = report else {
+            let recorder = FrameRecorder::new(frames, header)?;
+            return Ok((Saver::Recording(Box::new(recorder)), sessions));
+        };
+        let own = SelfTraffic::new(&self.session_env);
+        let filter = self.view_filter.filter.clone();
+        let report = FrameReport {
+            player: Player::new(frames)?,
+            format,
+            origin: Origin {
+                header,
+                replayed: match self.is_replay {
+                    true => self.host.clone(),
+                    false => String::new(),
+                },
+                filter: filter.source().to_owned(),
+                zone: self.names.times.zone.clone(),
+                remarks: Vec::new(),
+                starts_in_between: true,
+            },
+            limits: Limits {
+                filter,
+                count: None,
+                captures_more: false,
+                in_force: self.in_force,
+            },
+            watched: (self.findings.restarted(), self.session_env.port_use()),
+            is_self: Box::new(move |session| own.is(session)),
+        };
+        Ok((Saver::Report(Some(Box::new(report))), sessions))
     }
 }

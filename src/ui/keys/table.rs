@@ -254,7 +254,7 @@ pub static KEYS: &[KeyBinding] = &[
     key("minute-back", LIVE, &[char('{')], Action::Minutes(-1), "", "go a minute back in time"),
     key("minute-forward", LIVE, &[char('}')], Action::Minutes(1), "", "go a minute forward in time"),
     key("go-to-time", LIVE, &[char('@')], Action::GoToTime, "", "go to a time, like 03:12, -5m or yesterday 03:12"),
-    key("save-black-box", LIVE, &[char('W')], Action::SaveBlackBox, "", "save the black box as a recording"),
+    key("save-black-box", LIVE, &[char('W')], Action::SaveBlackBox, "", "save the black box as a recording, or as a report"),
     key("replay-slower", LIVE, &[char('(')], Action::ReplaySpeed { faster: false }, "", "with --replay-speed: replay half as fast"),
     key("replay-faster", LIVE, &[char(')')], Action::ReplaySpeed { faster: true }, "", "with --replay-speed: replay twice as fast"),
     key("record", LIVE, &[char('R')], Action::Record, "", "record everything to a file; press again to stop"),

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::output::Sink;
 use crate::output::csv::AllFields;
 use crate::output::json::Json;
+use crate::output::report;
 use crate::ui::state::line::Line;
 
 /// Rows per block: some hundred kilobytes.
@@ -97,6 +98,11 @@ pub enum FileContent {
 impl Export {
     pub fn is_of_table(&self) -> bool {
         self.content == FileContent::Table
+    }
+
+    /// Form of a report, if the name is that of one.
+    pub fn report(&self) -> Option<report::Format> {
+        report::Format::of(Path::new(self.line.text().trim()))
     }
 
     pub fn format(&self) -> Option<Format> {

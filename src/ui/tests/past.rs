@@ -287,10 +287,7 @@ fn past_is_saved_as_a_recording_of_all_sessions() {
     press(&mut app, "W");
     let text = screen(&app, SIZE);
     assert!(text.contains("save the black box to: tcplife-19700101-000110.jsonl.zst"));
-    assert!(
-        text.contains("all sessions from 00:00:10 to 00:01:10 (1:00, "),
-        "{text}"
-    );
+    assert!(text.contains("from 00:00:10 to 00:01:10 (1:00, "), "{text}");
     let Some(Effect::Export(ExportCommand::Begin { replace: false, .. })) =
         press(&mut app, "Enter")
     else {
@@ -337,7 +334,35 @@ fn past_is_saved_as_a_recording_of_all_sessions() {
     press(&mut app, "W ^U");
     type_text(&mut app, "a.csv");
     press(&mut app, "Enter");
-    assert!(screen(&app, SIZE).contains("use .jsonl.zst"));
+    assert!(screen(&app, SIZE).contains("use .jsonl.zst for a recording, .html or .md"));
+}
+
+#[test]
+fn past_is_saved_as_a_report_of_the_sessions_of_the_filter() {
+    let mut app = course(SIZE, 70).app;
+    press(&mut app, "/");
+    type_text(&mut app, "comm curl");
+    press_and_settle(&mut app, "Enter");
+    press(&mut app, "W ^U");
+    type_text(&mut app, "a.md");
+    let Some(Effect::Export(ExportCommand::Begin { .. })) = press(&mut app, "Enter") else {
+        panic!("no file is begun");
+    };
+    app.exported(WriterReport::Ready);
+    let mut saver = app.export_saver().expect("a saver");
+    let block = saver.block().expect("memory");
+    assert!(block.is_last);
+    let text = String::from_utf8(block.bytes).expect("UTF-8");
+    for part in ["comm curl", "198.51.100.7", "web", "reset"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains("198.51.100.9"), "{text}");
+    app.exported(WriterReport::Done);
+    let text = screen(&app, SIZE);
+    assert!(
+        text.contains("reported on 1 closed session in a.md"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -45,10 +45,12 @@ pub fn draw(export: &Export, app: &App, theme: &Theme, area: Rect, frame: &mut F
 /// Says what the black box has.
 fn span(app: &App) -> String {
     let black_box = &app.past.black_box;
-    black_box.reach().map_or_else(String::new, |(from_ns, to_ns)| {
-        let [from, to] = [from_ns, to_ns].map(|at| app.time_at(at));
-        let length = ago_text(to_ns - from_ns);
-        let size = fields::bytes(black_box.bytes() as u64);
-        format!("all sessions from {from} to {to} ({length}, {size}B in memory), whatever the filter is")
-    })
+    black_box
+        .reach()
+        .map_or_else(String::new, |(from_ns, to_ns)| {
+            let [from, to] = [from_ns, to_ns].map(|at| app.time_at(at));
+            let length = ago_text(to_ns - from_ns);
+            let size = fields::bytes(black_box.bytes() as u64);
+            format!("from {from} to {to} ({length}, {size}B in memory); .html and .md: a report")
+        })
 }
