@@ -77,6 +77,7 @@ release python3      python3             python3                python          
 release strip        binutils            binutils               binutils           binutils           binutils
 bare   bash          bash                bash                   bash               bash                bash
 bare   debootstrap|/usr/sbin/debootstrap debootstrap debootstrap debootstrap       debootstrap         debootstrap
+bare   systemd-nspawn systemd-container  systemd-container      systemd            systemd-container   -
 bare   unshare       util-linux          util-linux             util-linux         util-linux          util-linux
 rustup curl          curl                curl                   curl               curl                curl
 '

@@ -37,7 +37,7 @@ say "Debian $suite, in $root"
 # shellcheck disable=SC2016 # apt-get replaces these
 mirror=$(apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 2>/dev/null |
     awk '$1 == "Debian" { print $2; exit }' || true)
-debootstrap --variant=minbase --include=bash-completion,zsh,fish,man-db,mandoc,libcap2-bin "$suite" "$root" ${mirror:+"$mirror"} >"$root.log" 2>&1 ||
+debootstrap --variant=minbase --include=bash-completion,zsh,fish,man-db,mandoc,libcap2-bin,systemd,systemd-sysv "$suite" "$root" ${mirror:+"$mirror"} >"$root.log" 2>&1 ||
     die "debootstrap of $suite failed: $(tail -n 5 "$root.log")"
 mount --bind "$root" "$root"
 mount -t proc proc "$root/proc"
@@ -108,14 +108,52 @@ try_program() {
     expect '' bash -c '! [ -e /etc/systemd/system/multi-user.target.wants/tcplife-recorder.service ]'
 }
 
+# record_as_unit: boots the chroot, without a lasting change, and fails unless the unit records a session and has no rights.
+record_as_unit() {
+    local log=$root.log place='' leader='' nspawn program try
+    program=$(ls "$PWD"/dist/tcplife-*-linux-gnu)
+    unshare --mount sh -c "umount -R '$root/proc' '$root/sys' '$root/dev'
+        exec systemd-nspawn --quiet --register=no --keep-unit --volatile=overlay --directory='$root' --boot \
+            --capability=all --system-call-filter='bpf perf_event_open' --console=pipe systemd.log_target=console \
+            systemd.wants=tcplife-recorder.service" </dev/null >"$log" 2>&1 &
+    nspawn=$!
+    for ((try = 0; try < 600; try++)); do
+        leader=$(pgrep -P "$nspawn" -x systemd || true)
+        place=/proc/${leader:-none}/root/var/lib/private/tcplife
+        ! compgen -G "$place/*.zst" >/dev/null || break
+        sleep 0.1
+    done
+    # a session that is refused, again until it is in the recording
+    for ((try = 0; try < 100; try++)); do
+        (: </dev/tcp/127.0.0.1/9) 2>/dev/null || true
+        ! cat "$place"/*.zst 2>/dev/null | "$program" --replay - -o text -f 'rport 9 and reason refused' 2>/dev/null |
+            grep -q ' 9 ' || break
+        sleep 0.1
+    done
+    local recorder rights=''
+    recorder=$(pgrep -P "${leader:-0}" -x tcplife | head -1 || true)
+    [[ -z $recorder ]] || rights=$(grep -E '^(CapEff|NoNewPrivs|Seccomp):' "/proc/$recorder/status" | tr -s '\t\n' ' ')
+    # the first signal shuts it down, the second one at once
+    kill "$nspawn" && sleep 0.5
+    kill "$nspawn" 2>/dev/null || true
+    wait "$nspawn" || true
+    ((try < 100)) || die "the unit records nothing: $(tail -n 20 "$log")"
+    [[ $rights == 'CapEff: 0000000000000000 NoNewPrivs: 1 Seccomp: 2 ' ]] || die "the recorder has $rights"
+}
+
+if command -v systemd-nspawn >/dev/null; then
+    say 'the unit, under systemd'
+    record_as_unit
+else
+    say 'SKIPPED the unit: no systemd-nspawn here; scripts/setup.sh bare installs it'
+fi
+
 say 'upgrade'
-expect '' bash -c 'mkdir -p /var/lib/tcplife && timeout --preserve-status -s INT 2 tcplife -o none --record /var/lib/tcplife --record-keep 24h,1GB'
 bare groupadd --system tcplife
 bare dpkg-statoverride --update --add root tcplife 0750 /usr/bin/tcplife
 said=$(bare dpkg -i /tmp/tcplife.deb 2>&1) || die "the upgrade failed: $said"
 expect 'cap_perfmon,cap_bpf' getcap /usr/bin/tcplife
 expect 'root tcplife 750' stat -c '%U %G %a' /usr/bin/tcplife
-expect '"event":"close"' sh -c 'tcplife --replay /var/lib/tcplife -o json; tcplife --demo -o json'
 
 say 'run'
 unit=$(bare sh -c 'ls /lib/systemd/system/tcplife-recorder.service /usr/lib/systemd/system/tcplife-recorder.service 2>/dev/null | head -1')
@@ -123,6 +161,19 @@ try_program "$unit"
 # shellcheck disable=SC2016 # zsh replaces it
 expect '_tcplife' zsh -c 'autoload -U compinit; compinit -u -D; echo $_comps[tcplife]'
 expect 'interval' cat /usr/share/doc/tcplife/examples/config.toml
+
+if command -v systemd-nspawn >/dev/null; then
+    say 'the unit, as a member of the group'
+    dropin=$root/etc/systemd/system/tcplife-recorder.service.d
+    mkdir -p "$dropin"
+    printf '[Service]\nSupplementaryGroups=tcplife\n' >"$dropin/group.conf"
+    record_as_unit
+    rm -r "$dropin"
+fi
+
+say 'record and replay'
+expect '' bash -c 'mkdir -p /var/lib/tcplife && timeout --preserve-status -s INT 2 tcplife -o none --record /var/lib/tcplife --record-keep 24h,1GB'
+expect '"event":"summary"' tcplife --replay /var/lib/tcplife -o json
 
 say 'remove and purge'
 bare dpkg --remove tcplife >/dev/null 2>&1 || die 'dpkg --remove failed'
