@@ -1,6 +1,7 @@
 //! Data that a collector hands to the store: batches of closed sessions, snapshots of the open ones, and the clock to
 //! convert their times with.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustc_hash::FxHashSet;
@@ -23,7 +24,7 @@ pub struct Batch {
     /// Sessions closed since the previous batch.
     pub closed: Vec<Session>,
     /// Listeners and dropped packets of the host; `None`: nothing new in this batch.
-    pub host: Option<HostSnapshot>,
+    pub host: Option<Arc<HostSnapshot>>,
     /// Sessions missed since the start.
     pub missed: Missed,
     /// Time at which this batch was made, or its snapshot was begun, ns of boot time.

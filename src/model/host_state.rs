@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
@@ -79,7 +80,7 @@ impl Counts {
 /// The newest snapshot of the host, and the counters of an earlier one.
 #[derive(Clone, Debug, Default)]
 pub struct HostState {
-    newest: Option<HostSnapshot>,
+    newest: Option<Arc<HostSnapshot>>,
     /// Counters at least a second before the newest, if there was a snapshot then; else those of the first snapshot.
     before: Option<Counts>,
     /// Counters after `before`, which replace it when they are old enough.
@@ -88,7 +89,8 @@ pub struct HostState {
 
 impl HostState {
     /// Takes a newer snapshot.
-    pub fn take(&mut self, snapshot: HostSnapshot) {
+    pub fn take(&mut self, snapshot: impl Into<Arc<HostSnapshot>>) {
+        let snapshot = snapshot.into();
         let is_due = |c: &Counts| snapshot.taken_ns.saturating_sub(c.taken_ns) >= RATE_NS;
         if self.before.is_none() {
             self.before = Some(Counts::of(&snapshot));
@@ -103,7 +105,7 @@ impl HostState {
 
     /// The newest snapshot; `None`: there was none yet.
     pub fn newest(&self) -> Option<&HostSnapshot> {
-        self.newest.as_ref()
+        self.newest.as_deref()
     }
 
     /// Listening sockets.

@@ -53,13 +53,10 @@ impl Drops {
             act();
             let due = Instant::now() + Duration::from_millis(300);
             while let Ok(batch) = self.0.batches().recv_deadline(due) {
-                let Some(drops) = batch.host.and_then(|host| host.drops) else {
-                    continue;
-                };
-                let mut here = drops
-                    .into_iter()
-                    .filter(|d| u64::from(d.netns) == netns.id());
-                seen = here.by_ref().collect();
+                let Some(host) = batch.host else { continue };
+                let Some(drops) = &host.drops else { continue };
+                let here = drops.iter().filter(|d| u64::from(d.netns) == netns.id());
+                seen = here.cloned().collect();
                 if let Some(found) = seen.iter().find(|d| is_wanted(d)) {
                     return found.clone();
                 }

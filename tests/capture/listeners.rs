@@ -34,9 +34,10 @@ impl Watch {
         let mut seen = Vec::new();
         while let Ok(batch) = self.0.batches().recv_deadline(deadline) {
             let Some(host) = batch.host else { continue };
-            let listeners = host.listeners.into_iter();
+            let listeners = host.listeners.iter();
             seen = listeners
                 .filter(|l| u64::from(l.netns) == netns.id())
+                .cloned()
                 .collect();
             seen.sort_by_key(|l| l.cookie);
             if is_wanted(&seen) {

@@ -346,7 +346,7 @@ impl Rounds<'_> {
             self.scanner.scan()?;
             self.scan_cost = thread_time().saturating_sub(cpu);
         }
-        batch.host = Some(self.host_snapshot()?);
+        batch.host = Some(self.host_snapshot()?.into());
         Ok(batch)
     }
 

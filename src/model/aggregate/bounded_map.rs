@@ -176,3 +176,58 @@ impl<K: Copy + Eq + Ord + Hash, V: Sums + Default> BoundedMap<K, V> {
         (&self.other_sums, self.evicted)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Sum(u64);
+
+    impl Sums for Sum {
+        fn weight(&self) -> (bool, u64) {
+            (false, self.0)
+        }
+
+        fn add(&mut self, other: &Self) {
+            self.0 += other.0;
+        }
+    }
+
+    fn kept(map: &BoundedMap<u32, Sum>) -> Vec<(u32, u64)> {
+        let mut kept: Vec<_> = map.iter().map(|(key, sum)| (key, sum.0)).collect();
+        kept.sort_unstable();
+        kept
+    }
+
+    #[test]
+    fn bounded_map_evicts_the_least_and_of_equal_ones_the_first() {
+        let mut map: BoundedMap<u32, Sum> = BoundedMap::default();
+        for key in (0..8).rev() {
+            map.entry(key, 4).0 += if key == 1 { 9 } else { 5 };
+        }
+        map.entry(3, 4).0 += 1;
+        assert_eq!((map.iter().count(), map.other().1), (8, 0));
+        map.entry(100, 4).0 += 2;
+        assert_eq!(kept(&map), [(1, 9), (3, 6), (6, 5), (7, 5), (100, 2)]);
+        assert_eq!((map.other().0.0, map.other().1), (20, 4));
+        assert_eq!((map.get(0).is_none(), map.sums_of(0).0), (true, 20));
+    }
+
+    #[test]
+    fn bounded_map_gives_the_place_of_a_removed_key_to_another() {
+        let mut map: BoundedMap<u32, Sum> = BoundedMap::default();
+        for round in 0..100 {
+            for key in 0..4 {
+                map.entry(round * 4 + key, 4).0 += u64::from(key);
+            }
+            map.forget(round * 4);
+            map.forget(round * 4);
+            map.retain(|sum| sum.0 > 1);
+            let all = [(round * 4 + 2, 2), (round * 4 + 3, 3)];
+            assert_eq!(kept(&map), all);
+            map.retain(|_| false);
+        }
+        assert_eq!(map.kept.len(), 4);
+    }
+}

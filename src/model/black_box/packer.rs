@@ -143,14 +143,13 @@ impl Packer {
         if self.heads.is_empty() {
             self.begin(batch)?;
         }
-        let host = batch.host.as_ref().map(|host| Arc::new(host.clone()));
-        self.host = host.clone().or(self.host.take());
+        self.host = batch.host.clone().or(self.host.take());
         let open = batch.open.as_ref();
         let head = Head {
             taken_ns: batch.taken_ns,
             clock: batch.clock,
             missed: batch.missed,
-            host,
+            host: batch.host.clone(),
             has_snapshot: open.is_some(),
             is_whole: open.is_some_and(|open| open.is_whole),
             stretched: open.and_then(|open| open.stretched),

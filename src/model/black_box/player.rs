@@ -121,7 +121,7 @@ impl Player {
                     ..OpenSnapshot::default()
                 }),
                 closed: Vec::new(),
-                host: head.host.as_deref().cloned(),
+                host: head.host.clone(),
                 missed: head.missed,
                 taken_ns: head.taken_ns,
                 clock: head.clock,

@@ -74,10 +74,12 @@ fn course(seconds: u64, per_second: u64) -> Vec<Batch> {
         batches.push(Batch {
             open: Some(snapshot),
             closed,
-            host: (second % 3 == 0).then(|| HostSnapshot {
-                taken_ns,
-                listeners: vec![listener()],
-                ..HostSnapshot::default()
+            host: (second % 3 == 0).then(|| {
+                Arc::new(HostSnapshot {
+                    taken_ns,
+                    listeners: vec![listener()],
+                    ..HostSnapshot::default()
+                })
             }),
             missed,
             taken_ns,

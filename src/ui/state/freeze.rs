@@ -3,6 +3,7 @@
 //! Nothing on the screen changes while they wait: all that a frame shows is of one moment.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
@@ -60,7 +61,7 @@ impl Waiting {
     }
 
     /// Takes the newest snapshot of the host.
-    pub fn take_host(&mut self) -> Option<HostSnapshot> {
+    pub fn take_host(&mut self) -> Option<Arc<HostSnapshot>> {
         self.newest.host.take()
     }
 

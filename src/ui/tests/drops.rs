@@ -1,6 +1,7 @@
 //! Dropped packets: the screen that lists them, and what the detail of a session and the failures say of them.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::*;
 use crate::filter::Filter;
@@ -65,11 +66,11 @@ fn at(second: u64, drops: Option<Vec<PacketDrops>>) -> Batch {
     let failed = ended(connecting(22, 50_022), Reason::ConnectTimeout);
     let closed = if second == 9 { vec![failed] } else { vec![] };
     Batch {
-        host: Some(HostSnapshot {
+        host: Some(Arc::new(HostSnapshot {
             taken_ns: second * S,
             drops,
             ..HostSnapshot::default()
-        }),
+        })),
         ..batch_at(second, vec![connecting(21, 50_021)], closed)
     }
 }

@@ -1,5 +1,7 @@
 //! The listeners screen: its lines, their order, the search, and the sessions of a line.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::filter::Filter;
 use crate::model::batch::HostSnapshot;
@@ -63,11 +65,11 @@ fn at(second: u64) -> Batch {
     };
     let open = vec![session(11, 443), session(12, 443), session(13, 5432), local];
     Batch {
-        host: Some(HostSnapshot {
+        host: Some(Arc::new(HostSnapshot {
             taken_ns: second * S,
             listeners: listeners(second),
             ..HostSnapshot::default()
-        }),
+        })),
         ..batch_at(second, open, vec![])
     }
 }
@@ -232,7 +234,7 @@ fn listeners_stay_as_they_are_while_paused() {
     let before = addresses(&app);
     let mut later = at(20);
     if let Some(host) = &mut later.host {
-        host.listeners.remove(2);
+        Arc::make_mut(host).listeners.remove(2);
     }
     app.batch(later);
     // the newest snapshot counts, whatever came since
@@ -261,7 +263,7 @@ fn listeners_where_the_kernel_tells_none_say_so() {
         ..HostSnapshot::default()
     };
     app.batch(Batch {
-        host: Some(host),
+        host: Some(host.into()),
         ..batch_at(2, vec![], vec![])
     });
     assert!(screen(&app, SIZE).contains("Linux 5.13"));

@@ -128,6 +128,42 @@ fn baseline_steady_traffic_has_no_differences() {
 }
 
 #[test]
+fn baseline_with_very_many_new_peers_is_compared_in_parts_and_counts_all_of_them() {
+    const NEW: u64 = 3000;
+    let mut host = Host::new();
+    host.take_snapshot(1, vec![], vec![]);
+    host.take_snapshot(40, vec![], steady(1, 1, 40, 200));
+    host.set_baseline(40);
+    let new = (0..NEW).map(|c| Session {
+        raddr: [10, 1, (c >> 8) as u8, c as u8].into(),
+        ..open(ended(1 << 40 | c, 1, 41_000, 0, 100), 60)
+    });
+    host.take_snapshot(60, new.collect(), vec![]);
+    let baseline = host.baseline.as_ref().expect("a baseline");
+    let mut pass = Comparing::new(baseline);
+    let mut parts = 1;
+    let differences = loop {
+        match baseline.compare_part(&mut pass, &host.talkers) {
+            Some(differences) => break differences,
+            None => parts += 1,
+        }
+    };
+    assert!(parts > 1);
+    let new = differences.found.iter();
+    let new: Vec<_> = new
+        .filter(|d| d.finding == DifferenceKind::New)
+        .map(|d| match d.key {
+            BaselineKey::Several(_) => d.also.len(),
+            _ => 1 + d.also.len(),
+        })
+        .collect();
+    // a link to each of them, and the peer itself
+    let named: usize = new.iter().sum();
+    assert_eq!(named + differences.more_new, 2 * NEW as usize);
+    assert!(named >= 512, "{named}");
+}
+
+#[test]
 fn baseline_finds_new_gone_slower_and_failing_peers() {
     let mut host = Host::new();
     host.take_snapshot(1, vec![], vec![]);
