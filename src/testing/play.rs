@@ -1,6 +1,7 @@
 //! Plays any bytes as a recording, for the fuzzer and for its bounded run among the tests.
 
 use std::io::Cursor;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -19,8 +20,14 @@ pub fn play_any(bytes: &[u8]) -> usize {
     if let Ok(tape) = Tape::open([(None, Medium::Memory(bytes.into()))]) {
         let first = tape.first().unwrap_or_default();
         let end = tape.end().unwrap_or(Timestamp::MAX);
+        tape.has_clock_steps();
+        let before = tape.closed_before(end, Duration::from_secs(90));
         let middle = (first.as_nanosecond() + end.as_nanosecond()) / 2;
-        for (to, closed) in [(middle, 0), (middle, 10), (end.as_nanosecond(), 1000)] {
+        for (to, closed) in [
+            (middle, 0),
+            (middle, 10),
+            (end.as_nanosecond(), before.max(1000)),
+        ] {
             let to = Timestamp::from_nanosecond(to).unwrap_or(Timestamp::MAX);
             if let Some((mut player, to_ns)) = tape.seek(to, closed, Reports::All) {
                 play(&mut player, to_ns, bytes.len() as u64);
