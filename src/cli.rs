@@ -173,12 +173,12 @@ pub struct Cli {
 
     /// Show the sessions of recordings, or of the lines of -o json, instead of this host's: of files and of all files
     /// in directories; `-` reads stdin
-    #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with_all = ["findings", "snapshots", "duration", "interval", "ring_size"])]
+    #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with_all = ["snapshots", "duration", "interval", "ring_size"])]
     pub replay: Vec<PathBuf>,
 
     /// Show a recording that is part of this program instead of this host's sessions, without root: a web host whose
     /// database gets slow; in the dashboard as it happened, second by second
-    #[arg(long, conflicts_with_all = ["replay", "record", "redact", "findings", "snapshots", "duration", "interval", "ring_size"])]
+    #[arg(long, conflicts_with_all = ["replay", "record", "redact", "snapshots", "duration", "interval", "ring_size"])]
     pub demo: bool,
 
     /// Show what happened from this time on: 03:12, 2026-11-30T03:12:04, in UTC with a Z at the end, or +5m after the beginning

@@ -404,7 +404,7 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
     if let Some(source) = source {
         in_force = sandbox.enter(CapabilitySet::empty())?;
         let reports = match () {
-            () if is_dashboard || is_report || cli.is_cut() => Reports::All,
+            () if is_dashboard || is_report || cli.is_cut() || cli.findings => Reports::All,
             () if cli.open => Reports::OpenAtEnd,
             () => Reports::Closed,
         };
@@ -462,18 +462,19 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
     let (mut recording, mut cut) = (None, None);
     if let (Some(path), Some(broker)) = (&cli.record, &broker) {
         let retention = cli.record_keep.unwrap_or_default();
-        let destination = to_record(path, broker, cli.record_keep.is_some())?;
+        let has_limits = cli.record_keep.is_some();
         let mut recorder = None;
         collector.pass_through(|batches| {
             if cli.is_cut() {
-                let Destination::File(file) = destination else {
+                if is_folder(path, broker, has_limits)? {
                     let path = path.display();
                     bail!("cannot record to {path}: a part of a recording goes to a file, not to a directory");
-                };
-                let (started, shown) = Cut::start(file, recorded_as, batches)?;
+                }
+                let (started, shown) = Cut::start(to_file(path, broker)?, recorded_as, batches)?;
                 cut = Some((started, path));
                 return Ok(shown);
             }
+            let destination = to_record(path, broker, has_limits)?;
             let say = Arc::new(say);
             let (started, shown) = Recorder::start(destination, retention, recorded_as, batches, say)?;
             recording = Some(started.control.clone());
@@ -536,7 +537,7 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
     }
     let is_finite = output == Output::Text || cli.duration.is_some();
     let reports = cli.findings && is_finite && rounds.is_none();
-    let usual = reports.then(|| findings::usual_duration(&plan.config.thresholds));
+    let usual = (reports && is_live).then(|| findings::usual_duration(&plan.config.thresholds));
     let time = cli.duration.or(usual);
     let mut end = End::new(time)?;
     end.has_reader = !matches!(output, Output::None | Output::Report);
@@ -745,38 +746,48 @@ fn to_report(flag: &ReportFlag, helpers: &Helpers, stdout: &OwnedFd) -> anyhow::
 /// Prepares where to record to. `has_limits`: a single file cannot have them.
 fn to_record(path: &Path, broker: &Arc<Broker>, has_limits: bool) -> anyhow::Result<Destination> {
     let trying = || format!("cannot record to {}", path.display());
-    let no_limits = || match has_limits {
-        true => Err(anyhow::anyhow!("--record-keep needs a directory")).with_context(trying),
-        false => Ok(()),
-    };
+    if is_folder(path, broker, has_limits)? {
+        // the first segment is created with the first batch; what does not work is to be known now
+        broker.prepare_segments().with_context(trying)?;
+        return Ok(Destination::Segments(Arc::clone(broker)));
+    }
+    if has_limits {
+        return Err(anyhow::anyhow!("--record-keep needs a directory")).with_context(trying);
+    }
+    to_file(path, broker).map(Destination::File)
+}
+
+/// True if what is recorded goes to files in a directory.
+fn is_folder(path: &Path, broker: &Broker, has_limits: bool) -> anyhow::Result<bool> {
     if path.as_os_str() == "-" {
-        no_limits()?;
+        return Ok(false);
+    }
+    let is_named_folder = path.as_os_str().as_encoded_bytes().ends_with(b"/");
+    match broker.segments() {
+        Ok(_) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(is_named_folder || has_limits),
+        Err(e) if e.kind() == io::ErrorKind::NotADirectory => Ok(false),
+        Err(e) => Err(e).with_context(|| format!("cannot record to {}", path.display())),
+    }
+}
+
+/// Creates the file to record to, unless that is stdout.
+fn to_file(path: &Path, broker: &Broker) -> anyhow::Result<File> {
+    let trying = || format!("cannot record to {}", path.display());
+    if path.as_os_str() == "-" {
         let stdout = io::stdout();
         if stdout.is_terminal() {
             bail!("cannot record to stdout: it is a terminal");
         }
         let stdout = stdout.as_fd().try_clone_to_owned();
-        return Ok(Destination::File(stdout.with_context(trying)?.into()));
+        return Ok(stdout.with_context(trying)?.into());
     }
-    let is_named_folder = path.as_os_str().as_encoded_bytes().ends_with(b"/");
-    let is_folder = match broker.segments() {
-        Ok(_) => true,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => is_named_folder || has_limits,
-        Err(e) if e.kind() == io::ErrorKind::NotADirectory => false,
-        Err(e) => return Err(e).with_context(trying),
-    };
-    if is_folder {
-        // the first segment is created with the first batch; what does not work is to be known now
-        broker.prepare_segments().with_context(trying)?;
-        return Ok(Destination::Segments(Arc::clone(broker)));
-    }
-    no_limits()?;
     let file = broker.create_named(Place::Recording);
     let file = file.with_context(trying)?;
     let file = file
         .context("it exists, and is not overwritten")
         .with_context(trying)?;
-    Ok(Destination::File(file))
+    Ok(file)
 }
 
 /// Describes this host and this run.

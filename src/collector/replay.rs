@@ -24,6 +24,9 @@ const RECENT: Duration = Duration::from_secs(90);
 /// Maximum number of sessions that are read for that: more take too long.
 const MOST_RECENT: u64 = 400_000;
 
+/// The same for a moment that somebody waits for: less than a second.
+const MOST_FOR_A_MOMENT: u64 = 100_000;
+
 /// Number of damaged places that are reported one by one.
 const REPORTED: u64 = 5;
 
@@ -137,7 +140,9 @@ impl SeekableReplay {
     /// # Errors
     /// If they cannot be read.
     pub fn seek(&self, at: Timestamp, closed: u64) -> Result<Option<Passage>, ReadError> {
-        let Some((mut player, _)) = self.tape.seek(at, closed, Reports::All) else {
+        let recent = self.tape.closed_before(at, RECENT).min(MOST_FOR_A_MOMENT);
+        let seeked = self.tape.seek(at, closed.max(recent), Reports::All);
+        let Some((mut player, _)) = seeked else {
             return Ok(None);
         };
         // the clock is known from here on

@@ -345,6 +345,7 @@ fn initial(options: Options) -> anyhow::Result<(App, Arc<Broker>)> {
         .with_past(bounds, options.origin, options.freeze_on);
     let before = columns::kept(&load(Place::Columns).join(" "));
     app.is_replay = replayed.is_some();
+    app.names.times.is_then = app.is_replay;
     app.past.seekable = options.seekable;
     app.replay_speed = replayed
         .and_then(|replayed| replayed.speed)

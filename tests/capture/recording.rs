@@ -529,3 +529,40 @@ fn replay_of_a_later_version_shows_what_it_knows_or_is_refused() {
     );
     assert_eq!((ended.status.code(), ended.errors), (Some(1), expected));
 }
+
+#[test]
+fn findings_of_a_recording_are_those_of_its_time() {
+    let out = Command::new(TCPLIFE)
+        .args(["--demo", "--findings", "-o", "text"])
+        .output()
+        .expect("tcplife can be started");
+    let text = String::from_utf8(out.stdout).expect("UTF-8");
+    assert_eq!(out.status.code(), Some(1), "{text}");
+    assert!(text.contains("refuses connections"), "{text}");
+}
+
+#[test]
+fn cut_to_a_directory_is_refused_before_there_is_one() {
+    let folder = folder();
+    let file = folder.path().join("a.jsonl");
+    fs::write(
+        &file,
+        "{\"event\":\"close\",\"time\":\"2026-11-30T03:12:00Z\"}\n",
+    )
+    .expect("a file");
+    let there = folder.path().join("there");
+    let out = Command::new(TCPLIFE)
+        .args(["-o", "none", "--replay"])
+        .arg(&file)
+        .arg("--record")
+        .arg(format!("{}/", there.display()))
+        .output()
+        .expect("tcplife can be started");
+    let errors = String::from_utf8(out.stderr).expect("UTF-8");
+    assert_eq!(out.status.code(), Some(1), "{errors}");
+    assert!(
+        errors.contains("a part of a recording goes to a file"),
+        "{errors}"
+    );
+    assert!(!there.exists());
+}

@@ -534,6 +534,7 @@ impl App {
         let selected = self.selected_id();
         let detail = self.close_detail();
         self.exchange(&mut built);
+        self.names.times.is_then = true;
         // the state of now is kept, any other one was of the past
         if self.past.live.is_none() {
             built.past.is_hidden = false;
@@ -552,6 +553,7 @@ impl App {
         let selected = self.selected_id();
         let detail = self.close_detail();
         self.exchange(&mut live);
+        self.names.times.is_then = self.is_replay;
         self.show_exchanged(selected, detail);
         self.past.passage = None;
         // now means now

@@ -38,7 +38,7 @@ const HOST: Option<Coverage> = Some(Coverage::Host);
 pub static TITLES: &[ScreenTitle] = &[
     tab("Sessions", "Sessions", Mode::Table, FILTER, None, ["every TCP session, open and closed", "sessions, open and closed"]),
     part("Top talkers", Mode::TopTalkers, FILTER, ["who uses the network now: processes, peers, ports, units", "who uses the network now"]),
-    part("Session", Mode::Detail, None, ["everything about one session, live", "one session, live"]),
+    part("Session", Mode::Detail, None, ["everything about one session", "one session"]),
     part("Columns", Mode::Columns, None, ["choose the columns of the table and their order", "choose columns, their order"]),
     tab("Charts", "Charts", Mode::Distributions, FILTER, Some(Action::Screen(Mode::Distributions)), ["the last minutes, and where the time goes", "where the time goes"]),
     tab("Failures", "Fail", Mode::Failures, FILTER, Some(Action::Screen(Mode::Failures)), ["what fails: reason, destination and program", "what fails, and for whom"]),

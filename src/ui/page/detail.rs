@@ -82,7 +82,7 @@ pub fn lines(
     verdict_line(&mut page, detail);
     drops(&mut page, session, host.drops().unwrap_or_default());
     rates(&mut page, detail);
-    charts(&mut page, detail, area.height);
+    charts(&mut page, detail, names, area.height);
     let high = area.height >= HIGH;
     if high {
         page.heading("PHASES");
@@ -235,14 +235,13 @@ fn rates(page: &mut Page, detail: &Detail) {
 
 /// Charts of both directions, of the round-trip time and of the congestion window, and a line of signs of what makes it
 /// slow, above one time axis.
-fn charts(page: &mut Page, detail: &Detail, height: u16) {
+fn charts(page: &mut Page, detail: &Detail, names: &Names, height: u16) {
     type Text = fn(f32) -> String;
     let history = &detail.history;
     let cells = page.width.saturating_sub(NAME);
-    let end = if detail.session.is_open() {
-        "now"
-    } else {
-        "closed"
+    let end = match detail.session.is_open() {
+        true => names.times.now_text(),
+        false => "closed".into(),
     };
     let axis = TimeAxis::new(history.since_ns, history.now_ns, cells, 0..=LONGEST_S);
     let is_watched = detail.session.is_open() || axis.has_data();
@@ -287,7 +286,7 @@ fn charts(page: &mut Page, detail: &Detail, height: u16) {
         page.lines.push(DetailLine::Chart(left, marks));
     }
     let corner = format!("{:>NAME$}", "└");
-    let line = axis.line("page opened", end);
+    let line = axis.line("page opened", &end);
     page.lines.push(DetailLine::Chart(corner, line));
     if is_any {
         let shown = SIGNS

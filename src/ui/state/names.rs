@@ -46,6 +46,8 @@ pub struct TimesOfDay {
     pub zone: TimeZone,
     /// Time of the last snapshot, ns: times of the same day have no date.
     pub now_ns: u64,
+    /// That is not now: a moment of the past or of a recording is shown.
+    pub is_then: bool,
 }
 
 impl Default for TimesOfDay {
@@ -54,11 +56,20 @@ impl Default for TimesOfDay {
             clock: Clock::default(),
             zone: TimeZone::UTC,
             now_ns: 0,
+            is_then: false,
         }
     }
 }
 
 impl TimesOfDay {
+    /// Names the moment that is shown.
+    pub fn now_text(&self) -> String {
+        match self.is_then {
+            true => self.text(self.now_ns),
+            false => "now".into(),
+        }
+    }
+
     fn local(&self, ns: u64) -> Zoned {
         self.clock.wall(ns).to_zoned(self.zone.clone())
     }

@@ -282,6 +282,22 @@ fn past_moment_can_be_the_baseline_of_now() {
 }
 
 #[test]
+fn charts_of_the_past_end_at_its_moment() {
+    let mut app = looking_back(SIZE);
+    press_and_settle(&mut app, "d");
+    let text = screen(&app, LARGE);
+    let axis = text.lines().find(|line| line.contains('└'));
+    let axis = axis.expect("an axis");
+    assert!(axis.contains("00:00:30") && !axis.contains("now"), "{text}");
+    press_and_settle(&mut app, "Esc Enter");
+    let text = screen(&app, SIZE);
+    assert!(
+        text.contains("Session: everything about one session "),
+        "{text}"
+    );
+}
+
+#[test]
 fn past_is_saved_as_a_recording_of_all_sessions() {
     let mut app = course(SIZE, 70).app;
     press(&mut app, "W");

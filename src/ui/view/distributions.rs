@@ -21,7 +21,9 @@ use crate::ui::view::host_chart;
 pub fn draw(shown: &Distributions, app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let areas = areas(area, shown.selected);
     let is_host = shown.selected == HOST;
-    host_chart::draw(app.host_history(), is_host, theme, areas[HOST], buffer);
+    let end = app.names.times.now_text();
+    let history = (app.host_history(), end.as_str());
+    host_chart::draw(history, is_host, theme, areas[HOST], buffer);
     if is_host && area.height > 0 {
         let text = "without self traffic, such as your ssh session; Tab goes to the histograms";
         buffer.set_stringn(

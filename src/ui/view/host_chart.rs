@@ -29,9 +29,9 @@ struct Series<'a> {
     style: Style,
 }
 
-/// Draws the chart; `is_selected`: it has the keyboard, and all the room.
+/// Draws the chart, which ends at the moment of that name; `is_selected`: it has the keyboard, and all the room.
 pub fn draw(
-    history: &HostHistory,
+    (history, end): (&HostHistory, &str),
     is_selected: bool,
     theme: &Theme,
     area: Rect,
@@ -61,7 +61,7 @@ pub fn draw(
         ..area
     };
     if is_selected || area.width < WIDE {
-        stacked(&all, history, theme, below, buffer);
+        stacked(&all, (history, end), theme, below, buffer);
     } else {
         let width = (area.width - 1) / 2;
         let [bytes, sessions] = [0, width + 1].map(|x| Rect {
@@ -69,8 +69,8 @@ pub fn draw(
             width,
             ..below
         });
-        stacked(&all[..2], history, theme, bytes, buffer);
-        stacked(&all[2..], history, theme, sessions, buffer);
+        stacked(&all[..2], (history, end), theme, bytes, buffer);
+        stacked(&all[2..], (history, end), theme, sessions, buffer);
     }
 }
 
@@ -104,7 +104,7 @@ fn title(
 /// Figures below each other, above one time axis.
 fn stacked(
     all: &[Series<'_>],
-    history: &HostHistory,
+    (history, end): (&HostHistory, &str),
     theme: &Theme,
     area: Rect,
     buffer: &mut Buffer,
@@ -132,7 +132,7 @@ fn stacked(
         }
     }
     if y < area.bottom() {
-        let line = axis.line("started", "now");
+        let line = axis.line("started", end);
         put(y, &format!("{:>1$}", "└", AXIS.into()), &line, theme.quiet);
     }
 }
