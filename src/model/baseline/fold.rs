@@ -3,7 +3,7 @@
 //! The key that explains a difference best keeps its line; the others are named in it.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -506,8 +506,9 @@ fn collapse(differences: Vec<Difference>) -> Vec<Difference> {
 fn attribute_growth(differences: Vec<Difference>, sums: &[Part]) -> Vec<Difference> {
     let is_grown = |d: &Difference| matches!(d.finding, DifferenceKind::Grown(_));
     let (grown, mut lines): (Vec<_>, Vec<_>) = differences.into_iter().partition(is_grown);
+    let causes = Causes::new(&lines, sums);
     for difference in grown {
-        match cause_of_growth(&difference, &lines, sums) {
+        match causes.of(&difference) {
             Some(cause) => {
                 let growth = (difference.finding, difference.ratio());
                 let with = &mut lines[cause].with;
@@ -524,35 +525,63 @@ fn attribute_growth(differences: Vec<Difference>, sums: &[Part]) -> Vec<Differen
     lines
 }
 
-/// The new line whose sessions are most of what there is more.
-fn cause_of_growth(grown: &Difference, lines: &[Difference], sums: &[Part]) -> Option<usize> {
-    let amount: fn(&Together) -> u64 = match grown.finding {
-        DifferenceKind::Grown(BaselineFigure::New) => |sums| sums.opened,
-        DifferenceKind::Grown(BaselineFigure::Bytes) => |sums| sums.opened_bytes,
-        _ => return None,
-    };
-    let of_key: Vec<&Part> = sums
-        .iter()
-        .filter(|p| p.keys.contains(&grown.key))
-        .collect();
-    let all = match grown.finding {
-        DifferenceKind::Grown(BaselineFigure::Bytes) => grown.bytes,
-        _ => of_key.iter().map(|p| amount(&p.sums)).sum(),
-    };
-    let surplus = all as f64 * (1.0 - 1.0 / grown.ratio().max(1.0));
-    let new = lines.iter().enumerate();
-    let new = new.filter(|(_, line)| line.finding == DifferenceKind::New);
-    let shares = new.map(|(at, line)| {
-        let names: Vec<BaselineKey> = match line.key {
-            BaselineKey::Several(_) => line.also.clone(),
-            key => vec![key],
+/// Possible causes of growth, by key: thousands of keys may have grown, and as many may be new.
+struct Causes<'a> {
+    /// The parts of each key.
+    parts: FxHashMap<BaselineKey, Vec<&'a Part>>,
+    /// Lines of what is new, by the keys that they name.
+    new: FxHashMap<BaselineKey, Vec<usize>>,
+}
+
+impl<'a> Causes<'a> {
+    fn new(lines: &[Difference], sums: &'a [Part]) -> Self {
+        let mut causes = Causes {
+            parts: FxHashMap::default(),
+            new: FxHashMap::default(),
         };
-        let is_new = |part: &&&Part| part.keys.iter().any(|key| names.contains(key));
-        let share: u64 = of_key.iter().filter(is_new).map(|p| amount(&p.sums)).sum();
-        (share, Reverse(at))
-    });
-    let (share, Reverse(at)) = shares.max()?;
-    (share > 0 && share as f64 >= surplus * MOST).then_some(at)
+        for part in sums {
+            for key in &part.keys {
+                causes.parts.entry(*key).or_default().push(part);
+            }
+        }
+        let new = lines.iter().enumerate();
+        for (at, line) in new.filter(|(_, line)| line.finding == DifferenceKind::New) {
+            let names = match line.key {
+                BaselineKey::Several(_) => &line.also[..],
+                _ => std::slice::from_ref(&line.key),
+            };
+            for name in names {
+                causes.new.entry(*name).or_default().push(at);
+            }
+        }
+        causes
+    }
+
+    /// The new line whose sessions are most of what there is more.
+    fn of(&self, grown: &Difference) -> Option<usize> {
+        let amount: fn(&Together) -> u64 = match grown.finding {
+            DifferenceKind::Grown(BaselineFigure::New) => |sums| sums.opened,
+            DifferenceKind::Grown(BaselineFigure::Bytes) => |sums| sums.opened_bytes,
+            _ => return None,
+        };
+        let parts = self.parts.get(&grown.key)?;
+        let all = match grown.finding {
+            DifferenceKind::Grown(BaselineFigure::Bytes) => grown.bytes,
+            _ => parts.iter().map(|p| amount(&p.sums)).sum(),
+        };
+        let surplus = all as f64 * (1.0 - 1.0 / grown.ratio().max(1.0));
+        let mut shares: BTreeMap<usize, u64> = BTreeMap::new();
+        for part in parts {
+            let lines = part.keys.iter().filter_map(|key| self.new.get(key));
+            let lines: BTreeSet<usize> = lines.flatten().copied().collect();
+            for line in lines {
+                *shares.entry(line).or_default() += amount(&part.sums);
+            }
+        }
+        let shares = shares.into_iter().map(|(at, share)| (share, Reverse(at)));
+        let (share, Reverse(at)) = shares.max()?;
+        (share > 0 && share as f64 >= surplus * MOST).then_some(at)
+    }
 }
 
 /// Sorts pairs of what explains and what is explained: the greatest first, so that what they explain is not taken by
