@@ -44,6 +44,7 @@ test   fish          fish                fish                   fish            
 test   mandoc        mandoc              mandoc                 mandoc             mandoc             mandoc
 test   man           man-db,groff-base   man-db,groff-base      man-db             man,groff          man-db,groff
 test   setpriv       util-linux          util-linux             util-linux         util-linux          util-linux
+test   systemd-nspawn systemd-container  systemd-container      systemd            systemd-container   -
 test   unshare       util-linux          util-linux             util-linux         util-linux          util-linux
 test   python3       python3             python3                python             python3             python3
 test   ensurepip     python3-venv        python3                python             python3            python3

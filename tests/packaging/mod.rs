@@ -1,9 +1,11 @@
 //! Files of packages: the recorder's unit and the rights that it has, the scripts of packages, the bill of materials.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::common::copies::copy_for_everybody;
@@ -87,6 +89,77 @@ fn recorder_with_the_rights_of_its_unit_records() {
     let replay = run(&[&rights[..], &replay].concat());
     let errors = String::from_utf8_lossy(&replay.stderr);
     assert!(replay.status.success() && errors.is_empty(), "{errors}");
+}
+
+/// The unit with everything that it asks for, by systemd in a container that has the programs of this host and nothing else.
+#[test]
+fn recorder_unit_under_systemd_records() {
+    let works = "systemd-nspawn --version && test -x /lib/systemd/systemd && test $(id -u) = 0";
+    if !kernel_or_skip() || !tool_or_skip(&["sh", "-c", works]) {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a directory");
+    // /usr is that of the host, where the program is not installed
+    let unit = fs::read_to_string(source("packaging/systemd/tcplife-recorder.service"));
+    let unit = unit
+        .expect("the unit")
+        .replace("/usr/bin/tcplife", "/opt/tcplife");
+    let place = |name: &str| folder.path().join(name);
+    fs::write(place("unit"), unit).expect("a file");
+    fs::create_dir(place("state")).expect("a directory");
+    fs::set_permissions(place("state"), fs::Permissions::from_mode(0o700)).expect("a mode");
+    let bind = |what: &str, from: &Path, to: &str| format!("--{what}={}:{to}", from.display());
+    // all of it is killed with the first process
+    let container = Command::new("unshare")
+        .args(["--pid", "--mount-proc", "--fork", "--kill-child=KILL"])
+        .args(["systemd-nspawn", "--quiet", "--register=no", "--keep-unit"])
+        .args([
+            "--directory=/",
+            "--volatile=yes",
+            "--private-network",
+            "--boot",
+        ])
+        .args([
+            "--capability=all",
+            "--system-call-filter=bpf perf_event_open",
+        ])
+        .arg(bind("bind-ro", Path::new(TCPLIFE), "/opt/tcplife"))
+        .arg(bind(
+            "bind-ro",
+            &place("unit"),
+            "/etc/systemd/system/tcplife-recorder.service",
+        ))
+        .arg(bind("bind", &place("state"), "/var/lib/private"))
+        .args(["--console=pipe", "systemd.unit=tcplife-recorder.service"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    let mut container = Kept(container.expect("unshare"));
+    let deadline = Instant::now() + 3 * PATIENCE;
+    let mut rows = String::new();
+    while !rows.contains(r#""reason":"refused""#) {
+        let exited = container.0.try_wait().expect("a child of ours");
+        assert!(exited.is_none(), "the container has exited: {exited:?}");
+        assert!(Instant::now() < deadline, "nothing is recorded: {rows}");
+        let port = TcpListener::bind("127.0.0.1:0")
+            .expect("a port")
+            .local_addr();
+        // it listens no longer
+        let refused = TcpStream::connect(port.expect("an address"));
+        assert!(refused.is_err());
+        std::thread::sleep(Duration::from_millis(50));
+        // root without capabilities, as tcplife opens files, cannot read those of the unit's user
+        let recorded = fs::read_dir(place("state/tcplife"));
+        let Some(Ok(recorded)) = recorded.ok().and_then(|mut files| files.next()) else {
+            continue;
+        };
+        let replay = Command::new(TCPLIFE)
+            .args(["--replay", "-", "-o", "json", "-f", "reason refused"])
+            .stdin(File::open(recorded.path()).expect("a recording"))
+            .output();
+        rows = String::from_utf8(replay.expect("tcplife").stdout).expect("UTF-8");
+    }
 }
 
 #[test]
