@@ -4,7 +4,7 @@
 //! and its close.
 
 use crossbeam_channel::{Receiver, bounded};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::filter::Filter;
 use crate::host::thread;
@@ -19,6 +19,8 @@ pub struct Selection {
     redactor: Option<Redactor>,
     /// Open sessions that are chosen, by their cookies.
     chosen: FxHashMap<u64, SessionId>,
+    /// Cookies of those that were no longer open at the last snapshot. Their records may still follow up to the next one.
+    leaving: Vec<u64>,
 }
 
 impl Selection {
@@ -28,6 +30,7 @@ impl Selection {
             filter,
             redactor,
             chosen: FxHashMap::default(),
+            leaving: Vec::new(),
         }
     }
 
@@ -60,6 +63,11 @@ impl Selection {
 
     fn open(&mut self, mut open: OpenSnapshot) -> OpenSnapshot {
         if !self.filter.is_everything() {
+            let there: FxHashSet<u64> = open.changed.iter().map(|s| s.cookie).collect();
+            for cookie in self.leaving.iter().filter(|c| !there.contains(c)) {
+                self.chosen.remove(cookie);
+            }
+            self.leaving.clone_from(&open.gone);
             open.changed.retain(|session| {
                 let is_chosen = self.is_chosen(session) || self.filter.matches(session);
                 if is_chosen {
@@ -149,6 +157,25 @@ mod tests {
         );
         assert_eq!(cookies(&[], &[(1, 0), (2, 0)]), (vec![], vec![1, 2]));
         assert_eq!(cookies(&[(1, 0)], &[(2, 0)]), (vec![], vec![]));
+    }
+
+    #[test]
+    fn session_whose_close_was_missed_is_dropped_a_snapshot_later() {
+        let filter = Filter::parse("tx > 100").expect("a filter");
+        let mut selection = Selection::new(filter, None);
+        let mut snapshot = |changed: Vec<Session>, gone: Vec<u64>| {
+            let open = OpenSnapshot {
+                changed,
+                gone,
+                ..OpenSnapshot::default()
+            };
+            selection.open(open);
+            selection.chosen.len()
+        };
+        let one = |cookie| vec![session(cookie, 200, State::Established)];
+        assert_eq!(snapshot(one(1), vec![]), 1);
+        assert_eq!(snapshot(one(2), vec![1]), 2, "its record may follow");
+        assert_eq!(snapshot(vec![], vec![]), 1);
     }
 
     #[test]

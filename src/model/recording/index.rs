@@ -91,6 +91,7 @@ impl Index {
     pub fn of(file: &mut (impl Read + Seek)) -> io::Result<Self> {
         match Index::at_end(file)? {
             Some(index) => Ok(index),
+            None if has_no_marks(file)? => Ok(Index::default()),
             None => Index::by_marks(file),
         }
     }
@@ -171,6 +172,14 @@ impl Index {
     }
 }
 
+/// True for plain lines and for gzip, which have no frames for marks: they need not be searched.
+fn has_no_marks(file: &mut (impl Read + Seek)) -> io::Result<bool> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut start = Vec::new();
+    file.by_ref().take(2).read_to_end(&mut start)?;
+    Ok(matches!(start[..], [b'{', ..] | [0x1f, 0x8b]))
+}
+
 /// Reads the mark whose content begins there.
 fn mark(bytes: &[u8], at: usize, base: u64) -> Option<Point> {
     let from = at.checked_sub(SKIPPABLE_HEAD)?;
@@ -224,6 +233,35 @@ mod tests {
             frames.end().expect("memory");
         }
         (frames.take(), index)
+    }
+
+    #[test]
+    fn points_of_plain_lines_and_of_gzip_are_not_searched() {
+        /// Counts the bytes that are read.
+        struct Counted(Cursor<Vec<u8>>, usize);
+        impl Read for Counted {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                let count = self.0.read(buffer)?;
+                self.1 += count;
+                Ok(count)
+            }
+        }
+        impl Seek for Counted {
+            fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+                self.0.seek(to)
+            }
+        }
+        for (start, is_searched) in [
+            (&b"{\""[..], false),
+            (b"\x1f\x8b", false),
+            (b"\x28\xb5", true),
+        ] {
+            let mut bytes = start.to_vec();
+            bytes.resize(100_000, b' ');
+            let mut file = Counted(Cursor::new(bytes), 0);
+            assert_eq!(Index::of(&mut file).expect("memory"), Index::default());
+            assert_eq!(file.1 > 1000, is_searched, "{start:?}: {}", file.1);
+        }
     }
 
     #[test]
