@@ -10,6 +10,8 @@ folder=$(mktemp -d "${TMPDIR:-/var/tmp}/tcplife-same.XXXXXX")
 trap 'rm -rf -- "$folder"' EXIT
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
 export RUSTUP_HOME=${RUSTUP_HOME:-$HOME/.rustup}
+# also if somebody commits meanwhile
+commit=$(git rev-parse HEAD)
 # a build that is not to be the same by chance must not share a target directory
 unset CARGO_TARGET_DIR
 
@@ -21,6 +23,7 @@ build() {
         [[ ! -e $cargo_home/$entry ]] || ln -s "$cargo_home/$entry" "$home/.cargo/$entry"
     done
     git clone --quiet --no-hardlinks . "$place"
+    git -C "$place" -c advice.detachedHead=false checkout --quiet "$commit"
     HOME=$home CARGO_HOME=$home/.cargo "$place/scripts/release.sh" program
 }
 say 'first build'
