@@ -60,7 +60,7 @@ const SCENES: &[Scene] = &[
     },
     Scene {
         file: "filter",
-        keys: "q/raddr 10.0.0.5 and reason remote-reset and ",
+        keys: "q/raddr 10.0.0.5 and reason remote-reset",
         lines: 36,
         pause: Duration::from_secs(1),
         shows: &["peer reset "],
@@ -68,7 +68,7 @@ const SCENES: &[Scene] = &[
     Scene {
         file: "detail",
         keys: "\r/\x15raddr 203.0.113.80\r\r",
-        lines: 27, // without the paths and parents of this program
+        lines: 34,
         pause: Duration::from_secs(20),
         shows: &["BOTTLENECK", "page opened"],
     },

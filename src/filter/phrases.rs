@@ -8,7 +8,7 @@ use crate::filter::error::FilterError;
 use crate::filter::expr::Op;
 use crate::filter::foreign::any_field_named;
 use crate::filter::lex::{Token, TokenKind as Tok, lex};
-use crate::filter::literal::kind_of;
+use crate::filter::literal::{kind_of, operators};
 use crate::model::fields::FieldKind;
 
 /// Meaning of a phrase.
@@ -87,7 +87,16 @@ const PHRASES: &[(&[&str], Means)] = &[
     (&["ss", "-tanp"], Begins("")),
     (&["-t"], Begins("")),
     (&["where"], Begins("")),
+    (&["grep", "-v"], Begins("not")),
+    (&["grep", "-i"], Begins("")),
+    (&["grep", "-E"], Begins("")),
     (&["grep"], Begins("")),
+    (&["-v"], Begins("not")),
+    (&["-i"], Begins("")),
+    (&["-e"], Begins("")),
+    (&["errno", "="], Begins("")),
+    (&["errno", "=="], Begins("")),
+    (&["errno"], Begins("")),
     (&["|", "grep"], Begins("")),
     (&["select", "*", "where"], Begins("")),
     (&["order", "by"], Nothing(NO_ORDER, BY_MENU)),
@@ -113,6 +122,15 @@ const PHRASES: &[(&[&str], Means)] = &[
     (&["no", "answer"], Is("reason connect-timeout")),
     (&["gave", "up"], Is("reason cancelled")),
     (&["timed", "out"], Is("reason timeout,connect-timeout")),
+    // what ERRNO says on the screen of failures
+    (&["econnrefused"], Is("reason refused")),
+    (&["econnreset"], Is("reason remote-reset")),
+    (&["etimedout"], Is("reason timeout,connect-timeout")),
+    (&["e*unreach"], Is("reason unreachable")),
+    (&["ehostunreach"], Is("reason unreachable")),
+    (&["enetunreach"], Is("reason unreachable")),
+    (&["eaddrnotavail"], Is("reason no-port")),
+    (&["econnaborted"], Is("reason aborted")),
     (&["error"], Is("failed")),
     (&["errors"], Is("failed")),
     (&["fail"], Is("failed")),
@@ -163,6 +181,9 @@ const PHRASES: &[(&[&str], Means)] = &[
     (&["eth.dst"], Nothing(NO_LINK, BY_ADDRESS)),
 ];
 
+/// First words of what comes after a condition in SQL.
+const TAILS: &[&str] = &["limit", "order"];
+
 /// True for the words of tokens at which a phrase is.
 fn is_phrase(words: &[&str], tokens: &[Token<'_>]) -> bool {
     let is_word = |(word, token): (&&str, &Token<'_>)| {
@@ -179,6 +200,11 @@ fn is_number(token: &Token<'_>) -> bool {
 /// True if a term may begin after a token.
 fn is_before_term(token: &Token<'_>) -> bool {
     matches!(token.kind, Tok::And | Tok::Or | Tok::Not | Tok::Open)
+}
+
+/// True if a token may be the last one of a term.
+fn is_end_of_term(token: &Token<'_>) -> bool {
+    matches!(token.kind, Tok::Word | Tok::Quoted(_) | Tok::Close)
 }
 
 /// True for a value that completes a term: after `less` only a number, since people also search for that word.
@@ -198,17 +224,23 @@ fn completes(words: &[&str], token: &Token<'_>) -> bool {
 /// [`FilterError`] for a phrase by which no session can be selected.
 pub fn translated<'s>(tokens: Vec<Token<'s>>) -> Result<Vec<Token<'s>>, FilterError> {
     let mut all: Vec<Token<'s>> = Vec::with_capacity(tokens.len());
-    let mut rest = &tokens[..];
+    let mut rest = condition_of_query(&tokens);
     while let [first, others @ ..] = rest {
         let begins = all.last().is_none_or(is_before_term);
-        if begins && let Some((term, count)) = between(rest).or_else(|| users(rest)) {
+        let ends = all.last().is_some_and(is_end_of_term);
+        if begins
+            && let Some((term, count)) = between(rest)
+                .or_else(|| is_null(rest))
+                .or_else(|| users(rest))
+        {
             all.extend(term);
             rest = &rest[count..];
             continue;
         }
         let found = PHRASES
             .iter()
-            .filter(|(words, _)| begins && is_phrase(words, rest))
+            .filter(|(words, _)| begins || ends && TAILS.contains(&words[0]))
+            .filter(|(words, _)| is_phrase(words, rest))
             .find(|(words, means)| match (means, rest.get(words.len())) {
                 (Begins(_), Some(next)) => completes(words, next),
                 (Begins(_), None) => false,
@@ -281,6 +313,43 @@ fn between<'s>(tokens: &[Token<'s>]) -> Option<(Vec<Token<'s>>, usize)> {
         put(Tok::Close),
     ];
     Some((term.to_vec(), 5))
+}
+
+/// The condition of a query: what follows `where` after `select … from …`.
+fn condition_of_query<'t, 's>(tokens: &'t [Token<'s>]) -> &'t [Token<'s>] {
+    let is = |token: &Token<'_>, word: &str| token.text.eq_ignore_ascii_case(word);
+    let is_query = tokens.first().is_some_and(|t| is(t, "select"));
+    let at = tokens.iter().position(|t| is_query && is(t, "where"));
+    at.map_or(tokens, |at| &tokens[at + 1..])
+}
+
+/// `FIELD is null` or `is not null` as a comparison that every value meets, and the number of its tokens.
+fn is_null<'s>(tokens: &[Token<'s>]) -> Option<(Vec<Token<'s>>, usize)> {
+    let [field, is, rest @ ..] = tokens else {
+        return None;
+    };
+    let named = any_field_named(field.text).filter(|_| field.kind == Tok::Word)?;
+    let is_word = |token: &Token<'_>, word: &str| token.text.eq_ignore_ascii_case(word);
+    let is_negated = rest.first().is_some_and(|t| t.kind == Tok::Not);
+    let null = rest.get(usize::from(is_negated))?;
+    let (op, every) = match operators(named) {
+        ops if ops.contains(&Op::Match) => (Op::Match, "."),
+        ops if ops.contains(&Op::Ge) => (Op::Ge, "0"),
+        _ => return None,
+    };
+    if !is_word(is, "is") || !is_word(null, "null") {
+        return None;
+    }
+    let put = |kind: Tok, text: &'static str| Token {
+        kind,
+        text,
+        ..is.clone()
+    };
+    let mut term = vec![field.clone(), put(Tok::Op(op), ""), put(Tok::Word, every)];
+    if !is_negated {
+        term.insert(0, put(Tok::Not, "not"));
+    }
+    Some((term, 3 + usize::from(is_negated)))
 }
 
 /// The first process of a list as `ss -p` prints it, `users:(("nginx",pid=814,fd=6),…)`, by its pid, and the number of tokens.

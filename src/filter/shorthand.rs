@@ -1,6 +1,7 @@
 //! Terms without a field, and values that say more than their field: numbers, addresses with ports, networks, wildcards,
 //! and words like `open`.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::filter::UidOf;
@@ -160,11 +161,11 @@ pub fn bare(text: &str) -> Result<Bare, Bad> {
         return Ok(Bare::Condition(Expr::equal(addr, nets)));
     }
     if let (Some(pattern), Some(comm)) = (as_regex(text), by_word("comm")) {
-        literal::regex(pattern)?;
+        literal::regex(&pattern)?;
         return Ok(Bare::Condition(Expr::Term(Term::Compare {
             field: comm,
             op: Op::Match,
-            values: vec![Literal::Regex(pattern.to_owned())],
+            values: vec![Literal::Regex(pattern.into_owned())],
         })));
     }
     if text == "*" {
@@ -188,13 +189,28 @@ fn is_like_address(text: &str) -> bool {
         || text.contains('.') && text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
 }
 
-/// The regular expression that a word can only be meant as: `^ngin`, `ngin$`, `/ngin/`.
-fn as_regex(text: &str) -> Option<&str> {
-    let within = text.strip_prefix('/').and_then(|t| t.strip_suffix('/'));
+/// The regular expression that a word can only be meant as: `^ngin`, `ngin$`, `/ngin/`, `/NGIN/i`, `ngin.*`, `[ng]inx`.
+fn as_regex(text: &str) -> Option<Cow<'_, str>> {
+    if let Some((within, flag)) = text.strip_prefix('/').and_then(|t| t.rsplit_once('/'))
+        && !within.is_empty()
+    {
+        match flag {
+            "" => return Some(within.into()),
+            "i" => return Some(format!("(?i){within}").into()),
+            _ => {}
+        }
+    }
     let is_anchored = text.len() > 1 && (text.starts_with('^') || text.ends_with('$'));
-    within
-        .filter(|t| !t.is_empty())
-        .or(is_anchored.then_some(text))
+    let is_repeated = text.len() > 2
+        && [".*", ".+", "\\d", "\\w"]
+            .iter()
+            .any(|sign| text.contains(sign));
+    // an address in brackets has a colon
+    let is_class = !text.contains(':')
+        && text
+            .split_once('[')
+            .is_some_and(|(_, rest)| rest.contains(']'));
+    (is_anchored || is_repeated || is_class).then_some(text.into())
 }
 
 /// True for the number of a network's bits, or its beginning.

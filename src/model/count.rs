@@ -11,6 +11,10 @@ pub trait Count {
     fn add(&mut self, session: &Session);
     /// Removes a session, which is the same as when it was added.
     fn remove(&mut self, session: &Session);
+    /// Takes note that a session is not kept any more.
+    fn evict(&mut self, session: &Session) {
+        self.remove(session);
+    }
     /// Removes a session that does not count any more, because the other end of its connection stands for both.
     fn retract(&mut self, session: &Session) {
         self.remove(session);

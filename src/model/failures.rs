@@ -76,6 +76,8 @@ impl Failure {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tally {
     pub count: u64,
+    /// Number of these whose sessions are kept.
+    pub kept: u64,
     /// Time of the last one, ns.
     pub last_ns: u64,
     /// Failures per second; the current, incomplete second needs an entry too.
@@ -100,13 +102,14 @@ impl Sums for Tally {
 
     fn add(&mut self, other: &Tally) {
         self.count += other.count;
+        self.kept += other.kept;
         self.last_ns = self.last_ns.max(other.last_ns);
         self.recent.merge(&other.recent);
     }
 }
 
 /// Failures by kind.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Failed(
     BoundedMap<Failure, Tally>,
     /// Second of the latest failure.
@@ -122,6 +125,14 @@ impl Failed {
     /// Returns the failures of a kind that is kept.
     pub fn get(&self, failure: Failure) -> Option<&Tally> {
         self.0.get(failure)
+    }
+
+    /// Adds the failures that others have counted.
+    pub fn merge(&mut self, others: &Failed) {
+        for (failure, tally) in others.iter() {
+            self.0.entry(failure, KEEP).add(tally);
+        }
+        self.1 = self.1.max(others.1);
     }
 
     /// Returns the failures of all evicted kinds, and the number of evictions.
@@ -140,6 +151,7 @@ impl Count for Failed {
         if let Some(failure) = Failure::of(session) {
             let tally = self.0.entry(failure, KEEP);
             tally.count += 1;
+            tally.kept += 1;
             tally.last_ns = tally.last_ns.max(session.end_ns);
             self.1 = self.1.max(session.end_ns / S);
             tally.recent.add(session.end_ns / S, 1);
@@ -159,21 +171,29 @@ impl Count for Failed {
             return;
         };
         let tally = self.0.sums_of(failure);
-        // recent failures still count after eviction
         tally.count = tally.count.saturating_sub(1);
-        // the screen leaves out kinds that are neither kept nor recent
+        tally.kept = tally.kept.saturating_sub(1);
+        // the screen leaves out kinds that neither count nor are recent
         if tally.count == 0 && tally.recent.newest_s() + RECENT_S < self.1 {
             self.0.forget(failure);
+        }
+    }
+
+    /// A failure counts whether its session is kept or not.
+    fn evict(&mut self, session: &Session) {
+        if let Some(failure) = Failure::of(session) {
+            let tally = self.0.sums_of(failure);
+            tally.kept = tally.kept.saturating_sub(1);
         }
     }
 }
 
 #[cfg(test)]
 impl Failed {
-    /// All tallies, sorted by failure.
+    /// The kept failures of each kind, sorted by failure.
     pub fn counts(&self) -> Vec<(Failure, u64)> {
-        let kept = self.0.iter().filter(|(_, t)| t.count > 0);
-        let mut counts: Vec<_> = kept.map(|(f, t)| (f, t.count)).collect();
+        let kept = self.0.iter().filter(|(_, t)| t.kept > 0);
+        let mut counts: Vec<_> = kept.map(|(f, t)| (f, t.kept)).collect();
         counts.sort_unstable();
         counts
     }

@@ -27,7 +27,7 @@ fn failures_refused_connections_are_grouped_in_one_line() {
     drop(listener);
     let mut seen = Seen::dashboard(&["-D", &closed.to_string()]);
     seen.press("f");
-    seen.wait_for("the failures", |s| s.shows("None of the sessions"));
+    seen.wait_for("the failures", |s| s.shows("Nothing has failed"));
     for _ in 0..30 {
         let refused = TcpStream::connect((Ipv4Addr::LOCALHOST, closed));
         assert!(refused.is_err(), "nobody listens there");

@@ -75,10 +75,7 @@ impl App {
             }
             Command::Line(line) => {
                 let effect = self.go_to(Mode::Table);
-                self.select(
-                    line.saturating_sub(1)
-                        .min(self.row_count().saturating_sub(1)),
-                );
+                self.select_line(line);
                 effect
             }
         }

@@ -33,6 +33,7 @@ use crate::ui::layout::tabs::TabLine;
 use crate::ui::layout::{Layout, Parts, TABBED, footer, list_area};
 use crate::ui::state::columns::Columns;
 use crate::ui::state::detail::Detail;
+use crate::ui::state::failures::HostFailures;
 use crate::ui::state::freeze::Waiting;
 use crate::ui::state::host_history::{HostHistories, HostHistory};
 use crate::ui::state::interval::RefreshInterval;
@@ -158,6 +159,7 @@ pub struct App {
     /// Second of the last question for the sockets in TIME_WAIT.
     time_wait_s: u64,
     pub findings: Findings,
+    failed: HostFailures,
     pub store: Store,
     pub rows: Rows,
     /// Why there are no lines, once that was asked.
@@ -179,6 +181,8 @@ pub struct App {
     arriving: Option<Arriving>,
     /// Cell at which the left button was pressed.
     pressed: Option<(u16, u16)>,
+    /// A number typed before a motion, as in vim.
+    count: Option<usize>,
     /// The display stays as it is.
     pub paused: bool,
     /// The capture filter has changed during the pause.
@@ -213,6 +217,7 @@ impl App {
             field: fields::busiest(),
             inverted: false,
         };
+        let store = Store::new(keep);
         let mut app = App {
             host,
             capture,
@@ -241,7 +246,8 @@ impl App {
             ports: PortUse::default(),
             time_wait_s: 0,
             findings: Findings::default(),
-            store: Store::new(keep),
+            failed: HostFailures::new(&store),
+            store,
             rows: Rows::new(sort.order()),
             no_match: OnceCell::new(),
             selection: Selection::Top,
@@ -253,6 +259,7 @@ impl App {
             waiting: Waiting::default(),
             arriving: None,
             pressed: None,
+            count: None,
             paused: false,
             is_recaptured: false,
             size,

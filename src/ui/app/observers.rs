@@ -9,6 +9,7 @@ use crate::model::store::{Change, SessionRef, Store, StoreEvent};
 use crate::ui::app::{App, Selection};
 use crate::ui::state::columns::Columns;
 use crate::ui::state::detail::Detail;
+use crate::ui::state::failures::HostFailures;
 use crate::ui::state::freeze::Waiting;
 use crate::ui::state::host_history::HostHistories;
 use crate::ui::state::layers::Layers;
@@ -24,6 +25,7 @@ pub(super) struct Observers<'a> {
     pub(super) rows: &'a mut Rows,
     panes: &'a mut Panes,
     host_histories: &'a mut HostHistories,
+    failed: &'a mut HostFailures,
     ports: &'a mut PortUse,
     baseline: Option<&'a mut Baseline>,
     findings: &'a mut Findings,
@@ -41,6 +43,7 @@ impl Observers<'_> {
         self.view_filter.self_traffic.take(event);
         self.columns.take(event);
         self.rows.take(event);
+        self.failed.take(event);
         if let Some(screen) = self.layers.screen_mut() {
             screen.take(event, self.view_filter);
         }
@@ -91,6 +94,7 @@ impl Observers<'_> {
         self.view_filter.self_traffic.take(event);
         self.columns.take(event);
         let Some(change) = event.change() else { return };
+        self.failed.pass(change);
         self.ports.take(change);
         if let Some(change) = self.view_filter.self_traffic.exclude_from(change) {
             self.panes.pass(&change);
@@ -154,6 +158,7 @@ impl App {
             rows: &mut self.rows,
             panes: &mut self.panes,
             host_histories: &mut self.host_histories,
+            failed: &mut self.failed,
             ports: &mut self.ports,
             baseline: self.baseline.as_deref_mut(),
             findings: &mut self.findings,

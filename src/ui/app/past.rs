@@ -624,6 +624,7 @@ impl App {
         exchange!(ports);
         exchange!(time_wait_s);
         exchange!(findings);
+        exchange!(failed);
         exchange!(baseline);
         exchange!(baseline_set);
         exchange!(baseline_ns);

@@ -196,7 +196,7 @@ impl App {
                 Some(Screen::Distributions(Box::new(distributions)))
             }
             Mode::Failures => {
-                let failures = Failures::new(&self.store, &self.view_filter);
+                let failures = Failures::new(&self.store, &self.view_filter, &self.failed);
                 Some(Screen::Failures(Box::new(failures)))
             }
             Mode::Baseline => Some(Screen::Baseline(Box::default())),
@@ -264,6 +264,12 @@ impl App {
                 None
             }
             (Screen::Failures(shown), Action::Narrow) => match shown.selected() {
+                Some(failure) if shown.is_gone(failure) => {
+                    let text =
+                        "its sessions are not kept any more: they were evicted by newer ones";
+                    self.notice.hint(text.into());
+                    None
+                }
                 Some(failure) => Some(filter_for_failure(&failure)),
                 None => {
                     self.notice.hint(NOT_SELECTED.into());
@@ -337,7 +343,7 @@ impl App {
     /// Counts again from the start, for a changed filter.
     pub fn restart_screen(&mut self) {
         if let Some(screen) = self.layers.screen_mut() {
-            screen.restart(&self.store, &self.view_filter);
+            screen.restart(&self.store, &self.view_filter, &self.failed);
         }
         self.refresh_screen();
     }

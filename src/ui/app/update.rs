@@ -52,7 +52,15 @@ impl App {
 
     /// Handles a key press, which may also type a character.
     pub fn key(&mut self, press: KeyPress, typed: Option<char>) -> Option<Effect> {
-        match (self.command(press), typed) {
+        let action = self.command(press);
+        if self.counts(typed, action) {
+            return None;
+        }
+        match (action, typed) {
+            (Some(Action::Move(motion)), _) if self.count.is_some() => {
+                self.move_by_count(motion);
+                None
+            }
             (Some(action), _) => self.update(action),
             (None, _) if self.layers.copied().is_some() => self.update(Action::Back),
             (None, Some(letter)) if self.layers.mode() == Mode::SortMenu => {
@@ -69,6 +77,53 @@ impl App {
                 None
             }
         }
+    }
+
+    /// Takes a digit of a count among the sessions: the first one unless its key has a meaning of its own. True if it was one.
+    fn counts(&mut self, typed: Option<char>, action: Option<Action>) -> bool {
+        let digit = typed.and_then(|c| c.to_digit(10));
+        let is_first = action.is_none() && digit != Some(0);
+        match (digit, self.count) {
+            (Some(digit), before)
+                if self.layers.mode() == Mode::Table && (before.is_some() || is_first) =>
+            {
+                let count = before
+                    .unwrap_or(0)
+                    .saturating_mul(10)
+                    .saturating_add(digit as usize);
+                self.count = Some(count);
+                let [line, down, up] = [Motion::Bottom, Motion::Down, Motion::Up]
+                    .map(|motion| self.keymap.of(Mode::Table, Action::Move(motion)));
+                let text = format!("{count}: {line} goes to that line, {down} and {up} go so far");
+                self.notice.hint(text);
+                true
+            }
+            (_, Some(_)) if !matches!(action, Some(Action::Move(_))) => {
+                self.count = None;
+                self.notice.clear();
+                false
+            }
+            _ => false,
+        }
+    }
+
+    /// Moves the selection so many times, or to the line of that number.
+    fn move_by_count(&mut self, motion: Motion) {
+        let count = self.count.take().unwrap_or(1);
+        self.notice.clear();
+        match motion {
+            Motion::Top | Motion::Bottom => self.select_line(count),
+            Motion::Down => self.select(self.selected.saturating_add(count)),
+            Motion::Up => self.select(self.selected.saturating_sub(count)),
+            // no further than there are lines
+            _ => (0..count.min(self.row_count())).for_each(|_| self.move_selection(motion)),
+        }
+    }
+
+    /// Selects the line of this number, from 1, or the last one.
+    pub(super) fn select_line(&mut self, number: usize) {
+        let last = self.row_count().saturating_sub(1);
+        self.select(number.saturating_sub(1).min(last));
     }
 
     /// The action of a key, unless it types a character.
@@ -419,6 +474,9 @@ impl App {
 
     /// Inserts typed or pasted text into the prompt. Elsewhere text has no effect.
     pub fn text(&mut self, text: &str) {
+        if self.layers.command().is_some() {
+            return self.type_command(text);
+        }
         if self.layers.help().is_some() {
             return self.type_search(text);
         }
@@ -428,7 +486,6 @@ impl App {
             self.say_if_cut(fits);
         }
         self.type_past_prompt(text);
-        self.type_command(text);
         self.type_line_search(text);
         self.type_export(text);
     }

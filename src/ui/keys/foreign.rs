@@ -1,7 +1,7 @@
 //! Keys that people know from vim, less, htop, top and others, and that have no meaning here: the keys that do what they
 //! are after.
 
-use crate::ui::action::{Action, Mode, Motion, Purpose};
+use crate::ui::action::{Action, Mode, Motion, Purpose, Sideways};
 use crate::ui::keys::key_press::{char, code, ctrl};
 use crate::ui::keys::{KeyCode, KeyPress, Keymap};
 
@@ -42,9 +42,11 @@ static FOREIGN_KEYS: &[ForeignKeys] = &[
     // vim and less: ZZ, ZQ, Q, :q
     meant(&[char('Z'), char('Q'), ctrl('x'), ctrl('q')], &[Action::Quit, Action::Back]),
     meant(&[char(';')], &[Action::Quit, Action::Back, FILTER, Action::Search, Action::Help]),
-    // counts, as in 5j and 10G
+    // vim's first column
+    meant(&[char('0')], &[Action::Sideways(Sideways::Start), Action::Move(Motion::Top)]),
+    // counts, as in 5j and 10G, which the sessions take
     remarked(
-        &[char('0'), char('1'), char('2'), char('3'), char('4'), char('5'), char('6'), char('7'), char('8'), char('9')],
+        &[char('1'), char('2'), char('3'), char('4'), char('5'), char('6'), char('7'), char('8'), char('9')],
         &[Action::Move(Motion::PageDown), Action::Move(Motion::Bottom)], "keys take no counts",
     ),
     meant(&[ctrl('y')], &[Action::Move(Motion::Up), Action::Move(Motion::HalfUp), Action::Move(Motion::PageUp)]),

@@ -130,6 +130,8 @@ const LIVE: &[Mode] = modes!(LIST_AND_SCREENS, &[Mode::Detail]);
 const SCROLLABLE: &[Mode] = modes!(SCREENS, LINES, PAGES);
 /// Everything above the list in which `q` goes back instead of exiting.
 const LEFT_WITH_Q: &[Mode] = modes!(&[Mode::TopTalkers, Mode::SortMenu], SCROLLABLE);
+/// Lists and pages in which half a page is a step.
+const HALVED: &[Mode] = modes!(MAIN, SCROLLABLE);
 /// Everything in which no line is typed and nothing is asked.
 const READING: &[Mode] = modes!(MAIN, SCROLLABLE, &[Mode::SortMenu]);
 
@@ -237,8 +239,10 @@ pub static KEYS: &[KeyBinding] = &[
     key("up", MAIN, UP, Action::Move(Motion::Up), "", "move up a line"),
     key("page-down", MAIN, PAGE_DOWN, Action::Move(Motion::PageDown), "", "move down a page"),
     key("page-up", MAIN, PAGE_UP, Action::Move(Motion::PageUp), "", "move up a page"),
-    key("half-down", MAIN, &[ctrl('d')], Action::Move(Motion::HalfDown), "", "move down half a page"),
-    key("half-up", MAIN, &[ctrl('u')], Action::Move(Motion::HalfUp), "", "move up half a page"),
+    key("next-page", &[Mode::Help], &[char(' ')], Action::Move(Motion::PageDown), "", "move down a page"),
+    key("previous-page", &[Mode::Help], &[char('b')], Action::Move(Motion::PageUp), "", "move up a page"),
+    key("half-down", HALVED, &[ctrl('d')], Action::Move(Motion::HalfDown), "", "move down half a page"),
+    key("half-up", HALVED, &[ctrl('u')], Action::Move(Motion::HalfUp), "", "move up half a page"),
     key("top", MAIN, TOP, Action::Move(Motion::Top), "", "go to the top and stay there as entries arrive"),
     key("bottom", MAIN, BOTTOM, Action::Move(Motion::Bottom), "", "go to the bottom"),
     key("right", &[Mode::Table], &[code(KeyCode::Right)], Action::Sideways(Sideways::Right), "", "scroll right to columns that did not fit"),

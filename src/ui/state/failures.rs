@@ -1,11 +1,14 @@
 //! The failures screen: failed connections counted by reason, destination and program, and their recent rates.
 //!
-//! Owns their order and the selection. The counts are in `crate::model::failures`.
+//! Owns their order and the selection. The counts are in `crate::model::failures`: without a filter those of all sessions since the
+//! start, with one those of the kept ones and all since.
 
 use std::cmp::Reverse;
 
+use crate::filter::Filter;
+use crate::model::count::Count;
 use crate::model::failures::{Failed, Failure, RECENT_S, Tally};
-use crate::model::store::{SessionRef, Store};
+use crate::model::store::{Change, SessionRef, Store, StoreEvent};
 use crate::text::units::S;
 use crate::ui::action::Motion;
 use crate::ui::state::list::List;
@@ -33,21 +36,68 @@ pub struct Failures {
     since_ns: u64,
 }
 
+/// Failures of all sessions since the start, whether they are still kept or not: who asks at nine what failed at three wants
+/// them all.
+#[derive(Debug)]
+pub struct HostFailures {
+    counted: Counted<Failed>,
+    everything: ViewFilter,
+    /// Those that the display does not show yet.
+    passed: Option<Failed>,
+}
+
+impl HostFailures {
+    /// Counts from now on: `store` is empty.
+    pub fn new(store: &Store) -> Self {
+        let everything = ViewFilter::new(Filter::default());
+        HostFailures {
+            counted: Counted::new(Failed::default, store, &everything),
+            everything,
+            passed: None,
+        }
+    }
+
+    pub fn take(&mut self, event: &StoreEvent<'_>) {
+        if let Some(passed) = self.passed.take() {
+            self.counted.closed.merge(&passed);
+        }
+        self.counted.take(event, &self.everything);
+    }
+
+    /// Counts a session that is not kept, as it closed while the display was paused for long.
+    pub fn pass(&mut self, change: &Change<'_>) {
+        if let Some(session) = change.now.filter(|s| s.reason.is_failure()) {
+            let passed = self.passed.get_or_insert_default();
+            passed.add(session);
+            passed.evict(session);
+        }
+    }
+
+    /// The failures that the table selects, if these are all.
+    fn of(&self, view_filter: &ViewFilter) -> Option<Counted<Failed>> {
+        let is_all = view_filter.selects_all() && !view_filter.is_limited();
+        is_all.then(|| self.counted.clone())
+    }
+}
+
 impl Failures {
-    pub fn new(store: &Store, view_filter: &ViewFilter) -> Self {
+    pub fn new(store: &Store, view_filter: &ViewFilter, all: &HostFailures) -> Self {
+        let of_all = all.of(view_filter);
         Failures {
-            counted: Counted::new(Failed::default, store, view_filter),
+            since_ns: of_all.as_ref().map_or_else(|| known_since(store), |_| 0),
+            counted: of_all.unwrap_or_else(|| Counted::new(Failed::default, store, view_filter)),
             list: List::with_other(),
             latest_first: false,
             now_ns: 0,
-            since_ns: known_since(store),
         }
     }
 
     /// Counts again from the start, for a changed filter.
-    pub fn restart(&mut self, store: &Store, view_filter: &ViewFilter) {
-        self.counted.restart(store, view_filter);
-        self.since_ns = known_since(store);
+    pub fn restart(&mut self, store: &Store, view_filter: &ViewFilter, all: &HostFailures) {
+        let Failures {
+            counted, since_ns, ..
+        } = Failures::new(store, view_filter, all);
+        (self.counted, self.since_ns) = (counted, since_ns);
     }
 
     /// Sorts by the magnitude of recent failures, then by all failures, or by the last failure. The run began at `first_ns`.
@@ -78,12 +128,21 @@ impl Failures {
         self.list.selected()
     }
 
-    /// Number of kinds, of failures in total, and of evicted kinds.
-    pub fn counts(&self) -> (usize, u64, u64) {
+    /// Number of kinds, of failures in total, of those whose sessions are not kept any more, and of evicted kinds.
+    pub fn counts(&self) -> (usize, u64, u64, u64) {
         let (rest, evicted) = self.counted.closed.other();
-        let kept = self.counted.closed.iter();
-        let all = kept.map(|(_, t)| t.count).sum::<u64>() + rest.count;
-        (self.list.len(), all, evicted)
+        let (mut all, mut kept) = (rest.count, rest.kept);
+        for (_, tally) in self.counted.closed.iter() {
+            all += tally.count;
+            kept += tally.kept;
+        }
+        (self.list.len(), all, all.saturating_sub(kept), evicted)
+    }
+
+    /// True if none of the sessions of this kind is kept.
+    pub fn is_gone(&self, failure: Failure) -> bool {
+        let tally = self.counted.closed.get(failure);
+        tally.is_none_or(|tally| tally.kept == 0)
     }
 
     /// Length of the recent period in seconds, shorter if the sessions of its beginning were not counted.

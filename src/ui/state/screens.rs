@@ -6,7 +6,7 @@ use crate::model::store::{Store, StoreEvent};
 use crate::ui::action::Mode;
 use crate::ui::state::baseline::Comparison;
 use crate::ui::state::distributions::Distributions;
-use crate::ui::state::failures::Failures;
+use crate::ui::state::failures::{Failures, HostFailures};
 use crate::ui::state::table_screen::TableScreen;
 use crate::ui::state::view_filter::ViewFilter;
 
@@ -48,10 +48,10 @@ impl Screen {
     }
 
     /// Counts again from the start, for a changed filter.
-    pub fn restart(&mut self, store: &Store, view_filter: &ViewFilter) {
+    pub fn restart(&mut self, store: &Store, view_filter: &ViewFilter, failed: &HostFailures) {
         match self {
             Screen::Distributions(shown) => shown.counted.restart(store, view_filter),
-            Screen::Failures(shown) => shown.restart(store, view_filter),
+            Screen::Failures(shown) => shown.restart(store, view_filter, failed),
             Screen::Baseline(_) | Screen::Table(_) => {}
         }
     }

@@ -1,7 +1,7 @@
 //! Figures of exactly the sessions in the table, updated incrementally however many there are.
 //!
 //! Each session is counted once: open ones again at each snapshot, closed ones by store events and one chunk at a
-//! time; evicted ones are subtracted.
+//! time. Evicted ones are subtracted, unless the figures are of all.
 
 use crate::model::count::Count;
 use crate::model::local_pairs::comes_first;
@@ -13,7 +13,7 @@ use crate::ui::state::view_filter::ViewFilter;
 const CHUNK: u64 = 1 << 12;
 
 /// Figures of the open and of the closed sessions, and how far counting has come.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Counted<T> {
     empty: fn() -> T,
     pub open: T,
@@ -24,7 +24,7 @@ pub struct Counted<T> {
 }
 
 /// Open sessions being counted again.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Recount<T> {
     open: T,
     /// Slots from this one on are still to be counted.
@@ -53,7 +53,7 @@ impl<T: Count> Counted<T> {
         *self = Counted::new(self.empty, store, view_filter);
     }
 
-    /// Adds a closed session, subtracts an evicted one. Of a local connection one end counts: as in the table the one that is
+    /// Adds a closed session, takes note of an evicted one. Of a local connection one end counts: as in the table the one that is
     /// open, then the one that stands for both.
     pub fn take(&mut self, event: &StoreEvent<'_>, view_filter: &ViewFilter) {
         let (number, before, now) = match event {
@@ -76,7 +76,10 @@ impl<T: Count> Counted<T> {
         let is = counted::<T>(now, other_session, view_filter);
         if number.is_some_and(|number| self.backfill.has_reached(number)) {
             if let Some(session) = before.filter(|_| was.one) {
-                self.closed.remove(session);
+                match event {
+                    StoreEvent::Evicted(..) => self.closed.evict(session),
+                    _ => self.closed.remove(session),
+                }
             }
             if let Some(session) = now.filter(|_| is.one) {
                 self.closed.add(session);

@@ -103,10 +103,7 @@ const AMONG_SESSIONS: &[(&str, &str)] = &[
     ("^X", "q quit"),
     ("^Q", "q quit"),
     (";", "q quit, / filter, ? help"),
-    ("0", "keys take no counts; PgDn move down a page"),
-    ("1", "keys take no counts"),
-    ("5", "keys take no counts"),
-    ("9", "keys take no counts"),
+    ("0", "^ scroll to the first column"),
     ("^Y", "k move up a line, ^U move up half a page"),
     ("z", "PgDn move down a page"),
     ("w", "PgDn move down a page"),
@@ -187,7 +184,7 @@ fn key_of_another_program_on_a_screen_names_keys_of_that_screen() {
         ("!", "u", "`user NAME` filters by user"),
         ("f", "Z", "Esc back"),
         ("?", "Z", "^C quit"),
-        ("Enter", "^Y", "k up, PgUp move up a page"),
+        ("Enter", "^Y", "k up, ^U move up half a page, PgUp move up a page"),
     ] {
         let mut app = app(SIZE);
         press_and_settle(&mut app, screens);
@@ -271,4 +268,33 @@ fn backspace_undoes_a_family_and_a_scope_as_it_undoes_a_filter() {
     assert!(screen(&app, SIZE).contains("only open") || screen(&app, SIZE).contains(" open  "));
     press(&mut app, "Backspace");
     assert_eq!(app.row_count(), all);
+}
+
+#[test]
+fn counts_before_motions_among_the_sessions_work_as_in_vim() {
+    let mut app = app(SIZE);
+    type_text(&mut app, "5");
+    assert!(screen(&app, SIZE).contains("5: G goes to that line, j and k go so far"));
+    press(&mut app, "G");
+    assert_eq!(app.selected, 4);
+    type_text(&mut app, "3");
+    press(&mut app, "k");
+    assert_eq!(app.selected, 1);
+    type_text(&mut app, "10");
+    press(&mut app, "G");
+    assert_eq!(app.selected, app.row_count() - 1, "there are fewer");
+    // a key that is no motion ends the count, and 4 by itself is a family
+    type_text(&mut app, "2");
+    press(&mut app, "n n g j");
+    assert_eq!(app.selected, 1);
+    press(&mut app, "4");
+    assert!(app.view_filter.family.is_some());
+}
+
+#[test]
+fn command_in_the_help_is_typed_there_and_quits() {
+    let mut app = app(SIZE);
+    press(&mut app, "? :");
+    type_text(&mut app, "q");
+    assert_eq!(press(&mut app, "Enter"), Some(Effect::Quit));
 }

@@ -462,7 +462,10 @@ fn failures_per_second_count_evicted_sessions_too() {
         panic!("no failures");
     };
     let row = shown.rows().next().expect("a line");
-    assert_eq!((row.tally.count, row.rate), (10, 50.0));
+    assert_eq!(
+        (row.tally.count, row.tally.kept, row.rate),
+        (1451, 10, 50.0)
+    );
 }
 
 #[test]
@@ -579,4 +582,30 @@ fn enter_on_a_failure_shows_its_sessions_with_the_last_one_on_top_and_esc_restor
     // an order that someone has chosen stays
     press_and_settle(&mut app, "B f Enter");
     assert!(screen(&app, SIZE).contains("sort: bytes ↓"));
+}
+
+#[test]
+fn failures_whose_sessions_were_evicted_still_count_and_say_that_these_are_gone() {
+    let mut app = App::new("web-3".into(), CaptureFilter::default(), 20, SIZE);
+    let failed = Session {
+        reason: Reason::Refused,
+        ..closed(1, "orders", "10.0.0.9", Reason::Refused)
+    };
+    app.batch(batch_at(10, vec![], vec![failed]));
+    let others = (2..60).map(|c| closed(c, "web", "10.0.0.1", Reason::LocalFin));
+    app.batch(batch_at(11, vec![], others.collect()));
+    press_and_settle(&mut app, "f");
+    let shown = screen(&app, SIZE);
+    assert!(shown.contains("orders"), "{shown}");
+    assert!(
+        shown.contains("1 failure of 1 kind; sessions of 1 not kept"),
+        "{shown}"
+    );
+    press_and_settle(&mut app, "Enter");
+    assert!(screen(&app, SIZE).contains("its sessions are not kept any more"));
+    // with a filter, only what is kept can be found
+    press_and_settle(&mut app, "/");
+    type_text(&mut app, "comm orders");
+    press_and_settle(&mut app, "Enter");
+    assert!(screen(&app, SIZE).contains("None of the sessions in the table failed."));
 }

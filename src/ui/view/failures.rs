@@ -197,20 +197,22 @@ pub fn draw(shown: &Failures, app: &App, theme: &Theme, area: Rect, buffer: &mut
         put(buffer, line, cells, style);
     }
     if area.height > 1 {
-        let (kinds, all, evicted) = shown.counts();
+        let (kinds, all, unkept, evicted) = shown.counts();
         let text = match all {
-            0 => "None of the sessions in the table failed.".into(),
+            0 if app.view_filter.is_limited() => "None of the sessions in the table failed.".into(),
+            0 => "Nothing has failed so far.".into(),
             _ => {
                 let evicted = match evicted {
                     0 => String::new(),
                     n => format!(" and {n} evicted"),
                 };
-                let old = match app.store().closed_numbers().start {
+                let old = match unkept {
                     0 => String::new(),
-                    n => format!("; {} evicted", fields::number(n, "session")),
+                    n => format!("; sessions of {n} not kept"),
                 };
                 format!(
-                    "{all} failures of {}{evicted}; /s over the last {:.0} s{old}",
+                    "{} of {}{evicted}{old}; /s over {:.0} s",
+                    fields::number(all, "failure"),
                     fields::number(kinds as u64, "kind"),
                     shown.seconds()
                 )

@@ -109,7 +109,7 @@ pub fn prompt(prompt: &PastPrompt, app: &App, theme: &Theme, area: Rect, frame: 
         PastQuestion::Time => ("go to time: ", hint(app)),
         PastQuestion::FreezeOn => (
             "freeze the black box on: ",
-            "a filter, like `reason refused`, or `reason refused 50/s`; empty: never".into(),
+            "2 minutes after a match the past ([) is kept: `reason refused`, `… 50/s`".into(),
         ),
     };
     let (x, text, style) = match &prompt.wrong {

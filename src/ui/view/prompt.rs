@@ -194,7 +194,7 @@ fn candidates(completions: &Completions, chosen: Option<usize>) -> String {
 }
 
 /// The error message and its cell: as many clauses as fit, under the error's position if they fit there, else from
-/// the start of the line.
+/// the start of the line. If that would be the message without what helps, all of it is returned, to be cut.
 fn error_text(error: &FilterError, place: usize, width: usize) -> (usize, String) {
     let leads: &[&str] = if error.is_incomplete() {
         &["incomplete, last filter applies: ", "incomplete: "]
@@ -207,6 +207,10 @@ fn error_text(error: &FilterError, place: usize, width: usize) -> (usize, String
         .flat_map(|form| leads.iter().map(move |lead| format!("{lead}{form}")));
     let mut shortest = String::new();
     for text in texts {
+        let is_bare = !error.is_incomplete() && forms.len() > 1 && Some(&text) == forms.last();
+        if is_bare {
+            return (0, forms[0].clone());
+        }
         if place + 2 + text.width() <= width {
             return (place, format!("^ {text}"));
         }
