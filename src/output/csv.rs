@@ -60,6 +60,10 @@ fn io_error(error: csv::Error) -> io::Error {
 }
 
 impl<W: Write> Sink for Csv<W> {
+    fn marks_bounds(&self) -> bool {
+        false
+    }
+
     fn begin(&mut self) -> io::Result<()> {
         let columns = [
             "PID", "COMM", "IP", "LADDR", "LPORT", "RADDR", "RPORT", "TX_KB", "RX_KB", "MS",
@@ -140,6 +144,10 @@ impl<W: Write> CsvColumns<W> {
 }
 
 impl<W: Write> Sink for CsvColumns<W> {
+    fn marks_bounds(&self) -> bool {
+        self.columns.iter().any(|c| c.key() == "preexisting")
+    }
+
     fn begin(&mut self) -> io::Result<()> {
         let keys = self.columns.iter().map(|c| c.key());
         let names = time_headings(self.stopwatch.times).chain(keys);

@@ -42,6 +42,11 @@ use stdout::{End, print_to_stderr};
 
 /// An output format for sessions.
 pub trait Sink {
+    /// True if a row says that its duration is a lower bound.
+    fn marks_bounds(&self) -> bool {
+        true
+    }
+
     /// Writes what precedes the first row.
     ///
     /// # Errors
@@ -120,6 +125,8 @@ pub struct Summary {
     pub missed: Missed,
     /// True if the kernel decides the whole filter, so that all missed sessions would have matched.
     pub missed_all_match: bool,
+    /// Rows whose duration is a lower bound.
+    pub bounds: u64,
     /// Rows that were not written, because the reader took nothing.
     pub untaken: u64,
     /// Length of the run.
@@ -302,6 +309,13 @@ pub fn run_open(
     summary.missed.vanished = None;
     // rows alone, in every format: `jq -s` and the like take each line for a session
     summary.report_missed();
+    if summary.bounds > 0 && !sink.marks_bounds() {
+        print_to_stderr(&format!(
+            "{} of {} were open before the start, for longer than the rows say; the column `preexisting` marks them",
+            summary.bounds,
+            fields::number(summary.sessions, "session"),
+        ));
+    }
     finish(sink, end)
 }
 
@@ -323,6 +337,7 @@ fn write_open(
     for session in open.iter().take(most) {
         sink.session(session, &batch.clock)?;
         summary.sessions += 1;
+        summary.bounds += u64::from(session.age == Age::LowerBound);
     }
     sink.flush()
 }

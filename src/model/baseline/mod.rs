@@ -267,6 +267,11 @@ impl Baseline {
         self.ago_ns() < EARLY_NS
     }
 
+    /// True if newer sessions had evicted nearly all of the time before the baseline: what is known of it would mislead.
+    pub fn is_before_too_short(&self) -> bool {
+        self.evicted > 0 && self.before_ns() < EARLY_NS
+    }
+
     /// Time that rates were watched before the baseline, ns.
     pub fn before_ns(&self) -> u64 {
         self.at_ns - self.rates_ns
@@ -562,7 +567,7 @@ impl Baseline {
     /// Compares the next keys. Once all are compared, returns all significant differences, in no order, each cause once; none
     /// while it is too early.
     pub fn compare_part(&self, pass: &mut Comparing, talkers: &Aggregates) -> Option<Differences> {
-        if self.is_too_early() {
+        if self.is_too_early() || self.is_before_too_short() {
             return Some(Differences::default());
         }
         let mut left = COMPARED;

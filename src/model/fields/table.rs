@@ -286,7 +286,7 @@ pub static FIELDS: &[Field] = &[
         json: None,
         help: "bytes in both directions, tx plus rx",
         kind: FieldKind::Bytes,
-        column: column("BYTES", 'b', 6, 0, 25, true),
+        column: column("BYTES", 'b', 5, 0, 25, true),
         get: |s| Value::Uint(s.bytes()),
         read: None,
         redact: Redact::Follow,

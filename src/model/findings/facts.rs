@@ -16,7 +16,7 @@ use crate::model::findings::subject::{Destination, Subject};
 use crate::model::findings::suspects::Suspects;
 use crate::model::findings::usual::Responses;
 use crate::model::interface::ZonedAddr;
-use crate::model::session::{Age, Direction, Evidence, Reason, Session, State};
+use crate::model::session::{Age, Comm, Direction, Evidence, Reason, Session, State};
 use crate::model::store::Change;
 use crate::model::turns::{ResponseTimes, Turns, is_poll};
 use crate::text::units::S;
@@ -104,11 +104,14 @@ impl AddAssign for Sent {
     }
 }
 
-/// Amounts of the last seconds, and the program that caused the last of them.
+/// Amounts of the last seconds, and the programs that caused them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Recent<T, const N: usize> {
     seconds: RateHistory<T, N>,
-    pub(super) program: Option<GroupKey>,
+    /// The program that caused the last one.
+    program: Option<GroupKey>,
+    /// Second of the last one that came after one of another program.
+    other_s: u64,
     weight: u64,
 }
 
@@ -119,6 +122,25 @@ impl<T: Copy + Default + PartialEq + AddAssign, const N: usize> Recent<T, N> {
     pub(super) fn add(&mut self, at_ns: u64, amount: T) {
         self.seconds.add(at_ns / S, amount);
         self.weight += 1;
+    }
+
+    fn note_program(&mut self, session: &Session) {
+        let program = GroupBy::Program.key(session);
+        if self.program.is_some_and(|before| before != program) {
+            self.other_s = session.end_ns.max(session.established_ns) / S;
+        }
+        self.program = Some(program);
+    }
+
+    /// The program that caused the last amount, if it is known, and true if others caused some of the last `window_s` seconds.
+    pub(super) fn program(&self, now_ns: u64, window_s: u64) -> Option<(Comm, bool)> {
+        match self.program? {
+            GroupKey::Program(comm) if !comm.as_str().is_empty() => Some((
+                comm,
+                self.other_s > 0 && self.other_s + window_s > now_ns / S,
+            )),
+            _ => None,
+        }
     }
 
     /// Sum of the last `window_s` seconds, with the one in progress.
@@ -347,7 +369,7 @@ impl Facts {
         if now.reason == Reason::NeverAccepted {
             let recent = self.unaccepted.entry((now.netns, now.lport), KEEP);
             recent.add(now.end_ns, 1);
-            recent.program = Some(GroupBy::Program.key(now));
+            recent.note_program(now);
         }
         let was_established = before.is_some_and(|b| b.established_ns != 0);
         let has_connected = now.established_ns != 0 && !was_established;
@@ -386,7 +408,7 @@ impl Facts {
         }
         let recent = self.destinations.entry(Destination::of(now), KEEP);
         recent.add(at_ns, outcomes);
-        recent.program = Some(GroupBy::Program.key(now));
+        recent.note_program(now);
     }
 
     /// Takes the response time of the last turn, if there was one.

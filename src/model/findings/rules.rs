@@ -14,7 +14,7 @@ use crate::model::findings::usual::{ALWAYS_S, Responses};
 use crate::model::findings::{Amount, Destination, Met, Sources, Subject, Thresholds};
 use crate::model::interface::ZonedAddr;
 use crate::model::port_use::{PortPoolUse, PortUse};
-use crate::model::session::Direction;
+use crate::model::session::{Comm, Direction};
 use crate::text::units::S;
 
 /// A time since an instant.
@@ -22,13 +22,12 @@ fn time_since(facts: &Facts, since_ns: u64) -> String {
     fields::seconds(facts.now_ns.saturating_sub(since_ns))
 }
 
-/// The program that connected, after a count: ` by curl`; nothing if it is not known.
-fn by(program: Option<GroupKey>) -> String {
+/// The program that connected, after a count: ` by curl`, or ` by curl and others`; nothing if it is not known.
+fn by(program: Option<(Comm, bool)>) -> String {
     match program {
-        Some(GroupKey::Program(comm)) if !comm.as_str().is_empty() => {
-            format!(" by {}", comm.as_str())
-        }
-        _ => String::new(),
+        Some((comm, false)) => format!(" by {}", comm.as_str()),
+        Some((comm, true)) => format!(" by {} and others", comm.as_str()),
+        None => String::new(),
     }
 }
 
@@ -87,7 +86,7 @@ fn failing(facts: &Facts, sources: &Sources<'_>, kind: &Kind) -> Vec<Met> {
             0 => last_ns,
             _ => None,
         };
-        let by = by(recent.and_then(|r| r.program));
+        let by = by(recent.and_then(|r| r.program(facts.now_ns, WINDOW_S)));
         Some(Met {
             subject,
             since_ns,
@@ -244,7 +243,11 @@ where
             weight: n,
             sentence: format!(
                 "{} in {within_s} s",
-                sentence(&sources.name(facts, &subject), n, &by(recent.program))
+                sentence(
+                    &sources.name(facts, &subject),
+                    n,
+                    &by(recent.program(facts.now_ns, WINDOW_S))
+                )
             ),
             evidence: vec![
                 (name, Amount::Count(n)),
@@ -610,7 +613,7 @@ pub(super) fn churn(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
             return None;
         }
         let subject = Subject::Destination(to);
-        let by = by(recent.program);
+        let by = by(recent.program(facts.now_ns, TRAFFIC_S));
         let to = sources.name(facts, &subject);
         Some(Met {
             subject,

@@ -202,7 +202,7 @@ pub static CHAPTERS: &[Chapter] = &[
 /// The chapter with the causes of missed sessions.
 pub const MISSED: usize = CHAPTERS.len() - 1;
 
-/// Keys of the sessions on the first page: their names in the table of keys, and their meanings in few words.
+/// Keys of the sessions on the first page: their names in the table of keys (two for one meaning), and their meanings in few words.
 const MATTERS: [(&str, &str); 12] = [
     ("filter", "filter, as you type"),
     ("widen", "undo the filter"),
@@ -214,7 +214,7 @@ const MATTERS: [(&str, &str); 12] = [
     ("names", "addresses as names"),
     ("pause", "pause the display"),
     ("export", "export to a file"),
-    ("ipv4", "only IPv4; again: both"),
+    ("ipv4 ipv6", "only IPv4, only IPv6"),
     ("quit", "quit; elsewhere go back"),
 ];
 
@@ -222,9 +222,13 @@ const MATTERS: [(&str, &str); 12] = [
 fn start(sources: &Sources<'_>) -> Vec<HelpLine> {
     let all: Vec<_> = sources.keymap.rows(&[Mode::Table]).collect();
     let cell = |(name, meaning): &(&str, &'static str)| {
-        let row = all.iter().find(|r| r.key.name == *name);
-        let press = row.and_then(|r| r.presses.first());
-        (press.map_or_else(String::new, |p| p.name()), *meaning)
+        let rows = name
+            .split(' ')
+            .filter_map(|name| all.iter().find(|r| r.key.name == name));
+        let presses: Vec<String> = rows
+            .filter_map(|r| Some(r.presses.first()?.name()))
+            .collect();
+        (presses.join(" "), *meaning)
     };
     let pairs = MATTERS.as_chunks::<2>().0.iter();
     let mut lines: Vec<_> = pairs

@@ -17,7 +17,7 @@ const MOST: usize = 200;
 pub struct Comparison {
     found: Vec<Difference>,
     pub list: List<(BaselineKey, DifferenceKind)>,
-    /// Number of worse figures, gone keys, quiet keys, new keys, and grown figures.
+    /// Number of lines of each kind: worse, gone, quiet, new, and grown; also of those that there are too many of.
     pub counts: [usize; 5],
     /// The comparison in progress.
     comparing: Option<Comparing>,
@@ -80,13 +80,6 @@ impl Comparison {
         found.retain(|difference| {
             let kind = kind(difference.finding);
             self.counts[kind] += 1;
-            // other kinds of difference in the same line
-            let with = difference
-                .with
-                .iter()
-                .map(|(finding, _)| self::kind(*finding));
-            with.filter(|other| *other != kind)
-                .for_each(|other| self.counts[other] += 1);
             lines[kind] += 1;
             kind == 0 || lines[kind] <= MOST
         });

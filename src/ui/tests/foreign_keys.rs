@@ -184,7 +184,11 @@ fn key_of_another_program_on_a_screen_names_keys_of_that_screen() {
         ("!", "u", "`user NAME` filters by user"),
         ("f", "Z", "Esc back"),
         ("?", "Z", "^C quit"),
-        ("Enter", "^Y", "k up, ^U move up half a page, PgUp move up a page"),
+        (
+            "Enter",
+            "^Y",
+            "k up, ^U move up half a page, PgUp move up a page",
+        ),
     ] {
         let mut app = app(SIZE);
         press_and_settle(&mut app, screens);

@@ -76,10 +76,13 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
         line(buffer, &difference_text(difference, width), style);
     }
     if area.height > list_area::BASELINE.above {
-        if baseline.is_too_early() {
-            let y = (area.y + list_area::BASELINE.above + 1).min(area.bottom() - 1);
-            let text = too_early(baseline);
-            buffer.set_stringn(area.x, y, text, area.width.into(), theme.quiet);
+        if let Some(texts) = incomparable(baseline) {
+            for (text, line) in texts
+                .iter()
+                .zip(area.rows().skip(list_area::BASELINE.above.into()))
+            {
+                buffer.set_stringn(line.x, line.y, text, line.width.into(), theme.quiet);
+            }
             return;
         }
         let text = summary(shown, baseline, app.view_filter.self_traffic.known() > 0);
@@ -116,13 +119,29 @@ fn none_set(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn too_early(baseline: &Baseline) -> String {
+/// Says why differences are not listed; `None`: they are.
+fn incomparable(baseline: &Baseline) -> Option<Vec<String>> {
     let seconds = |ns: u64| ns / S;
-    format!(
-        "Too early: {} s since the baseline; differences show after {} s",
-        seconds(baseline.ago_ns()),
-        seconds(EARLY_NS)
-    )
+    if baseline.is_before_too_short() {
+        let before = fields::seconds(baseline.before_ns());
+        return Some(vec![
+            format!(
+                "Only {before} before the baseline are kept: newer sessions have evicted the rest."
+            ),
+            format!(
+                "That is too little to compare with. `--keep` keeps more; {} s are enough.",
+                seconds(EARLY_NS)
+            ),
+        ]);
+    }
+    let too_early = || {
+        format!(
+            "Too early: {} s since the baseline; differences show after {} s",
+            seconds(baseline.ago_ns()),
+            seconds(EARLY_NS)
+        )
+    };
+    baseline.is_too_early().then(|| vec![too_early()])
 }
 
 /// Sums of all sessions: headings, before, since.
@@ -230,7 +249,9 @@ fn also(difference: &Difference, width: usize) -> String {
         joined(whole.collect()),
         joined(titles.collect()),
         // what else differs at the other end of the same connections says less
-        answers.clone().unwrap_or_default(),
+        answers
+            .as_ref()
+            .map_or_else(String::new, |answers| format!("{answers} …")),
     ];
     let mut fitting = texts.into_iter().filter(|t| t.width() <= width);
     let fits = fitting.next().filter(|t| with.is_empty() || !t.is_empty());
