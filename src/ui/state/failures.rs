@@ -42,7 +42,7 @@ pub struct Failures {
 pub struct HostFailures {
     counted: Counted<Failed>,
     everything: ViewFilter,
-    /// Those that the display does not show yet.
+    /// Failures that the display does not show yet.
     passed: Option<Failed>,
 }
 
