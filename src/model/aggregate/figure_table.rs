@@ -113,7 +113,7 @@ pub static FIGURES: &[AggregateFigure] = &[
     },
     AggregateFigure {
         title: "RESP",
-        help: "mean response time of the peers, over all of their answers since tcplife started",
+        help: "mean response time of servers that we have connected to, over all of their answers since tcplife started",
         width: 6,
         drop: 6,
         is_history: false,
@@ -122,7 +122,7 @@ pub static FIGURES: &[AggregateFigure] = &[
     },
     AggregateFigure {
         title: "OURRESP",
-        help: "mean response time of our applications, over all of their answers since tcplife started",
+        help: "mean response time of our servers, over all of their answers since tcplife started",
         width: 7,
         drop: 9,
         is_history: false,

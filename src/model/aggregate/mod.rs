@@ -15,6 +15,7 @@ use crate::model::interface::ZonedAddr;
 use crate::model::local_pairs::leads;
 use crate::model::session::{Comm, Evidence, Session};
 use crate::model::store::Change;
+use crate::model::turns::ResponseTimes;
 use crate::text::units::S;
 
 pub mod bounded_map;
@@ -141,10 +142,11 @@ pub struct Responses {
 }
 
 impl Responses {
-    /// Returns the sums of one session: of the peer, and ours. Turns whose time is not known count as its mean.
+    /// Returns the sums of one session: of the peer, and ours. Turns whose time is not known count as its mean. Only the end
+    /// that serves answers: the client's time is that until its next request.
     fn of(session: &Session) -> [Responses; 2] {
         let turns = &session.turns;
-        [turns.peer, turns.ours].map(|times| match times.mean_us() {
+        let sum = |times: ResponseTimes| match times.mean_us() {
             Some(mean) => {
                 let turns = u64::from(turns.count.max(1));
                 Responses {
@@ -153,7 +155,11 @@ impl Responses {
                 }
             }
             None => Responses::default(),
-        })
+        };
+        match session.is_client() {
+            true => [sum(turns.peer), Responses::default()],
+            false => [Responses::default(), sum(turns.ours)],
+        }
     }
 
     fn add(&mut self, other: Responses) {

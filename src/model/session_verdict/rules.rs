@@ -16,6 +16,8 @@ use crate::model::slow_signs::SlowSigns;
 const LOSSY: f64 = 0.01;
 /// Minimum number of retransmitted segments for that.
 const LEAST_LOST: u64 = 3;
+/// Minimum number of answers of each end for a statement on a whole life.
+const LEAST_TURNS: u64 = 3;
 /// Minimum number of seconds with a closed window in the last minute for a statement on it.
 const LEAST_CLOSED_S: u16 = 3;
 /// Minimum round-trip time that is worth a remark, µs: less is the noise of a healthy network, and of loopback.
@@ -63,6 +65,7 @@ static RULES: &[VerdictRule] = &[
     trouble(slow_path),
     fine(sending),
     fine(receiving),
+    fine(has_taken_turns),
     fine(active),
 ];
 
@@ -395,6 +398,29 @@ fn receiving(w: &Watched<'_>) -> Option<String> {
     let rates = both(w);
     (verdict(spent) == Verdict::Receiving)
         .then(|| format!("Receiving: {rates}; only the sender's end knows what limits it."))
+}
+
+/// What its whole life says, until it has been watched for long enough.
+fn has_taken_turns(w: &Watched<'_>) -> Option<String> {
+    let session = w.session;
+    if w.lately.is_some_and(|(_, ns)| ns >= LEAST_WATCHED_NS) || !session.is_open() {
+        return None;
+    }
+    let turns = &session.turns;
+    let count = u64::from(turns.count);
+    if count < LEAST_TURNS {
+        return None;
+    }
+    let [peer_us, our_us] = [turns.peer.mean_us()?, turns.ours.mean_us()?];
+    let spent = TimeSpent {
+        turns: count,
+        peer_us: peer_us.saturating_mul(count),
+        our_us: our_us.saturating_mul(count),
+        whole_us: Some(session.duration_ns() / 1000),
+        ..TimeSpent::default()
+    };
+    let (shares, rtt) = (response_shares(session, spent)?, round_trip(session));
+    Some(format!("Taking turns: in its whole life, {shares}{rtt}."))
 }
 
 fn active(w: &Watched<'_>) -> Option<String> {

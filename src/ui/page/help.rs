@@ -211,7 +211,7 @@ const MATTERS: [(&str, &str); 12] = [
     ("sort-menu", "sort"),
     ("scope", "open, closed or all"),
     ("columns", "choose the columns"),
-    ("names", "addresses as names"),
+    ("step-back minute-back", "go back in time"),
     ("pause", "pause the display"),
     ("export", "export to a file"),
     ("ipv4 ipv6", "only IPv4, only IPv6"),

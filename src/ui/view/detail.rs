@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
+use unicode_width::UnicodeWidthStr;
 
 use crate::ui::app::App;
 use crate::ui::page::detail::{DetailLine, NAME, Tone, lines};
@@ -27,6 +28,13 @@ pub fn draw(detail: &Detail, app: &App, theme: &Theme, area: Rect, buffer: &mut 
         .take(area.height.into());
     let text: Vec<Line<'_>> = styled.map(|line| style(line, theme)).collect();
     Paragraph::new(text).render(area, buffer);
+    let below = top.saturating_sub(detail.top);
+    if below > 0 && area.height > 1 {
+        let text = format!(" ▼ {below} more");
+        let width = (text.width() as u16).min(area.width);
+        let (x, y) = (area.right() - width, area.bottom() - 1);
+        buffer.set_stringn(x, y, text, width.into(), theme.quiet);
+    }
 }
 
 fn style<'a>(line: &'a DetailLine, theme: &Theme) -> Line<'a> {
