@@ -117,6 +117,7 @@ type Pattern = fn(&str) -> String;
 const PATTERNS: &[(&str, Pattern)] = &[
     ("contains", |text| format!("*{text}*")),
     ("like", |text| text.replace('%', "*")),
+    ("ilike", |text| text.replace('%', "*")),
 ];
 
 /// Words that can match no session, with the reason.

@@ -329,12 +329,13 @@ pub fn nets(field: &Field, text: &str) -> Result<Vec<Net>, Bad> {
     Ok(vec![net(field, text)?])
 }
 
-/// Parses an IPv4 network whose last bytes are stars.
+/// Parses an IPv4 network whose last bytes are stars, or are left out, as tcpdump takes them: `10.1.*`, `10.1`.
 fn with_stars(text: &str) -> Option<Net> {
     let bytes = text.trim_end_matches(".*");
     let count = bytes.split('.').count();
     let stars = (text.len() - bytes.len()) / 2;
-    if stars == 0 || count + stars > 4 {
+    // one number by itself is more likely a port
+    if count > 3 || count + stars > 4 || count == 1 && stars == 0 {
         return None;
     }
     let addr = format!("{bytes}{}", ".0".repeat(4 - count));

@@ -105,6 +105,7 @@ const PHRASES: &[(&[&str], Means)] = &[
     (&["head"], Counts(NO_COUNT, BY_ORDER)),
     (&["first"], Counts(NO_COUNT, BY_ORDER)),
     (&["exclude", "state"], Begins("not state")),
+    (&["exclude"], Begins("not")),
     (&["state", "all"], Is("tcp")),
     (
         &["state", "synchronized"],
@@ -181,8 +182,8 @@ const PHRASES: &[(&[&str], Means)] = &[
     (&["eth.dst"], Nothing(NO_LINK, BY_ADDRESS)),
 ];
 
-/// First words of what comes after a condition in SQL.
-const TAILS: &[&str] = &["limit", "order"];
+/// First words of what comes after a condition in SQL and with grep.
+const TAILS: &[&str] = &["limit", "order", "-v"];
 
 /// True for the words of tokens at which a phrase is.
 fn is_phrase(words: &[&str], tokens: &[Token<'_>]) -> bool {
@@ -228,6 +229,19 @@ pub fn translated<'s>(tokens: Vec<Token<'s>>) -> Result<Vec<Token<'s>>, FilterEr
     while let [first, others @ ..] = rest {
         let begins = all.last().is_none_or(is_before_term);
         let ends = all.last().is_some_and(is_end_of_term);
+        // a pipe selects among what it gets
+        if ends
+            && first.kind == Tok::Or
+            && first.text == "|"
+            && others.first().is_some_and(|t| t.text == "grep")
+        {
+            all.push(Token {
+                kind: Tok::And,
+                ..first.clone()
+            });
+            rest = &others[1..];
+            continue;
+        }
         if begins
             && let Some((term, count)) = between(rest)
                 .or_else(|| is_null(rest))

@@ -202,7 +202,7 @@ fn as_regex(text: &str) -> Option<Cow<'_, str>> {
     }
     let is_anchored = text.len() > 1 && (text.starts_with('^') || text.ends_with('$'));
     let is_repeated = text.len() > 2
-        && [".*", ".+", "\\d", "\\w"]
+        && [".*", ".+", "\\b", "\\d", "\\s", "\\w"]
             .iter()
             .any(|sign| text.contains(sign));
     // an address in brackets has a colon

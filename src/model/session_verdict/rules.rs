@@ -400,7 +400,7 @@ fn receiving(w: &Watched<'_>) -> Option<String> {
         .then(|| format!("Receiving: {rates}; only the sender's end knows what limits it."))
 }
 
-/// What its whole life says, until it has been watched for long enough.
+/// The answers of its whole life, until it has been watched for long enough.
 fn has_taken_turns(w: &Watched<'_>) -> Option<String> {
     let session = w.session;
     if w.lately.is_some_and(|(_, ns)| ns >= LEAST_WATCHED_NS) || !session.is_open() {

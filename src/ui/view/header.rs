@@ -308,6 +308,9 @@ fn view_parts<'a>(app: &'a App, theme: &Theme, hint: bool) -> Vec<Part<'a>> {
     parts.extend(watched.map(|text| Part::new(Importance::Explains, text)));
     parts.extend(own.map(|text| Part::new(Importance::Explains, text)));
     parts.extend(family.map(|text| Part::new(Importance::Needed, text)));
+    if !app.view_filter.pairs {
+        parts.push(Part::new(Importance::Needed, "each end counts"));
+    }
     parts.extend(filter);
     parts.extend(both.map(|text| Part::new(Importance::Usual, text)));
     parts.push(Part::new(Importance::Explains, order));
