@@ -94,8 +94,12 @@ fn open_prints_the_sessions_that_ss_lists_and_exits() {
     assert_eq!(lines(&["--open", "-6", "-L", &lport]).len(), 1);
     assert_eq!(lines(&["--open", "--count", "2", "-L", &lport]).len(), 3);
 
-    let csv = lines(&["--open", "-s", "-L", &lport]);
+    let ended = Running::start(&["--open", "-s", "-L", &lport]).wait();
+    let csv = &ended.rest;
     assert!(csv[0].ends_with(",MS,STATE"), "{}", csv[0]);
+    // these rows have no mark for it
+    let bounds = "5 of 5 sessions were open before the start, for longer than the rows say";
+    assert!(ended.errors.contains(bounds), "{}", ended.errors);
     assert!(csv[1..].iter().all(|row| row.ends_with(",established")));
 
     let rows = lines(&["--open", "-o", "json", "-L", &lport]);
