@@ -104,7 +104,7 @@ fn key_between_two_refreshes_shows_nothing_newer_than_the_last_one() {
     for (key, what) in [
         ("j", "RADDR"),
         ("d", "DURATION"),
-        ("f", "None of the"),
+        ("f", "Nothing has failed"),
         ("f", "RADDR"),
     ] {
         seen.press(key);

@@ -39,7 +39,14 @@ fn doctor_with_all_rights_measures_a_session_and_exits_with_0() {
     }
     let run = run(&[TCPLIFE, "--doctor"]);
     assert_row(&run, 0, "programs", "ok", &["loaded and attached in"]);
-    assert_row(&run, 0, "open session", "ok", &["in a snapshot after"]);
+    // some kernels permit no iterators over maps
+    let report = String::from_utf8_lossy(&run.stdout);
+    let is_limited = row(&report, "open session")[0].starts_with("limited");
+    let (outcome, remark) = match is_limited {
+        true => ("limited", "the kernel refuses iterators over maps"),
+        false => ("ok", "in a snapshot after"),
+    };
+    assert_row(&run, 0, "open session", outcome, &[remark]);
     let pid = "1234 bytes out, 4321 in, local-fin, pid";
     assert_row(&run, 0, "closed session", "ok", &[pid]);
     let text = String::from_utf8_lossy(&run.stdout);

@@ -183,24 +183,13 @@ impl Baseline {
         };
         let since = |s: u64| at_ns.saturating_sub(s * S).max(known_ns).min(at_ns);
         let mut baseline = Baseline {
-            at_ns,
             rates_ns: since(RATES_S),
             times_ns: since(TIMES_S),
-            all: BaselineEntry::default(),
-            kinds: Default::default(),
-            together: BoundedMap::default(),
-            servers: Servers::default(),
-            later: None,
-            open: OpenSums::default(),
-            counting: None,
-            retransmits: Sharded::default(),
-            answered: Followed::default(),
-            counted_by_other: FxHashSet::default(),
             backfill: Backfill::new(store, CHUNK),
             open_before: Some(OpenBefore::default()),
-            now_ns: at_ns,
             evicted: kept.start,
             is_inexact: GROUPS.iter().any(|by| talkers.other(*by).1 > 0),
+            ..Baseline::blank(at_ns)
         };
         let past_s = (at_ns.saturating_sub(first_ns) as f64 / S as f64).clamp(1.0, RATES_S as f64);
         let [_, groups @ ..] = &mut baseline.kinds;
@@ -220,17 +209,16 @@ impl Baseline {
         baseline
     }
 
-    /// The same sums before another moment, at which nothing is known of a store but its open sessions: that of a later run of this
-    /// host, or of another one. All of this baseline's sessions must have been counted.
-    pub fn placed(&self, at_ns: u64, talkers: &Aggregates, store: &Store) -> Self {
-        let mut placed = Baseline {
+    /// A baseline at a moment before which nothing is known.
+    fn blank(at_ns: u64) -> Self {
+        Baseline {
             at_ns,
-            rates_ns: at_ns.saturating_sub(self.at_ns - self.rates_ns),
-            times_ns: at_ns.saturating_sub(self.at_ns - self.times_ns),
-            all: self.all.clone(),
-            kinds: self.kinds.clone(),
-            together: self.together.clone(),
-            servers: self.servers.clone(),
+            rates_ns: at_ns,
+            times_ns: at_ns,
+            all: BaselineEntry::default(),
+            kinds: Default::default(),
+            together: BoundedMap::default(),
+            servers: Servers::default(),
             later: None,
             open: OpenSums::default(),
             counting: None,
@@ -240,8 +228,24 @@ impl Baseline {
             backfill: Backfill::default(),
             open_before: None,
             now_ns: at_ns,
+            evicted: 0,
+            is_inexact: false,
+        }
+    }
+
+    /// The same sums before another moment, at which nothing is known of a store but its open sessions: that of a later run of this
+    /// host, or of another one. All of this baseline's sessions must have been counted.
+    pub fn placed(&self, at_ns: u64, talkers: &Aggregates, store: &Store) -> Self {
+        let mut placed = Baseline {
+            rates_ns: at_ns.saturating_sub(self.at_ns - self.rates_ns),
+            times_ns: at_ns.saturating_sub(self.at_ns - self.times_ns),
+            all: self.all.clone(),
+            kinds: self.kinds.clone(),
+            together: self.together.clone(),
+            servers: self.servers.clone(),
             evicted: self.evicted,
             is_inexact: self.is_inexact,
+            ..Baseline::blank(at_ns)
         };
         for (_, session) in store.open() {
             placed.note(session);

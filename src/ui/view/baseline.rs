@@ -252,6 +252,7 @@ fn also(difference: &Difference, width: usize) -> String {
         answers
             .as_ref()
             .map_or_else(String::new, |answers| format!("{answers} …")),
+        answers.clone().unwrap_or_default(),
     ];
     let mut fitting = texts.into_iter().filter(|t| t.width() <= width);
     let fits = fitting.next().filter(|t| with.is_empty() || !t.is_empty());
