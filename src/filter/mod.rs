@@ -38,6 +38,7 @@ use expr::Expr;
 #[cfg(any(test, feature = "testing"))]
 pub use help::help_markdown;
 pub use help::{GRAMMAR, RULES, help_rows, help_text};
+pub use lex::is_plain_word;
 pub use nearby::readings;
 pub use parse::LONGEST;
 use parse::Mended;

@@ -122,6 +122,22 @@ const PHRASES: &[(&[&str], Means)] = &[
     (&["reset", "by", "us"], Is("reason local-reset")),
     (&["no", "answer"], Is("reason connect-timeout")),
     (&["gave", "up"], Is("reason cancelled")),
+    // as errors are logged
+    (&["connection", "refused"], Is("reason refused")),
+    (&["connection-refused"], Is("reason refused")),
+    (
+        &["connection", "reset", "by", "peer"],
+        Is("reason remote-reset"),
+    ),
+    (
+        &["connection", "reset"],
+        Is("reason remote-reset,local-reset"),
+    ),
+    (&["connection-reset"], Is("reason remote-reset,local-reset")),
+    (
+        &["connection", "timed", "out"],
+        Is("reason timeout,connect-timeout"),
+    ),
     (&["timed", "out"], Is("reason timeout,connect-timeout")),
     // what ERRNO says on the screen of failures
     (&["econnrefused"], Is("reason refused")),
@@ -146,6 +162,10 @@ const PHRASES: &[(&[&str], Means)] = &[
         Is("zerowindow peer,ours,both"),
     ),
     (&["retransmission"], Is("retransmits > 0")),
+    (&["retransmit"], Is("retransmits > 0")),
+    (&["retrans"], Is("retransmits > 0")),
+    (&["loss"], Is("retransmits > 0")),
+    (&["lossy"], Is("retransmits > 0")),
     (&["retransmissions"], Is("retransmits > 0")),
     (&["tcp.flags.reset"], Is(CLOSED_BY_RESET)),
     (&["tcp.flags.fin"], Is(CLOSED_BY_FIN)),
@@ -260,6 +280,8 @@ pub fn translated<'s>(tokens: Vec<Token<'s>>) -> Result<Vec<Token<'s>>, FilterEr
                 (Begins(_), None) => false,
                 // no field
                 (Counts(..), next) => next.is_some_and(is_number),
+                // also a word for a field, before a number
+                (Is(_), Some(next)) if is_number(next) => false,
                 (Is(_), Some(next)) => compared(next, rest.get(words.len() + 1)).is_some(),
                 _ => true,
             });

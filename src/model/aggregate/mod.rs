@@ -612,6 +612,13 @@ impl Aggregates {
         cells(&self.history(aggregate), self.snapshot_ns / S, width)
     }
 
+    /// False until the first snapshot after sessions were recalled: of those that closed before it is not known when they moved
+    /// their bytes.
+    pub fn has_rates(&self) -> bool {
+        self.recalled_ns
+            .is_none_or(|recalled_ns| self.snapshot_ns > recalled_ns)
+    }
+
     /// True if the history is an estimate: it goes back to before sessions were recalled, and their bytes are spread
     /// evenly over their life.
     pub fn is_history_estimated(&self) -> bool {

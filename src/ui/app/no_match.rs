@@ -2,7 +2,7 @@
 //!
 //! Looks at a part of the sessions only: a key and a frame must not wait for all of them.
 
-use crate::filter::{Filter, readings};
+use crate::filter::{Filter, is_plain_word, readings};
 use crate::model::session::Session;
 use crate::ui::app::App;
 use crate::ui::state::view_filter::Scope;
@@ -65,8 +65,9 @@ impl App {
                     any(&|s| f.matches(s) && view.is_in_scope(s) && view.is_of_family(s))
                 })
             };
-            let mut all = readings(view.filter.source().trim(), &values).into_iter();
-            all.find(shows)
+            let source = view.filter.source().trim();
+            let mut all = readings(source, &values).into_iter();
+            all.find(shows).or_else(|| apart(source, shows))
         };
         Some(NoMatch {
             hidden,
@@ -79,4 +80,13 @@ impl App {
             },
         })
     }
+}
+
+/// Words of which each matches some sessions, but not all together: those of both programs of a connection, of which a session
+/// has one.
+fn apart(source: &str, shows: impl Fn(&String) -> bool) -> Option<String> {
+    let words = source.split_whitespace().filter(|word| *word != "and");
+    let words: Vec<String> = words.map(str::to_owned).collect();
+    let are_all_found = words.len() > 1 && words.iter().all(|w| is_plain_word(w) && shows(w));
+    are_all_found.then(|| words.join(" or "))
 }

@@ -302,3 +302,26 @@ fn command_in_the_help_is_typed_there_and_quits() {
     type_text(&mut app, "q");
     assert_eq!(press(&mut app, "Enter"), Some(Effect::Quit));
 }
+
+#[test]
+fn words_for_both_programs_of_a_connection_are_explained() {
+    let mut app = app(SIZE);
+    press(&mut app, "/");
+    type_text(&mut app, "curl nginx");
+    press(&mut app, "Enter");
+    settle(&mut app);
+    let shown = screen(&app, SIZE);
+    assert!(shown.contains("Did you mean curl or nginx?"), "{shown}");
+}
+
+#[test]
+fn letters_for_down_and_up_move_in_the_sort_menu() {
+    let mut app = app(SIZE);
+    press(&mut app, "s");
+    let before = screen(&app, SIZE);
+    press(&mut app, "j");
+    assert_eq!(app.layers.mode(), Mode::SortMenu);
+    assert_ne!(screen(&app, SIZE), before);
+    press(&mut app, "k");
+    assert_eq!(screen(&app, SIZE), before);
+}

@@ -86,7 +86,7 @@ fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let reach = app.reach().filter(|_| !app.is_past());
     if let Some((from_ns, to_ns)) = reach.filter(|(from, to)| to - from >= MINUTE_NS) {
         let key = app.keymap.of(Mode::Table, Action::StepInTime(-1));
-        let back = figure("back ", up_time(to_ns - from_ns));
+        let back = figure("back ", format!("{}m", (to_ns - from_ns) / MINUTE_NS));
         let key = Span::styled(format!("{key} "), theme.key);
         parts.push(Line::from_iter(std::iter::once(key).chain(back)));
     }

@@ -25,7 +25,13 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         buffer.set_stringn(line.x, line.y, title, width, theme.heading);
         let room = width.saturating_sub(TITLE);
         let (text, style) = match busiest.is_empty() {
-            true => ("no traffic".into(), theme.quiet),
+            true if app.panes().talkers().has_rates() => ("no traffic".into(), theme.quiet),
+            // time stands still there: another moment has rates
+            true if app.is_past() => (
+                "no rates at the first moment of a filter".into(),
+                theme.quiet,
+            ),
+            true => ("…".into(), theme.quiet),
             false => (entries(app, &busiest, room), theme.base),
         };
         let x = line.x + line.width.min(TITLE as u16);
