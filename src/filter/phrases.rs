@@ -205,12 +205,21 @@ const PHRASES: &[(&[&str], Means)] = &[
 /// First words of what comes after a condition in SQL and with grep.
 const TAILS: &[&str] = &["limit", "order", "-v"];
 
+/// True for a word that is not in quotes.
+fn is_word(token: &Token<'_>, word: &str) -> bool {
+    !matches!(token.kind, Tok::Quoted(_)) && token.text.eq_ignore_ascii_case(word)
+}
+
 /// True for the words of tokens at which a phrase is.
 fn is_phrase(words: &[&str], tokens: &[Token<'_>]) -> bool {
-    let is_word = |(word, token): (&&str, &Token<'_>)| {
-        !matches!(token.kind, Tok::Quoted(_)) && token.text.eq_ignore_ascii_case(word)
-    };
-    words.len() <= tokens.len() && words.iter().zip(tokens).all(is_word)
+    let is_it = |(word, token): (&&str, &Token<'_>)| is_word(token, word);
+    words.len() <= tokens.len() && words.iter().zip(tokens).all(is_it)
+}
+
+/// A token in the place of another one.
+fn instead<'s>(of: &Token<'s>, kind: Tok, text: &'static str) -> Token<'s> {
+    let span = of.span.clone();
+    Token { kind, text, span }
 }
 
 /// True for a whole number.
@@ -253,12 +262,9 @@ pub fn translated<'s>(tokens: Vec<Token<'s>>) -> Result<Vec<Token<'s>>, FilterEr
         if ends
             && first.kind == Tok::Or
             && first.text == "|"
-            && others.first().is_some_and(|t| t.text == "grep")
+            && others.first().is_some_and(|t| is_word(t, "grep"))
         {
-            all.push(Token {
-                kind: Tok::And,
-                ..first.clone()
-            });
+            all.push(instead(first, Tok::And, "and"));
             rest = &others[1..];
             continue;
         }
@@ -320,42 +326,34 @@ fn between<'s>(tokens: &[Token<'s>]) -> Option<(Vec<Token<'s>>, usize)> {
         return None;
     };
     let named = any_field_named(field.text).filter(|_| field.kind == Tok::Word)?;
-    let is_between = word.text.eq_ignore_ascii_case("between") && and.kind == Tok::And;
-    if !is_between {
+    if !is_word(word, "between") || and.kind != Tok::And {
         return None;
     }
-    let put = |kind: Tok| Token {
-        kind,
-        ..word.clone()
-    };
+    let put = |kind: Tok, text| instead(word, kind, text);
     // of one end or the other: two comparisons could be about different ends
     if kind_of(named) == FieldKind::Port {
-        let dash = Token {
-            text: "-",
-            ..word.clone()
-        };
+        let dash = put(Tok::Word, "-");
         let term = [field, from, &dash, to].map(Token::clone);
         return Some((term.to_vec(), 5));
     }
     let term = [
-        put(Tok::Open),
+        put(Tok::Open, "("),
         field.clone(),
-        put(Tok::Op(Op::Ge)),
+        put(Tok::Op(Op::Ge), ">="),
         from.clone(),
         and.clone(),
         field.clone(),
-        put(Tok::Op(Op::Le)),
+        put(Tok::Op(Op::Le), "<="),
         to.clone(),
-        put(Tok::Close),
+        put(Tok::Close, ")"),
     ];
     Some((term.to_vec(), 5))
 }
 
 /// The condition of a query: what follows `where` after `select … from …`.
 fn condition_of_query<'t, 's>(tokens: &'t [Token<'s>]) -> &'t [Token<'s>] {
-    let is = |token: &Token<'_>, word: &str| token.text.eq_ignore_ascii_case(word);
-    let is_query = tokens.first().is_some_and(|t| is(t, "select"));
-    let at = tokens.iter().position(|t| is_query && is(t, "where"));
+    let is_query = tokens.first().is_some_and(|t| is_word(t, "select"));
+    let at = tokens.iter().position(|t| is_query && is_word(t, "where"));
     at.map_or(tokens, |at| &tokens[at + 1..])
 }
 
@@ -365,7 +363,6 @@ fn is_null<'s>(tokens: &[Token<'s>]) -> Option<(Vec<Token<'s>>, usize)> {
         return None;
     };
     let named = any_field_named(field.text).filter(|_| field.kind == Tok::Word)?;
-    let is_word = |token: &Token<'_>, word: &str| token.text.eq_ignore_ascii_case(word);
     let is_negated = rest.first().is_some_and(|t| t.kind == Tok::Not);
     let null = rest.get(usize::from(is_negated))?;
     let (op, every) = match operators(named) {
@@ -376,12 +373,12 @@ fn is_null<'s>(tokens: &[Token<'s>]) -> Option<(Vec<Token<'s>>, usize)> {
     if !is_word(is, "is") || !is_word(null, "null") {
         return None;
     }
-    let put = |kind: Tok, text: &'static str| Token {
-        kind,
-        text,
-        ..is.clone()
-    };
-    let mut term = vec![field.clone(), put(Tok::Op(op), ""), put(Tok::Word, every)];
+    let put = |kind: Tok, text| instead(is, kind, text);
+    let mut term = vec![
+        field.clone(),
+        put(Tok::Op(op), op.symbol()),
+        put(Tok::Word, every),
+    ];
     if !is_negated {
         term.insert(0, put(Tok::Not, "not"));
     }
@@ -427,6 +424,7 @@ fn compared(next: &Token<'_>, value: Option<&Token<'_>>) -> Option<(usize, bool)
 mod tests {
     use super::*;
     use crate::filter::Filter;
+    use crate::model::session::Reason;
 
     #[test]
     fn phrases_mean_valid_filters_and_longer_ones_come_first() {
@@ -447,6 +445,26 @@ mod tests {
             assert_eq!(filter.is_err(), is_refused, "{text}: {filter:?}");
             for (longer, _) in &PHRASES[i + 1..] {
                 assert!(!longer.starts_with(words), "{longer:?} after {words:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn phrases_have_every_error_and_every_status_of_several_words() {
+        for reason in Reason::ALL {
+            // `no port` may as well begin `no port 22`
+            let words = [
+                reason.errno(),
+                Some(reason.word()).filter(|w| w.contains(' ')),
+            ];
+            for text in words
+                .into_iter()
+                .flatten()
+                .filter(|text| *text != "no port")
+            {
+                let filter = Filter::parse(text).expect(text).canonical();
+                let is_meant = filter.starts_with("reason = ") && filter.contains(reason.name());
+                assert!(is_meant, "{text}: {filter}");
             }
         }
     }

@@ -142,8 +142,8 @@ pub struct Responses {
 }
 
 impl Responses {
-    /// Returns the sums of one session: of the peer, and ours. Turns whose time is not known count as its mean. Only the end
-    /// that serves answers: the client's time is that until its next request.
+    /// Returns the sums of one session: of the peer, and ours. Turns whose time is not known count as its mean. Only a
+    /// server's times are response times: a client's are its pauses before the next request.
     fn of(session: &Session) -> [Responses; 2] {
         let turns = &session.turns;
         let sum = |times: ResponseTimes| match times.mean_us() {

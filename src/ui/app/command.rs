@@ -68,9 +68,7 @@ impl App {
             }
             Command::Sort(field) => {
                 let effect = self.go_to(Mode::Table);
-                if field != self.sort_column() {
-                    self.sort_by(field);
-                }
+                self.sort_by_other(field);
                 effect
             }
             Command::Line(line) => {

@@ -22,6 +22,13 @@ impl App {
         });
     }
 
+    /// Sorts by a field, unless the table is sorted by it already.
+    pub(super) fn sort_by_other(&mut self, field: &'static Field) {
+        if field != self.sort_column() {
+            self.sort_by(field);
+        }
+    }
+
     /// Reverses the order.
     pub(super) fn invert(&mut self) {
         self.stop_following();
@@ -113,9 +120,7 @@ impl App {
             Action::Accept => {
                 let field = menu.selected();
                 self.layers.take_sort_menu();
-                if field != self.sort_column() {
-                    self.sort_by(field);
-                }
+                self.sort_by_other(field);
             }
             Action::Back => {
                 self.layers.take_sort_menu();

@@ -55,9 +55,8 @@ impl Command {
             return Ok(Command::Line(line));
         }
         match text.strip_prefix("sort ").map(str::trim) {
-            Some(name) => fields::columns()
-                .map(|(field, _)| field)
-                .find(|f| f.word == name || f.aliases.contains(&name))
+            Some(name) => fields::by_word(name)
+                .filter(|field| field.column.is_some())
                 .map(Command::Sort)
                 .ok_or_else(|| format!("there is no column `{name}`; c lists them")),
             None => Err(format!("`{text}` is no command; / filters, ? helps")),

@@ -46,7 +46,7 @@ pub struct TimesOfDay {
     pub zone: TimeZone,
     /// Time of the last snapshot, ns: times of the same day have no date.
     pub now_ns: u64,
-    /// That is not now: a moment of the past or of a recording is shown.
+    /// A moment of the past or of a recording is shown, instead of now.
     pub is_then: bool,
 }
 

@@ -24,15 +24,16 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         let width = usize::from(line.width);
         buffer.set_stringn(line.x, line.y, title, width, theme.heading);
         let room = width.saturating_sub(TITLE);
-        let (text, style) = match busiest.is_empty() {
-            true if app.panes().talkers().has_rates() => ("no traffic".into(), theme.quiet),
+        let (text, style) = if !busiest.is_empty() {
+            (entries(app, &busiest, room), theme.base)
+        } else if app.panes().talkers().has_rates() {
+            ("no traffic".into(), theme.quiet)
+        } else if app.is_past() {
             // time stands still there: another moment has rates
-            true if app.is_past() => (
-                "no rates at the first moment of a filter".into(),
-                theme.quiet,
-            ),
-            true => ("…".into(), theme.quiet),
-            false => (entries(app, &busiest, room), theme.base),
+            let text = "no rates at the first moment of a filter";
+            (text.into(), theme.quiet)
+        } else {
+            ("…".into(), theme.quiet)
         };
         let x = line.x + line.width.min(TITLE as u16);
         buffer.set_stringn(x, line.y, text, room, style);

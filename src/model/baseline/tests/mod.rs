@@ -171,15 +171,7 @@ fn baseline_finds_new_gone_slower_and_failing_peers() {
     let before = [1, 2, 3].map(|peer| steady(peer, 1, 40, 200)).concat();
     host.take_snapshot(40, vec![held()], before);
     host.set_baseline(40);
-    let refused = (0..8).map(|c| Session {
-        reason: Reason::Refused,
-        established_ns: 0,
-        srtt_us: 0,
-        ..ended(1 << 30 | c, 3, 41_000, 41_000, 0)
-    });
-    let mut since = steady(1, 40, 75, 1500);
-    since.extend(steady(3, 40, 75, 200));
-    since.extend(refused);
+    let since = worse_since(40);
     // the end of the one that was open is missed, which is certain at the second snapshot
     (41..=42).for_each(|s| host.take_snapshot(s, vec![], vec![]));
     host.take_snapshot(75, vec![open(ended(5, 77, 50_000, 0, 100), 75)], since);
@@ -193,12 +185,33 @@ fn baseline_finds_new_gone_slower_and_failing_peers() {
             "10.0.0.9 Gone",
         ]
     );
+    assert_new_rates(&host);
+    let baseline = host.baseline.as_ref().expect("a baseline");
+    let (before, since) = baseline.overall(BaselineFigure::Failed, &host.talkers);
+    assert_eq!((before, since), (Some(0.0), Some(8.0 / 35.0)));
+}
+
+/// Asserts the sessions opened per second before the baseline, and after [`worse_since`].
+fn assert_new_rates(host: &Host) {
     let baseline = host.baseline.as_ref().expect("a baseline");
     let (before, since) = baseline.overall(BaselineFigure::New, &host.talkers);
     assert!((before.expect("a rate") - 30.0).abs() < 0.8, "{before:?}");
     assert!((since.expect("a rate") - 20.2).abs() < 0.8, "{since:?}");
-    let (before, since) = baseline.overall(BaselineFigure::Failed, &host.talkers);
-    assert_eq!((before, since), (Some(0.0), Some(8.0 / 35.0)));
+}
+
+/// Sessions of the 35 seconds after a baseline: peer 1 has become slow, and peer 3 refuses eight.
+fn worse_since(from_s: u64) -> Vec<Session> {
+    let refused_ms = from_s * 1000 + 1000;
+    let refused = (0..8).map(|c| Session {
+        reason: Reason::Refused,
+        established_ns: 0,
+        srtt_us: 0,
+        ..ended(1 << 30 | c, 3, refused_ms, refused_ms, 0)
+    });
+    let mut since = steady(1, from_s, from_s + 35, 1500);
+    since.extend(steady(3, from_s, from_s + 35, 200));
+    since.extend(refused);
+    since
 }
 
 #[test]
@@ -214,15 +227,7 @@ fn baseline_of_another_run_finds_the_same_in_this_one() {
     let mut host = Host::new();
     host.take_snapshot(500, vec![held(2, 500)], vec![]);
     host.baseline = Some(then.placed(500 * S, &host.talkers, &host.store));
-    let refused = (0..8).map(|c| Session {
-        reason: Reason::Refused,
-        established_ns: 0,
-        srtt_us: 0,
-        ..ended(1 << 30 | c, 3, 501_000, 501_000, 0)
-    });
-    let mut since = steady(1, 500, 535, 1500);
-    since.extend(steady(3, 500, 535, 200));
-    since.extend(refused);
+    let since = worse_since(500);
     let newer = open(ended(5, 77, 510_000, 0, 100), 535);
     host.take_snapshot(535, vec![held(2, 535), newer], since);
     assert_eq!(
@@ -234,10 +239,7 @@ fn baseline_of_another_run_finds_the_same_in_this_one() {
             "10.0.0.77 New",
         ]
     );
-    let baseline = host.baseline.as_ref().expect("a baseline");
-    let (before, since) = baseline.overall(BaselineFigure::New, &host.talkers);
-    assert!((before.expect("a rate") - 30.0).abs() < 0.8, "{before:?}");
-    assert!((since.expect("a rate") - 20.2).abs() < 0.8, "{since:?}");
+    assert_new_rates(&host);
 }
 
 #[test]
