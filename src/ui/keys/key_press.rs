@@ -30,6 +30,7 @@ pub enum KeyCode {
 pub struct KeyPress {
     code: KeyCode,
     ctrl: bool,
+    alt: bool,
 }
 
 pub const fn char(c: char) -> KeyPress {
@@ -37,19 +38,35 @@ pub const fn char(c: char) -> KeyPress {
 }
 
 pub const fn code(code: KeyCode) -> KeyPress {
-    KeyPress { code, ctrl: false }
+    KeyPress::new(code, false)
 }
 
 pub const fn ctrl(c: char) -> KeyPress {
-    KeyPress {
-        code: KeyCode::Char(c),
-        ctrl: true,
-    }
+    KeyPress::new(KeyCode::Char(c), true)
+}
+
+pub const fn alt(key: KeyCode) -> KeyPress {
+    code(key).with_alt(true)
 }
 
 impl KeyPress {
     pub const fn new(code: KeyCode, ctrl: bool) -> Self {
-        KeyPress { code, ctrl }
+        KeyPress {
+            code,
+            ctrl,
+            alt: false,
+        }
+    }
+
+    /// The same key, with Alt or without.
+    pub const fn with_alt(self, alt: bool) -> Self {
+        KeyPress { alt, ..self }
+    }
+
+    /// True if Alt is pressed with the key. A terminal sends the same for Esc and the key, where a slow line brings both at
+    /// once.
+    pub fn has_alt(self) -> bool {
+        self.alt
     }
 
     /// The key, and true if Ctrl is pressed with it.
@@ -58,8 +75,21 @@ impl KeyPress {
         (self.code, self.ctrl)
     }
 
-    /// Parses a key as [`KeyPress::name`] writes it or in plain letters: `a`, `^A`, `F1`, `PgDn`, `Left`.
+    /// Parses a key as [`KeyPress::name`] writes it or in plain letters: `a`, `^A`, `F1`, `PgDn`, `Left`, `Alt-b`, `Ctrl-Left`.
     pub fn parse(text: &str) -> Option<KeyPress> {
+        let held = |name: &str| {
+            let (first, rest) = text.split_at_checked(name.len())?;
+            let rest = rest.strip_prefix('-')?;
+            (first.eq_ignore_ascii_case(name)).then_some(rest)
+        };
+        if let Some(key) = held("Alt").and_then(KeyPress::parse) {
+            return (!key.alt).then_some(key.with_alt(true));
+        }
+        if let Some(key) = held("Ctrl").and_then(KeyPress::parse) {
+            // a character with Ctrl is written with a caret
+            let is_new = !key.ctrl && !key.alt && !key.is_text();
+            return is_new.then_some(KeyPress { ctrl: true, ..key });
+        }
         let mut chars = text.chars();
         match (chars.next()?, chars.next(), chars.next()) {
             (c, None, _) if !c.is_control() => {
@@ -92,15 +122,19 @@ impl KeyPress {
 
     /// True for a character, which a prompt takes as text.
     pub fn is_text(self) -> bool {
-        matches!(self.code, KeyCode::Char(_)) && !self.ctrl
+        matches!(self.code, KeyCode::Char(_)) && !self.ctrl && !self.alt
     }
 
     /// The key's name as written on keyboards and in manuals.
     pub fn name(self) -> String {
+        if self.alt {
+            return format!("Alt-{}", self.with_alt(false).name());
+        }
         match self.code {
             KeyCode::Char(' ') => "Space".into(),
             KeyCode::Char(c) if self.ctrl => format!("^{}", c.to_ascii_uppercase()),
             KeyCode::Char(c) => c.to_string(),
+            code if self.ctrl => format!("Ctrl-{}", KeyPress::new(code, false).name()),
             KeyCode::Down => "↓".into(),
             KeyCode::Up => "↑".into(),
             KeyCode::Left => "←".into(),
@@ -154,7 +188,34 @@ mod tests {
         assert_eq!(KeyPress::parse("left"), Some(code(KeyCode::Left)));
         assert_eq!(KeyPress::parse("^i"), Some(code(KeyCode::Tab)));
         assert_eq!(KeyPress::parse("^"), Some(char('^')));
-        for wrong in ["", "ab", "^1", "^^", "F0", "F13", "Ctrl", "\n", "\u{7f}"] {
+        for key in [
+            alt(KeyCode::Char('ä')),
+            ctrl('b').with_alt(true),
+            alt(KeyCode::Up),
+        ] {
+            assert_eq!(KeyPress::parse(&key.name()), Some(key));
+        }
+        assert_eq!(
+            KeyPress::parse("ctrl-left"),
+            Some(KeyPress::new(KeyCode::Left, true))
+        );
+        for wrong in [
+            "",
+            "ab",
+            "^1",
+            "^^",
+            "F0",
+            "F13",
+            "Ctrl",
+            "\n",
+            "\u{7f}",
+            "Alt",
+            "Alt-",
+            "Alt-Alt-b",
+            "Ctrl-b",
+            "Ctrl-Ctrl-Left",
+            "Ctrl-Alt-Left",
+        ] {
             assert_eq!(KeyPress::parse(wrong), None, "{wrong:?}");
         }
     }

@@ -5,7 +5,7 @@ use tui_input::InputRequest;
 
 use crate::model::capture_filter::Family;
 use crate::ui::action::{Action, Edit, Mode, Motion, Purpose, Sideways};
-use crate::ui::keys::key_press::{char, code, ctrl};
+use crate::ui::keys::key_press::{alt, char, code, ctrl};
 use crate::ui::keys::{KeyBinding, KeyCode, KeyPress};
 
 const fn key(
@@ -330,12 +330,15 @@ pub static KEYS: &[KeyBinding] = &[
     key("suspend", &[Mode::Copied], &[ctrl('z')], Action::Suspend, "", "suspend to the shell; `fg` resumes"),
     edit("delete-to-start", &[ctrl('u')], InputRequest::DeleteFromStart, "delete to the start of the line"),
     edit("delete-to-end", &[ctrl('k')], InputRequest::DeleteTillEnd, "delete to the end of the line"),
-    edit("delete-word", &[ctrl('w')], InputRequest::DeletePrevWord, "delete the word before the cursor"),
+    edit("delete-word", &[ctrl('w'), alt(KeyCode::Backspace)], InputRequest::DeletePrevWord, "delete the word before the cursor"),
+    edit("delete-next-word", &[alt(KeyCode::Char('d'))], InputRequest::DeleteNextWord, "delete the word after the cursor"),
     edit("paste", &[ctrl('y')], InputRequest::Yank, "insert the text deleted last"),
     edit("delete-left", &[code(KeyCode::Backspace), ctrl('h')], InputRequest::DeletePrevChar, "delete the character before the cursor"),
     edit("delete-right", &[code(KeyCode::Delete), ctrl('d')], InputRequest::DeleteNextChar, "delete the character at the cursor"),
     edit("cursor-left", &[code(KeyCode::Left), ctrl('b')], InputRequest::GoToPrevChar, "move left one character"),
     edit("cursor-right", &[code(KeyCode::Right), ctrl('f')], InputRequest::GoToNextChar, "move right one character"),
+    edit("word-left", &[alt(KeyCode::Char('b')), alt(KeyCode::Left), KeyPress::new(KeyCode::Left, true)], InputRequest::GoToPrevWord, "move left one word"),
+    edit("word-right", &[alt(KeyCode::Char('f')), alt(KeyCode::Right), KeyPress::new(KeyCode::Right, true)], InputRequest::GoToNextWord, "move right one word"),
     edit("cursor-start", &[code(KeyCode::Home), ctrl('a')], InputRequest::GoToStart, "go to the start of the line"),
     edit("cursor-end", &[code(KeyCode::End), ctrl('e')], InputRequest::GoToEnd, "go to the end of the line"),
     key("quit-typing", ASKING, &[code(KeyCode::F(10))], Action::Quit, "", "quit tcplife"),

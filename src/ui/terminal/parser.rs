@@ -144,10 +144,12 @@ impl Parser {
         }
     }
 
-    /// Ends a sequence. With Alt a key is another one, which nothing is bound to.
+    /// Ends a sequence. A key after ESC is pressed with Alt, and types nothing.
     fn finish(&mut self, input: Option<Input>, out: &mut Vec<Input>) {
-        let is_other = self.alt && matches!(input, Some(Input::Key(..)));
-        out.extend(input.filter(|_| !is_other));
+        out.extend(input.map(|input| match input {
+            Input::Key(press, _) if self.alt => Input::Key(press.with_alt(true), None),
+            input => input,
+        }));
         self.reset();
     }
 
@@ -314,7 +316,8 @@ impl Parser {
 struct Modifiers {
     shift: bool,
     ctrl: bool,
-    /// Alt, Super, Hyper or Meta: makes it another key, which nothing is bound to.
+    alt: bool,
+    /// Super, Hyper or Meta: the window manager's keys, which nothing is bound to.
     other: bool,
 }
 
@@ -325,7 +328,8 @@ impl Modifiers {
         Modifiers {
             shift: bits & 1 != 0,
             ctrl: bits & 4 != 0,
-            other: bits & 0b11_1010 != 0,
+            alt: bits & 2 != 0,
+            other: bits & 0b11_1000 != 0,
         }
     }
 }
@@ -335,20 +339,21 @@ fn key(code: KeyCode, modifiers: Modifiers) -> Option<Input> {
     if modifiers.other {
         return None;
     }
+    let press = |code, ctrl| KeyPress::new(code, ctrl).with_alt(modifiers.alt);
     let code = match (code, modifiers) {
         (KeyCode::Tab, Modifiers { shift: true, .. }) => KeyCode::BackTab,
         (KeyCode::Char(c), Modifiers { ctrl: true, .. }) => match c.to_ascii_lowercase() {
             // the same key on other terminals
-            'i' => return Some(Input::Key(KeyPress::new(KeyCode::Tab, false), None)),
-            'm' => return Some(Input::Key(KeyPress::new(KeyCode::Enter, false), None)),
-            '[' => return Some(Input::Key(KeyPress::new(KeyCode::Esc, false), None)),
+            'i' => return Some(Input::Key(press(KeyCode::Tab, false), None)),
+            'm' => return Some(Input::Key(press(KeyCode::Enter, false), None)),
+            '[' => return Some(Input::Key(press(KeyCode::Esc, false), None)),
             c => KeyCode::Char(c),
         },
         (code, _) => code,
     };
-    let press = KeyPress::new(code, modifiers.ctrl);
+    let press = press(code, modifiers.ctrl);
     let typed = match code {
-        KeyCode::Char(c) if !modifiers.ctrl => Some(c),
+        KeyCode::Char(c) if press.is_text() => Some(c),
         _ => None,
     };
     Some(Input::Key(press, typed))
@@ -616,7 +621,13 @@ mod tests {
     /// The bytes that xterm sends for a key.
     fn sent(press: KeyPress) -> Vec<u8> {
         let csi = |rest: &str| format!("\x1b[{rest}").into_bytes();
+        let plain = press.with_alt(false);
+        if press.has_alt() {
+            return [&[ESC][..], &sent(plain)].concat();
+        }
         match press.parts() {
+            (KeyCode::Left, true) => csi("1;5D"),
+            (KeyCode::Right, true) => csi("1;5C"),
             (KeyCode::Char(c), true) => vec![c as u8 & 0x1f],
             (KeyCode::Char(c), false) => c.to_string().into_bytes(),
             (KeyCode::F(n @ 1..=4), _) => vec![ESC, b'O', b'P' + n - 1],
@@ -656,7 +667,7 @@ mod tests {
 
     fn press_types(press: KeyPress) -> Option<char> {
         match press.parts() {
-            (KeyCode::Char(c), false) => Some(c),
+            (KeyCode::Char(c), _) if press.is_text() => Some(c),
             _ => None,
         }
     }
@@ -669,7 +680,7 @@ mod tests {
                 "\x1bOA\x1bOH\x1bOM\x1bOp\x1bOy\x1bOk\x1bOX",
                 "↑ Home Enter 0 9 + =",
             ),
-            ("\x1bO5P\x1bO1;2A", "F1 ↑"),
+            ("\x1bO5P\x1bO1;2A", "Ctrl-F1 ↑"),
             // the Linux console and rxvt
             (
                 "\x1b[[A\x1b[[E\x1b[1~\x1b[7~\x1b[8~\x1b[11~",
@@ -690,7 +701,7 @@ mod tests {
                 "\x1b[106;129u\x1b[57414u\x1b[57400u\x1b[57421u",
                 "j Enter 1 PgUp",
             ),
-            ("\x1b[P\x1b[1;1:3A\x1b[1;1:2A\x1b[1;5C", "F1 ↑ →"),
+            ("\x1b[P\x1b[1;1:3A\x1b[1;1:2A\x1b[1;5C", "F1 ↑ Ctrl-→"),
             // keys that are one key on old terminals
             ("\x1b[105;5u\x1b[109;5u\x1b[91;5u", "Tab Enter Esc"),
         ] {
@@ -699,17 +710,30 @@ mod tests {
     }
 
     #[test]
+    fn keys_with_alt_are_keys_of_their_own_in_each_form() {
+        for (bytes, keys) in [
+            ("\x1bq", "Alt-q"),
+            ("\x1b\r", "Alt-Enter"),
+            ("\x1b\x7f", "Alt-Backspace"),
+            ("\x1bä", "Alt-ä"),
+            ("\x1b\x02", "Alt-^B"),
+            ("\x1b\x1b[A", "Alt-↑"),
+            ("\x1b[1;3A", "Alt-↑"),
+            ("\x1b[1;5D", "Ctrl-←"),
+            ("\x1b[97;3u", "Alt-a"),
+            ("\x1b[27;3;97~", "Alt-a"),
+        ] {
+            assert_eq!(said(bytes), keys, "{bytes:?}");
+            assert_eq!(said(&format!("{bytes}j")), format!("{keys} j"), "{bytes:?}");
+        }
+    }
+
+    #[test]
     fn keys_unknown_are_dropped_whole() {
         for bytes in [
-            // Alt, with a character, a key, and in its three other forms
-            "\x1bq",
-            "\x1b\r",
-            "\x1b\x7f",
-            "\x1bä",
-            "\x1b\x1b[A",
-            "\x1b[1;3A",
-            "\x1b[97;3u",
-            "\x1b[27;3;97~",
+            // Super, and Hyper
+            "\x1b[1;9A",
+            "\x1b[97;17u",
             // keys that are not bound, and sequences that nobody knows
             "\x1b[28~",
             "\x1b[28$",

@@ -33,6 +33,26 @@ fn filter_reopened_takes_another_word() {
 }
 
 #[test]
+fn filter_is_edited_word_by_word_as_in_a_shell() {
+    for (keys, text) in [
+        ("Alt-b Alt-d", "comm curl or comm X"),
+        ("Alt-← Ctrl-← Alt-Backspace", "comm curl Xcomm nginx"),
+        ("Alt-b Alt-b Alt-f Alt-d", "comm curl or comm X"),
+    ] {
+        let mut app = app(SIZE);
+        press(&mut app, "/");
+        type_text(&mut app, "comm curl or comm nginx");
+        press(&mut app, keys);
+        type_text(&mut app, "X");
+        let prompt = line(&app, SIZE, 21);
+        assert!(
+            prompt.contains(&format!("filter: {text} ")),
+            "{keys}: {prompt}"
+        );
+    }
+}
+
+#[test]
 fn filter_program_name_being_typed_matches_as_prefix_until_accepted() {
     let mut app = app(SIZE);
     press(&mut app, "/");

@@ -155,6 +155,9 @@ const AMONG_SESSIONS: &[(&str, &str)] = &[
     ("F12", "s sort, ? help"),
     (".", "s sort, ? help"),
     (",", "s sort, ? help"),
+    // a slow line brings Esc and the next key at once, and a terminal sends the same for Alt
+    ("Alt-f", "Alt-f, or Esc and f at once, is not bound; ? help"),
+    ("Ctrl-←", "Ctrl-← is not bound; ? help"),
 ];
 
 /// A key by its name, also one that is bound to nothing.
