@@ -70,7 +70,10 @@ pub fn lex(text: &str) -> Vec<Token<'_>> {
         let after_field = previous.is_some_and(|t| {
             t.kind == TokenKind::Word && t.span.end == input.current_token_start()
         });
-        let next = match (after_match, after_field) {
+        let rest: &str = input.as_ref();
+        // nothing else begins like a group of a regular expression: `(?i)nginx`
+        let is_pattern = after_match || rest.starts_with("(?");
+        let next = match (is_pattern, after_field) {
             (true, _) => alt((quoted, pattern, token))
                 .with_taken()
                 .parse_next(&mut input),

@@ -127,7 +127,7 @@ pub fn parse(
     cursor: Option<usize>,
 ) -> std::result::Result<(Expr, Vec<Mended>), FilterError> {
     check_length(text)?;
-    let tokens = translated(lex(text)).map_err(|error| error.of(text))?;
+    let tokens = translated(lex(text), cursor).map_err(|error| error.of(text))?;
     let mended = RefCell::new(Vec::new());
     let mut input = Stateful {
         input: TokenSlice::new(&tokens),
@@ -261,7 +261,7 @@ fn term(input: &mut Input<'_>) -> Result<Expr> {
             FilterError::new(token.span.clone(), "quoted text is not a field")
                 .help("write field names without quotes"),
         ),
-        Tok::Quoted(_) => words(input),
+        Tok::Quoted(_) | Tok::Pattern => words(input),
         _ => fail(not_a_term(token, previous(input))),
     }
 }
@@ -329,6 +329,7 @@ fn subject(word: &Token<'_>, input: &Input<'_>) -> Result<Option<(&'static Field
 fn value_of<'t>(token: &'t Token<'_>) -> Option<(&'t str, bool)> {
     match &token.kind {
         Tok::Word if field_named(token.text).is_none() => Some((token.text, false)),
+        Tok::Pattern => Some((token.text, false)),
         Tok::Quoted(text) => Some((text.as_str(), true)),
         _ => None,
     }
@@ -383,7 +384,7 @@ fn bare_word(input: &mut Input<'_>) -> Result<Vec<Bare>> {
         return fail(missing_value(here(input), previous(input)));
     };
     let found = match &token.kind {
-        Tok::Word => {
+        Tok::Word | Tok::Pattern => {
             let found = bare(token.text).or_else(|bad| fail(told(bad, token, input)))?;
             match found {
                 Bare::Text(text) => {
@@ -561,7 +562,7 @@ fn operator(
             input.next_token();
             Ok(Some((Op::Ne, false)))
         }
-        Some((Tok::Word | Tok::Quoted(_) | Tok::Unclosed, token))
+        Some((Tok::Word | Tok::Pattern | Tok::Quoted(_) | Tok::Unclosed, token))
             if !is_bool || is_meant_as_bool(token, input) =>
         {
             Ok(Some((Op::Eq, false)))

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use crate::filter::error::FilterError;
 use crate::filter::expr::Op;
-use crate::filter::foreign::any_field_named;
+use crate::filter::foreign::{any_field_named, field_of_side};
 use crate::filter::lex::{Token, TokenKind as Tok, lex};
 use crate::filter::literal::{kind_of, operators};
 use crate::model::fields::FieldKind;
@@ -248,11 +248,25 @@ fn completes(words: &[&str], token: &Token<'_>) -> bool {
     }
 }
 
-/// Replaces phrases by their meanings.
+/// The network that a single number stands for after `net`, as in tcpdump: `net 127`. A number that is being typed may become
+/// another one.
+fn short_net<'s>(token: &Token<'s>, cursor: Option<usize>) -> Option<Token<'s>> {
+    let byte: u8 = token.text.parse().ok()?;
+    let is_typed = cursor == Some(token.span.end);
+    (token.kind == Tok::Word && is_number(token) && !is_typed).then(|| Token {
+        kind: Tok::Quoted(format!("{byte}.0.0.0/8")),
+        ..token.clone()
+    })
+}
+
+/// Replaces phrases by their meanings. `cursor` is the place where the filter is being typed.
 ///
 /// # Errors
 /// [`FilterError`] for a phrase by which no session can be selected.
-pub fn translated<'s>(tokens: Vec<Token<'s>>) -> Result<Vec<Token<'s>>, FilterError> {
+pub fn translated<'s>(
+    tokens: Vec<Token<'s>>,
+    cursor: Option<usize>,
+) -> Result<Vec<Token<'s>>, FilterError> {
     let mut all: Vec<Token<'s>> = Vec::with_capacity(tokens.len());
     let mut rest = condition_of_query(&tokens);
     while let [first, others @ ..] = rest {
@@ -275,6 +289,15 @@ pub fn translated<'s>(tokens: Vec<Token<'s>>) -> Result<Vec<Token<'s>>, FilterEr
         {
             all.extend(term);
             rest = &rest[count..];
+            continue;
+        }
+        let is_side = |t: &Token<'_>| field_of_side(t.text, first.text).is_some();
+        if (begins || all.last().is_some_and(is_side))
+            && is_word(first, "net")
+            && let Some(net) = others.first().and_then(|next| short_net(next, cursor))
+        {
+            all.extend([first.clone(), net]);
+            rest = &others[1..];
             continue;
         }
         let found = PHRASES
@@ -303,7 +326,15 @@ pub fn translated<'s>(tokens: Vec<Token<'s>>) -> Result<Vec<Token<'s>>, FilterEr
         };
         rest = &rest[words.len()..];
         match means {
-            Begins(text) => all.extend(lex(text).into_iter().map(put)),
+            Begins(text) => {
+                all.extend(lex(text).into_iter().map(put));
+                if words.last() == Some(&"net")
+                    && let Some(net) = rest.first().and_then(|next| short_net(next, cursor))
+                {
+                    all.push(net);
+                    rest = &rest[1..];
+                }
+            }
             Is(text) => {
                 let compared = rest.first().and_then(|next| compared(next, rest.get(1)));
                 let (count, is_negated) = compared.unwrap_or((0, false));

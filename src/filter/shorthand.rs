@@ -189,7 +189,12 @@ fn is_like_address(text: &str) -> bool {
         || text.contains('.') && text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
 }
 
-/// The regular expression that a word can only be meant as: `^ngin`, `ngin$`, `/ngin/`, `/NGIN/i`, `ngin.*`, `[ng]inx`.
+/// True for text with a group of a regular expression in front: `(?i)nginx`.
+fn has_group(text: &str) -> bool {
+    text.starts_with("(?")
+}
+
+/// The regular expression that a word can only be meant as: `(?i)ngin`, `^ngin`, `ngin$`, `/ngin/`, `/NGIN/i`, `ngin.*`, `[ng]inx`.
 fn as_regex(text: &str) -> Option<Cow<'_, str>> {
     if let Some((within, flag)) = text.strip_prefix('/').and_then(|t| t.rsplit_once('/'))
         && !within.is_empty()
@@ -210,7 +215,7 @@ fn as_regex(text: &str) -> Option<Cow<'_, str>> {
         && text
             .split_once('[')
             .is_some_and(|(_, rest)| rest.contains(']'));
-    (is_anchored || is_repeated || is_class).then_some(text.into())
+    (has_group(text) || is_anchored || is_repeated || is_class).then_some(text.into())
 }
 
 /// True for the number of a network's bits, or its beginning.
@@ -241,6 +246,15 @@ pub fn meaning(
     let is_address = kind_of(field) == FieldKind::Addr;
     if is_address && let Some(end) = end(field, text)? {
         return Ok(Meaning::term(end));
+    }
+    let takes_text = literal::operators(field).contains(&Op::Match);
+    if takes_text && has_group(text) && !in_quotes {
+        literal::regex(text)?;
+        return Ok(Meaning::term(Expr::Term(Term::Compare {
+            field,
+            op: Op::Match,
+            values: vec![Literal::Regex(text.to_owned())],
+        })));
     }
     let found = literal::read(field, text, in_quotes, users);
     if let (Err(_), Some(term)) = (&found, condition_of(field, text)) {
