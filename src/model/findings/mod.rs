@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::model::capture_filter::CaptureFilter;
-use crate::model::fields;
 use crate::model::host_state::HostState;
 use crate::model::port_use::PortUse;
 use crate::model::session::Comm;
@@ -16,7 +15,9 @@ use crate::text::units::S;
 mod both_ends;
 mod facts;
 mod firewalled;
+mod headline;
 mod host_rules;
+mod narrow;
 mod rules;
 mod subject;
 mod suspects;
@@ -27,7 +28,9 @@ pub mod thresholds;
 mod usual;
 
 use facts::{Facts, RoundTrips};
+use headline::{Candidate, Headline};
 use host_rules::{CutOff, Sockets};
+pub use narrow::narrow;
 pub use subject::{Destination, Subject};
 pub use table::FINDINGS;
 pub use thresholds::{THRESHOLDS, Thresholds};
@@ -270,11 +273,18 @@ struct Watched {
     first_ns: u64,
     /// When its condition held last.
     held_ns: u64,
-    has_begun: bool,
+    /// When it became a finding; `None`: it is none yet.
+    begun_ns: Option<u64>,
     times: u32,
     sentence: String,
     program: Option<Comm>,
     evidence: Evidence,
+}
+
+impl Watched {
+    fn has_begun(&self) -> bool {
+        self.begun_ns.is_some()
+    }
 }
 
 /// A finding that has begun or ended.
@@ -295,6 +305,7 @@ pub struct Findings {
     /// The newest first.
     ended: VecDeque<(FindingKey, Finding)>,
     events: Vec<FindingEvent>,
+    headline: Headline,
 }
 
 /// No descriptor limit is known.
@@ -321,6 +332,7 @@ impl Findings {
             watched: BTreeMap::new(),
             ended: VecDeque::new(),
             events: Vec::new(),
+            headline: Headline::default(),
         }
     }
 
@@ -370,7 +382,7 @@ impl Findings {
         for (i, mut met) in all.into_iter().enumerate() {
             if met.len() > SUBJECTS {
                 met.sort_by_key(|m| {
-                    let has_begun = self.watched.get(&(i, m.subject)).map(|w| w.has_begun);
+                    let has_begun = self.watched.get(&(i, m.subject)).map(|w| w.has_begun());
                     std::cmp::Reverse((has_begun, m.weight))
                 });
                 met.truncate(SUBJECTS);
@@ -386,6 +398,15 @@ impl Findings {
             }
         }
         self.end_past(now_ns);
+        let candidates = self.watched.iter().filter_map(|(key, w)| {
+            Some(Candidate {
+                key: *key,
+                begun_ns: w.begun_ns?,
+                since_ns: w.since_ns,
+            })
+        });
+        self.headline
+            .choose(&candidates.collect::<Vec<_>>(), now_ns);
         rules::learn_responses(&mut self.facts, &self.thresholds);
         self.facts.forget_past();
     }
@@ -399,13 +420,13 @@ impl Findings {
             since_ns: met.since_ns.unwrap_or(now_ns),
             first_ns: now_ns,
             held_ns: now_ns,
-            has_begun: false,
+            begun_ns: None,
             times: times + 1,
             sentence: String::new(),
             program: None,
             evidence: Evidence::new(),
         });
-        if !watched.has_begun {
+        if !watched.has_begun() {
             let since_ns = met.since_ns.unwrap_or(watched.since_ns);
             watched.since_ns = since_ns;
         }
@@ -417,8 +438,8 @@ impl Findings {
         let held_ns = until_ns.saturating_sub(watched.since_ns);
         let wait_ns = || both_ends::wait_s(&FINDINGS[rule], &met.subject, &self.facts) * S;
         let has_waited = || now_ns.saturating_sub(watched.first_ns) >= wait_ns();
-        if !watched.has_begun && held_ns >= FINDINGS[rule].hold_s * S && has_waited() {
-            watched.has_begun = true;
+        if watched.begun_ns.is_none() && held_ns >= FINDINGS[rule].hold_s * S && has_waited() {
+            watched.begun_ns = Some(now_ns);
             let finding = finding(key, watched, None);
             self.events.push(FindingEvent::Began(finding));
         }
@@ -429,8 +450,8 @@ impl Findings {
         let (ended, events) = (&mut self.ended, &mut self.events);
         self.watched.retain(|key, watched| {
             let passed_ns = now_ns.saturating_sub(watched.held_ns);
-            if !watched.has_begun || passed_ns < END_NS {
-                return watched.has_begun || passed_ns == 0;
+            if !watched.has_begun() || passed_ns < END_NS {
+                return watched.has_begun() || passed_ns == 0;
             }
             let finding = finding(*key, watched, Some(watched.held_ns));
             events.push(FindingEvent::Ended(finding.clone()));
@@ -448,7 +469,7 @@ impl Findings {
 
     /// Findings that hold now, the gravest and oldest first.
     pub fn present(&self) -> Vec<(FindingKey, Finding)> {
-        let begun = self.watched.iter().filter(|(_, w)| w.has_begun);
+        let begun = self.watched.iter().filter(|(_, w)| w.has_begun());
         let mut present: Vec<_> = begun
             .map(|(key, w)| (*key, finding(*key, w, None)))
             .collect();
@@ -463,7 +484,7 @@ impl Findings {
 
     /// True if a finding holds now.
     pub fn is_any(&self) -> bool {
-        self.watched.values().any(|w| w.has_begun)
+        self.watched.values().any(|w| w.has_begun())
     }
 
     /// Time watched so far, ns.
@@ -479,18 +500,11 @@ impl Findings {
         rules.filter(move |rule| rule.needs_s(&self.thresholds) > watched_s)
     }
 
-    /// Number of findings that hold now, and the sentence of the first of them.
-    pub fn headline(&self) -> Option<String> {
-        let begun = || self.watched.iter().filter(|(_, w)| w.has_begun);
-        let count = begun().count() as u64;
-        let rank =
-            |(key, w): &(&FindingKey, &Watched)| (FINDINGS[key.0].severity, w.since_ns, **key);
-        let (_, first) = begun().min_by_key(rank)?;
-        Some(format!(
-            "{}: {}",
-            fields::number(count, "finding"),
-            first.sentence
-        ))
+    /// Number of findings that hold now, and the sentence of the one that stands for all.
+    pub fn headline(&self) -> Option<(usize, &str)> {
+        let chosen = self.watched.get(&self.headline.key()?)?;
+        let count = self.watched.values().filter(|w| w.has_begun()).count();
+        Some((count, &chosen.sentence))
     }
 }
 

@@ -1,9 +1,11 @@
 //! The findings screen: what is wrong on this host, and what was.
 
+use std::net::SocketAddr;
+
 use crate::filter::for_finding::filter_for_finding;
 use crate::model::fields;
 use crate::model::fields::FieldKind;
-use crate::model::findings::{Finding, FindingKey, Proof, Severity, Subject};
+use crate::model::findings::{Finding, FindingKey, Proof, Severity, Subject, narrow};
 use crate::text::units::S;
 use crate::ui::action::Mode;
 use crate::ui::state::names::Names;
@@ -91,7 +93,7 @@ static COLUMNS: [TableColumn<FindingLine>; 4] = [
             "FINDING",
             "its sentence, which is short where there is no room: the lines below have all of it",
             (25, 200, 0),
-            |l, _, _| l.finding.sentence.clone(),
+            |l, _, width| narrow(&l.finding.sentence, width),
             |l| SortKey::Text(l.finding.sentence.clone()),
         ),
     ),
@@ -210,4 +212,43 @@ impl TableLine for FindingLine {
             _ => "Nothing is wrong, as far as these rules can tell; ? lists them.".into(),
         }
     }
+
+    fn instead(sources: &LineSources<'_>) -> String {
+        if sources.now_ns == 0 {
+            return String::new();
+        }
+        let longest = sources.findings.thresholds.of("slow-always") / 1000.0;
+        let looks = format!(
+            "It looks for what fails, waits, is cut off or is slower than usual, and for answers that always take over {longest} s."
+        );
+        match slowest(sources) {
+            None => looks,
+            Some(slowest) => format!(
+                "{looks} Slowest answers now: {slowest}. All: `s` among the sessions, then RESP (we ask) or OURRESP (we answer)."
+            ),
+        }
+    }
+}
+
+/// Open sessions that are looked at for the slowest answers.
+const LOOKED_AT: usize = 10_000;
+
+/// The service whose answers take the longest on average, of the open sessions: `pgsim 400ms`.
+fn slowest(sources: &LineSources<'_>) -> Option<String> {
+    let open = sources.store.open().take(LOOKED_AT);
+    let times = open.flat_map(|(place, session)| {
+        let turns = &session.turns;
+        let times = [(false, &turns.peer), (true, &turns.ours)];
+        times.map(|(is_ours, times)| Some((times.mean_us()?, is_ours, place, session)))
+    });
+    let (mean_us, is_ours, place, session) = times.flatten().max_by_key(|(us, ..)| *us)?;
+    let other = || sources.store.other_end(place, session);
+    let service = match is_ours {
+        true => format!("{} :{}", session.comm.as_str(), session.lport),
+        false => match other().filter(|other| !other.session.comm.as_str().is_empty()) {
+            Some(other) => format!("{} :{}", other.session.comm.as_str(), session.rport),
+            None => SocketAddr::new(session.raddr, session.rport).to_string(),
+        },
+    };
+    Some(format!("{service} {}", fields::micros(mean_us)))
 }

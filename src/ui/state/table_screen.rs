@@ -119,6 +119,11 @@ pub trait TableLine: Debug + Sized + 'static {
 
     /// The reason why there is no line.
     fn why_empty(sources: &LineSources<'_>) -> String;
+
+    /// What to do instead where there is no line.
+    fn instead(_: &LineSources<'_>) -> String {
+        String::new()
+    }
 }
 
 /// A heading and its position.
@@ -245,6 +250,9 @@ pub trait TableScreen: Debug {
     /// Sorts by this column, or reverses the order if the lines are sorted by it already.
     fn sort_by(&mut self, column: usize);
 
+    /// Title of the column that the lines are sorted by.
+    fn sorted_by(&self) -> &'static str;
+
     /// True if the greatest is first.
     fn is_descending(&self) -> bool;
 }
@@ -258,8 +266,8 @@ pub struct Lines<L: TableLine> {
     list: List<L::Key>,
     arrangement: Arrangement,
     reservation: Option<String>,
-    /// The text where there is no line at all.
-    why_empty: String,
+    /// The texts where there is no line at all: why, and what to do instead.
+    why_empty: [String; 2],
 }
 
 impl<L: TableLine> Default for Lines<L> {
@@ -276,7 +284,7 @@ impl<L: TableLine> Default for Lines<L> {
                 typing: None,
             },
             reservation: None,
-            why_empty: String::new(),
+            why_empty: Default::default(),
         }
     }
 }
@@ -313,7 +321,10 @@ impl<L: TableLine> TableScreen for Lines<L> {
     fn refresh(&mut self, sources: &LineSources<'_>, height: usize) {
         self.lines = L::lines(sources);
         self.reservation = L::reservation(sources);
-        self.why_empty = L::why_empty(sources);
+        self.why_empty = match self.lines.is_empty() {
+            true => [L::why_empty(sources), L::instead(sources)],
+            false => Default::default(),
+        };
         let keys = self.lines.iter().enumerate();
         self.known = keys.map(|(i, line)| (line.key(), i)).collect();
         self.arrange(sources.names, height);
@@ -399,13 +410,11 @@ impl<L: TableLine> TableScreen for Lines<L> {
     }
 
     fn texts(&self, names: &Names) -> [String; 2] {
-        let all = match self.lines.is_empty() {
-            true => self.why_empty.clone(),
-            false => {
-                let reservation = self.reservation.iter().map(|text| format!("; {text}"));
-                L::summary(&self.lines) + &reservation.collect::<String>()
-            }
-        };
+        if self.lines.is_empty() {
+            return self.why_empty.clone();
+        }
+        let reservation = self.reservation.iter().map(|text| format!("; {text}"));
+        let all = L::summary(&self.lines) + &reservation.collect::<String>();
         let selected = self.selected().map(|line| line.remark(names));
         [all, selected.unwrap_or_default()]
     }
@@ -450,6 +459,11 @@ impl<L: TableLine> TableScreen for Lines<L> {
         let again = arrangement.sort == column;
         arrangement.is_inverted = again && !arrangement.is_inverted;
         arrangement.sort = column;
+    }
+
+    fn sorted_by(&self) -> &'static str {
+        let column = L::columns().get(self.arrangement.sort);
+        column.map_or("", |column| column.title)
     }
 
     fn is_descending(&self) -> bool {

@@ -48,7 +48,9 @@ fn findings_line_is_in_the_header_only_while_there_is_one() {
     assert_eq!(tabs(&app), 3);
     let text = line(&app, SIZE, 2);
     assert!(
-        text.contains("! 2 findings: 10.0.0.8:5432 refuses connections"),
+        text.contains(
+            "1 of 2 findings, ! for all: 10.0.0.8:5432 refuses connections: 12 of 12 by api"
+        ),
         "{text}"
     );
     // a low window has no room for it
@@ -56,7 +58,7 @@ fn findings_line_is_in_the_header_only_while_there_is_one() {
         width: 80,
         height: 7,
     };
-    assert!(!screen(&refusing(low, 12), low).contains("findings:"));
+    assert!(!screen(&refusing(low, 12), low).contains("findings, "));
     // it ends
     for s in 13..60 {
         app.batch(batch_at(s, vec![], vec![]));
@@ -216,4 +218,46 @@ fn findings_column_of_times_is_shown_once_one_has_begun_again() {
         app.batch(refusal_at(s));
     }
     assert!(heading(&app).contains(" N "), "{}", screen(&app, SIZE));
+}
+
+#[test]
+fn finding_in_a_small_window_keeps_the_program() {
+    let size = Size::new(60, 18);
+    let shown = screen(&refused(size), size);
+    let row = shown.lines().find(|line| line.contains("!! "));
+    let row = row.unwrap_or_else(|| panic!("{shown}"));
+    assert!(
+        row.contains("10.0.0.8:5432 refuses connections: 12 of 12 by api"),
+        "{shown}"
+    );
+    let size = Size::new(40, 18);
+    let shown = screen(&refused(size), size);
+    assert!(shown.contains(" by api "), "{shown}");
+}
+
+#[test]
+fn findings_screen_without_any_says_what_it_looks_for_and_who_answers_slowly() {
+    let mut app = unused(1000, SIZE);
+    for second in 1..=60 {
+        let mut asked = Session {
+            direction: Direction::Out,
+            rport: 5432,
+            ..open(1, "api", "10.0.0.9", 900)
+        };
+        asked.turns.count = 10;
+        asked.turns.peer.set_mean_us(400_000);
+        app.batch(batch_at(second, vec![asked], vec![]));
+    }
+    press_and_settle(&mut app, "!");
+    let shown = screen(&app, SIZE);
+    for text in [
+        "Nothing is wrong, as far as these rules can tell",
+        "It looks for what fails, waits, is cut off",
+        "Slowest answers now: 10.0.0.9:5432 400ms.",
+        "then RESP",
+    ] {
+        let words = shown.replace(['\n', '"'], " ");
+        let words: Vec<&str> = words.split_whitespace().collect();
+        assert!(words.join(" ").contains(text), "{text}: {shown}");
+    }
 }

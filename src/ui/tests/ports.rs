@@ -55,7 +55,8 @@ fn ports_that_are_used_up_are_on_top_with_what_took_them() {
     let app = exhausted(SIZE);
     let shown = screen(&app, SIZE);
     let line = |with: &str| {
-        let line = shown.lines().find(|l| l.contains(with)).expect(with);
+        let mut lines = shown.lines().skip_while(|l| !l.contains("T-WAIT"));
+        let line = lines.find(|l| l.contains(with)).expect(with);
         line.trim_matches('"')
             .split_whitespace()
             .map(str::to_owned)
