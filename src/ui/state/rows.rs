@@ -142,6 +142,9 @@ impl SortOrder {
                 (value, _) => value,
             },
         );
+        // it may be greater than any that is known
+        let is_bound = !fields::bound(self.field, session).is_empty();
+        let key = key | u128::from(is_bound) << 127;
         let key = if self.descending { !key } else { key };
         const FINISHED: u64 = 1 << 63;
         match place {

@@ -265,3 +265,33 @@ fn keys_redraw_suspend_and_quit_have_their_effects() {
     assert_eq!(press(&mut app, "? q"), None, "q leaves the help only");
     assert_eq!(press(&mut app, "q"), Some(Effect::Quit));
 }
+
+#[test]
+fn ages_that_are_lower_bounds_come_before_all_that_are_known() {
+    let mut app = unused(1000, SIZE);
+    app.batch(batch_at(1, vec![], vec![]));
+    let bound = |session| Session {
+        age: Age::LowerBound,
+        ..session
+    };
+    let since = |session, start_s: u64, end_s: u64| Session {
+        start_ns: start_s * S,
+        established_ns: start_s * S,
+        end_ns: end_s * S,
+        ..session
+    };
+    let closed = |cookie| closed(cookie, "curl", "10.0.0.9", Reason::LocalFin);
+    app.batch(batch_at(
+        60,
+        vec![
+            since(open(1, "new", "10.0.0.9", 5), 10, 60),
+            bound(since(open(2, "old", "10.0.0.9", 5), 2, 60)),
+        ],
+        vec![bound(since(closed(3), 2, 5)), since(closed(4), 3, 58)],
+    ));
+    settle(&mut app);
+    press_and_settle(&mut app, "A");
+    assert_eq!(column(&app, "AGE"), ["≥58s", "≥3.0s", "55.0s", "50.0s"]);
+    press_and_settle(&mut app, "I");
+    assert_eq!(column(&app, "AGE"), ["50.0s", "55.0s", "≥3.0s", "≥58s"]);
+}
