@@ -160,6 +160,14 @@ pub fn seconds(ns: u64) -> String {
     }
 }
 
+/// Formats a time in whole minutes, for figures that must not tick: `0m`, `42m`, `2h03m`, `5d07h`.
+pub fn minutes(ns: u64) -> String {
+    match ns / 60_000_000_000 {
+        m @ ..60 => format!("{m}m"),
+        m => micros(m * 60_000_000),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

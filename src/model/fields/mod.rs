@@ -16,8 +16,8 @@ mod table;
 
 pub use draft::{CgroupDraft, Draft, read_name, read_number, set};
 pub use format::{
-    ago, binary_size, byte_rate, bytes, grouped, micros, narrow_bytes, narrow_micros, number,
-    round_micros, round_size, seconds, size,
+    ago, binary_size, byte_rate, bytes, grouped, micros, minutes, narrow_bytes, narrow_micros,
+    number, round_micros, round_size, seconds, size,
 };
 pub use table::FIELDS;
 

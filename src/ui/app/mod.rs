@@ -37,6 +37,7 @@ use crate::ui::state::failures::HostFailures;
 use crate::ui::state::freeze::Waiting;
 use crate::ui::state::host_history::{HostHistories, HostHistory};
 use crate::ui::state::interval::RefreshInterval;
+use crate::ui::state::known_totals::KnownTotals;
 use crate::ui::state::layers::{Layer, Layers};
 use crate::ui::state::names::Names;
 use crate::ui::state::notice::Notice;
@@ -152,6 +153,7 @@ pub struct App {
     pub panes: Panes,
     pub talkers_below: TalkersBelow,
     pub host_histories: HostHistories,
+    known_totals: KnownTotals,
     /// Listeners and dropped packets.
     pub host_state: HostState,
     /// Ports of outgoing sessions.
@@ -242,6 +244,7 @@ impl App {
             panes: Panes::default(),
             talkers_below: TalkersBelow::default(),
             host_histories: HostHistories::default(),
+            known_totals: KnownTotals::default(),
             host_state: HostState::default(),
             ports: PortUse::default(),
             time_wait_s: 0,

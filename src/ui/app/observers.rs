@@ -12,6 +12,7 @@ use crate::ui::state::detail::Detail;
 use crate::ui::state::failures::HostFailures;
 use crate::ui::state::freeze::Waiting;
 use crate::ui::state::host_history::HostHistories;
+use crate::ui::state::known_totals::KnownTotals;
 use crate::ui::state::layers::Layers;
 use crate::ui::state::rows::Rows;
 use crate::ui::state::screens::Screen;
@@ -25,6 +26,7 @@ pub(super) struct Observers<'a> {
     pub(super) rows: &'a mut Rows,
     panes: &'a mut Panes,
     host_histories: &'a mut HostHistories,
+    known_totals: &'a mut KnownTotals,
     failed: &'a mut HostFailures,
     ports: &'a mut PortUse,
     baseline: Option<&'a mut Baseline>,
@@ -116,6 +118,7 @@ impl Observers<'_> {
         }
         self.panes.end_snapshot(now_ns);
         self.host_histories.settle(now_ns);
+        self.known_totals.end_snapshot(store, now_ns);
         let missed = store.totals().missed.certain();
         let beside = Beside {
             host: Some(self.host_state),
@@ -158,6 +161,7 @@ impl App {
             rows: &mut self.rows,
             panes: &mut self.panes,
             host_histories: &mut self.host_histories,
+            known_totals: &mut self.known_totals,
             failed: &mut self.failed,
             ports: &mut self.ports,
             baseline: self.baseline.as_deref_mut(),

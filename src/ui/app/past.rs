@@ -23,6 +23,7 @@ use crate::ui::action::{Action, Edit, Mode};
 use crate::ui::app::effect::Effect;
 use crate::ui::app::update::Offer;
 use crate::ui::app::{App, Selection};
+use crate::ui::state::known_totals::KnownSum;
 use crate::ui::state::layers::Layer;
 use crate::ui::state::past::{FreezeOn, PastPrompt, PastQuestion, Watch};
 use crate::ui::state::screens::Screen;
@@ -189,6 +190,21 @@ impl App {
         journey
             .filter(|j| j.purpose == Purpose::Show)
             .map(|j| j.to_ns)
+    }
+
+    /// Closed sessions and missed ones at the moment that is shown.
+    pub fn known_sums(&self) -> [KnownSum; 2] {
+        let by_connection = self.view_filter.pairs;
+        if self.is_past() {
+            let known = &self.live().known_totals;
+            let is_whole = self.first_ns <= self.started_ns();
+            return known.at(self.now_ns, (&self.store, is_whole), by_connection);
+        }
+        let closed = self.store.host_figures(by_connection).closed;
+        [closed, self.store.totals().missed.certain()].map(|sum| KnownSum {
+            sum,
+            is_lower_bound: false,
+        })
     }
 
     /// Time between the moment that is shown and now, ns.
@@ -620,6 +636,7 @@ impl App {
         exchange!(rows);
         exchange!(panes);
         exchange!(host_histories);
+        exchange!(known_totals);
         exchange!(host_state);
         exchange!(ports);
         exchange!(time_wait_s);

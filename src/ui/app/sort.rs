@@ -10,6 +10,7 @@ use crate::ui::app::update::Offer;
 use crate::ui::app::{App, Sort};
 use crate::ui::layout;
 use crate::ui::state::layers::Layer;
+use crate::ui::state::screens::Screen;
 use crate::ui::state::sort_menu::SortMenu;
 
 impl App {
@@ -61,6 +62,18 @@ impl App {
     pub fn is_descending(&self) -> bool {
         // the newest first: the smallest age
         self.sort.order().descending != (self.sort_column() != self.sort.field)
+    }
+
+    /// Title of the column that the present screen is sorted by, and true if the greatest is on top.
+    pub fn shown_order(&self) -> (&'static str, bool) {
+        match self.layers.screen() {
+            Some(Screen::Failures(shown)) => (shown.sorted_by(), true),
+            Some(Screen::Table(shown)) => (shown.sorted_by(), shown.is_descending()),
+            _ => {
+                let column = self.columns.sorted().column;
+                (column.map_or("", |c| c.title), self.is_descending())
+            }
+        }
     }
 
     /// Sorts by the neighboring column and scrolls to it.

@@ -15,6 +15,11 @@ use crate::ui::state::list::List;
 use crate::ui::state::tally::Counted;
 use crate::ui::state::view_filter::ViewFilter;
 
+/// Heading of the column for recent failures per second.
+pub const RATE: &str = "/s";
+/// Heading of the column for the time since the last failure.
+pub const LAST: &str = "LAST";
+
 #[derive(Debug)]
 pub struct FailureRow<'a> {
     /// `None`: all evicted kinds together.
@@ -123,6 +128,14 @@ impl Failures {
         self.list.go(motion, height);
     }
 
+    /// Heading of the column that the kinds are sorted by.
+    pub fn sorted_by(&self) -> &'static str {
+        match self.latest_first {
+            true => LAST,
+            false => RATE,
+        }
+    }
+
     /// The selected kind.
     pub fn selected(&self) -> Option<Failure> {
         self.list.selected()
@@ -149,6 +162,11 @@ impl Failures {
     pub fn seconds(&self) -> f64 {
         let known = self.now_ns.saturating_sub(self.since_ns) as f64 / S as f64;
         known.clamp(1.0, RECENT_S as f64)
+    }
+
+    /// Time since which failures are counted, ns of boot time, and its length.
+    pub fn period_ns(&self) -> (u64, u64) {
+        (self.since_ns, self.now_ns.saturating_sub(self.since_ns))
     }
 
     /// Time since the last failure of a kind, ns.

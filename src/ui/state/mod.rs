@@ -13,6 +13,7 @@ pub mod freeze;
 pub mod help;
 pub mod host_history;
 pub mod interval;
+pub mod known_totals;
 pub mod layers;
 pub mod line;
 pub mod list;

@@ -82,16 +82,6 @@ pub fn time_bar(
     (bar, cell_of(at_ns))
 }
 
-/// Formats a time ago: `2:14`, `1:02:14`.
-pub fn ago_text(ns: u64) -> String {
-    let seconds = ns / S;
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    match hours {
-        0 => format!("{minutes}:{seconds:02}"),
-        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
-    }
-}
-
 /// The line that a [`PastPrompt`] asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PastQuestion {
@@ -313,12 +303,5 @@ mod tests {
             watch.take(&batch(second, second < 8));
             assert_eq!(watch.met_ns, None, "{second}");
         }
-    }
-
-    #[test]
-    fn ago_has_hours_only_if_there_are_any() {
-        assert_eq!(ago_text(134 * S), "2:14");
-        assert_eq!(ago_text(3734 * S), "1:02:14");
-        assert_eq!(ago_text(0), "0:00");
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::model::black_box::{Bounds, Packer};
+use crate::model::black_box::{BlackBox, Bounds, Packer};
 use crate::model::recording::{Event, Found, Header, RecordingReader, TapeSpan};
 use crate::output::export_file::WriterReport;
 use crate::output::record::RecordStatus;
@@ -84,7 +84,7 @@ fn go_to(app: &mut App, text: &str) {
 fn past_shows_sessions_as_they_were_and_escape_goes_back_to_now() {
     let mut app = looking_back(SIZE);
     let text = screen(&app, SIZE);
-    assert!(text.contains("PAST 00:00:30  0:40 ago  Esc now"), "{text}");
+    assert!(text.contains("PAST 00:00:30  40s ago  Esc now"), "{text}");
     assert_eq!(column(&app, "RPORT"), ["50001"]);
     assert_eq!(column(&app, "STATUS"), ["established"]);
     assert_eq!(app.selected().map(|s| s.tx_bytes), Some(21_000));
@@ -95,6 +95,78 @@ fn past_shows_sessions_as_they_were_and_escape_goes_back_to_now() {
     assert!(!text.contains("PAST"), "{text}");
     assert_eq!(column(&app, "RPORT"), ["50002", "50001"]);
     assert!(text.contains("open 1  closed 1"), "{text}");
+}
+
+/// The header's figures of sessions that have closed and that were missed.
+fn sums(app: &App) -> String {
+    let text = line(app, LARGE, if app.is_past() { 2 } else { 0 });
+    let from = text.find("closed ").unwrap_or_else(|| panic!("{text}"));
+    let to = text.find("  new ").unwrap_or_else(|| panic!("{text}"));
+    text[from..to].to_owned()
+}
+
+#[test]
+fn past_header_counts_what_had_closed_then_and_not_what_is_unpacked() {
+    let mut watched = Watched::new(LARGE, None);
+    watched.app.past.black_box = BlackBox::new(Bounds {
+        time_ns: Some(60 * S),
+        ..BOUNDS
+    });
+    let mut then = String::new();
+    for second in 10..=400 {
+        let closed = |i| closed(second * 10 + i, "curl", "10.0.0.9", Reason::LocalFin);
+        watched.batch(Batch {
+            missed: Missed {
+                ring_full: second / 10,
+                ..Missed::default()
+            },
+            ..batch_at(second, vec![], vec![closed(0), closed(1)])
+        });
+        if second == 370 {
+            then = sums(&watched.app);
+        }
+    }
+    assert_eq!(then, "closed 722  missed 37");
+    go_to(&mut watched.app, "00:06:10");
+    assert!(
+        watched.app.store().totals().closed < 722,
+        "it is not all unpacked"
+    );
+    assert_eq!(sums(&watched.app), then);
+    // a local connection counts as it does now
+    press_and_settle(&mut watched.app, "l");
+    assert_eq!(sums(&watched.app), then);
+    press_and_settle(&mut watched.app, "[");
+    assert_eq!(sums(&watched.app), "closed 720  missed 36");
+
+    // while the display stood still, nobody counted
+    press_and_settle(&mut watched.app, "Esc Space");
+    for second in 401..=420 {
+        let closed = closed(second * 10, "curl", "10.0.0.9", Reason::LocalFin);
+        watched.batch(batch_at(second, vec![], vec![closed]));
+    }
+    press_and_settle(&mut watched.app, "Space");
+    go_to(&mut watched.app, "00:06:50");
+    assert_eq!(sums(&watched.app), "closed ≥782  missed ≥40");
+}
+
+#[test]
+fn header_times_have_their_units() {
+    let mut app = course(LARGE, 70).app;
+    let first = |app: &App, y| line(app, LARGE, y);
+    assert!(
+        first(&app, 0).contains("  up 1m  [ back 1m  "),
+        "{}",
+        first(&app, 0)
+    );
+    go_to(&mut app, "00:00:30");
+    assert!(first(&app, 0).contains("  40s ago  "), "{}", first(&app, 0));
+    assert!(
+        first(&app, 1).starts_with("\"-1m00s "),
+        "{}",
+        first(&app, 1)
+    );
+    assert!(first(&app, 2).contains("  up 0m  "), "{}", first(&app, 2));
 }
 
 #[test]
@@ -165,7 +237,7 @@ fn past_goes_on_behind_what_is_shown() {
     }
     assert_eq!(column(&watched.app, "RPORT"), ["50001"]);
     let text = screen(&watched.app, SIZE);
-    assert!(text.contains("0:45 ago"), "{text}");
+    assert!(text.contains("45s ago"), "{text}");
     press_and_settle(&mut watched.app, "Esc");
     assert_eq!(column(&watched.app, "RPORT")[0], "50003");
 }
@@ -303,7 +375,10 @@ fn past_is_saved_as_a_recording_of_all_sessions() {
     press(&mut app, "W");
     let text = screen(&app, SIZE);
     assert!(text.contains("save the black box to: tcplife-19700101-000110.jsonl.zst"));
-    assert!(text.contains("from 00:00:10 to 00:01:10 (1:00, "), "{text}");
+    assert!(
+        text.contains("from 00:00:10 to 00:01:10 (1m00s, "),
+        "{text}"
+    );
     let Some(Effect::Export(ExportCommand::Begin { replace: false, .. })) =
         press(&mut app, "Enter")
     else {
@@ -412,7 +487,7 @@ fn recording_is_started_and_stopped_by_a_key() {
         text.contains("recording to a.jsonl.zst; R stops it"),
         "{text}"
     );
-    assert!(text.contains("rec 12.0MB 0:41  "), "{text}");
+    assert!(text.contains("rec 12.0MB 41m  "), "{text}");
     assert_eq!(press(&mut app, "R"), Some(Effect::ToggleRecording));
     let text = screen(&app, LARGE);
     assert!(

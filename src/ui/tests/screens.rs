@@ -598,7 +598,7 @@ fn failures_whose_sessions_were_evicted_still_count_and_say_that_these_are_gone(
     let shown = screen(&app, SIZE);
     assert!(shown.contains("orders"), "{shown}");
     assert!(
-        shown.contains("1 failure of 1 kind; sessions of 1 not kept"),
+        shown.contains("1 failure of 1 kind since 00:00:10, 1s; sessions of 1 not kept"),
         "{shown}"
     );
     press_and_settle(&mut app, "Enter");
@@ -608,4 +608,38 @@ fn failures_whose_sessions_were_evicted_still_count_and_say_that_these_are_gone(
     type_text(&mut app, "comm orders");
     press_and_settle(&mut app, "Enter");
     assert!(screen(&app, SIZE).contains("None of the sessions in the table failed."));
+}
+
+#[test]
+fn failures_say_since_when_they_count_and_by_what_they_are_sorted() {
+    let mut app = unused(1000, SIZE);
+    for second in 100..=400 {
+        let refused = closed(second, "curl", "10.0.0.9", Reason::Refused);
+        let refused = Session {
+            end_ns: second * S,
+            ..refused
+        };
+        let refused = (second == 370).then_some(refused);
+        app.batch(batch_at(second, vec![], Vec::from_iter(refused)));
+    }
+    press_and_settle(&mut app, "f");
+    let shown = screen(&app, SIZE);
+    assert!(
+        shown.contains("1 failure of 1 kind since 00:01:40, 5m; "),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("/s▼") && shown.contains("sort: /s ↓"),
+        "{shown}"
+    );
+    assert!(shown.contains(" 30s refused "), "{shown}");
+    press_and_settle(&mut app, "s");
+    let shown = screen(&app, SIZE);
+    assert!(
+        shown.contains("LAST▼") && shown.contains("sort: last ↓"),
+        "{shown}"
+    );
+    // on the sessions it is their order again
+    press_and_settle(&mut app, "Esc");
+    assert!(screen(&app, SIZE).contains("sort: rate ↓"));
 }

@@ -6,7 +6,6 @@ use ratatui::layout::Rect;
 use crate::model::fields;
 use crate::ui::app::App;
 use crate::ui::state::export::{Export, FileContent, Stage};
-use crate::ui::state::past::ago_text;
 use crate::ui::theme::Theme;
 use crate::ui::view::prompt::{Below, LineStyles, below, pointed, typed};
 
@@ -49,7 +48,7 @@ fn span(app: &App) -> String {
         .reach()
         .map_or_else(String::new, |(from_ns, to_ns)| {
             let [from, to] = [from_ns, to_ns].map(|at| app.time_at(at));
-            let length = ago_text(to_ns - from_ns);
+            let length = fields::seconds(to_ns - from_ns);
             let size = fields::bytes(black_box.bytes() as u64);
             format!("from {from} to {to} ({length}, {size}B in memory); .html and .md: a report")
         })

@@ -2,13 +2,14 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 
 use crate::model::fields;
 use crate::model::fields::FieldKind;
 use crate::model::packet_drop::DropClass;
 use crate::ui::app::App;
 use crate::ui::layout::{fit, list_area};
-use crate::ui::state::failures::{FailureRow, Failures};
+use crate::ui::state::failures::{FailureRow, Failures, LAST, RATE};
 use crate::ui::theme::Theme;
 use crate::ui::view::table::shorten;
 
@@ -24,10 +25,6 @@ struct FailureColumn {
     text: fn(&App, &Failures, &FailureRow<'_>) -> String,
 }
 
-/// Heading of the column for recent failures per second.
-const RATE: &str = "/s";
-/// Heading of the column for the time since the last failure.
-const LAST: &str = "LAST";
 /// Heading of the column for the error that the application got.
 const ERRNO: &str = "ERRNO";
 /// Heading of the column for packets that this host has dropped.
@@ -161,7 +158,11 @@ pub fn draw(shown: &Failures, app: &App, theme: &Theme, area: Rect, buffer: &mut
     let columns = columns(area.width.into(), has_drops);
     let mut lines = area.rows();
     let Some(heading) = lines.next() else { return };
-    let put = |buffer: &mut Buffer, line: Rect, cells: &mut dyn Iterator<Item = String>, style| {
+    type Styles<'a> = &'a dyn Fn(&FailureColumn) -> Style;
+    let put = |buffer: &mut Buffer,
+               line: Rect,
+               cells: &mut dyn Iterator<Item = String>,
+               style: Styles<'_>| {
         let mut x = 0;
         for ((column, width), text) in columns.iter().zip(cells) {
             let text = shorten(&text, *width, column.kind);
@@ -172,18 +173,22 @@ pub fn draw(shown: &Failures, app: &App, theme: &Theme, area: Rect, buffer: &mut
             };
             let room = usize::from(area.width).saturating_sub(x);
             if room > 0 {
-                buffer.set_stringn(line.x + x as u16, line.y, text, room, style);
+                buffer.set_stringn(line.x + x as u16, line.y, text, room, style(column));
             }
             x += width + 1;
         }
     };
     buffer.set_style(heading, theme.heading);
-    let sorted = if shown.latest_first { LAST } else { RATE };
+    let sorted = shown.sorted_by();
     let titles = &mut columns.iter().map(|(c, _)| match c.title == sorted {
         true => format!("{}▼", c.title),
         false => c.title.to_owned(),
     });
-    put(buffer, heading, titles, theme.heading);
+    let style = |column: &FailureColumn| match column.title == sorted {
+        true => theme.heading_sorted,
+        false => theme.heading,
+    };
+    put(buffer, heading, titles, &style);
     for (row, line) in shown
         .rows()
         .zip(lines.by_ref().take(list_area::FAILURES.count(area)))
@@ -194,7 +199,7 @@ pub fn draw(shown: &Failures, app: &App, theme: &Theme, area: Rect, buffer: &mut
         };
         buffer.set_style(line, style);
         let cells = &mut columns.iter().map(|(c, _)| (c.text)(app, shown, &row));
-        put(buffer, line, cells, style);
+        put(buffer, line, cells, &|_| style);
     }
     if area.height > 1 {
         let (kinds, all, unkept, evicted) = shown.counts();
@@ -210,8 +215,13 @@ pub fn draw(shown: &Failures, app: &App, theme: &Theme, area: Rect, buffer: &mut
                     0 => String::new(),
                     n => format!("; sessions of {n} not kept"),
                 };
+                let (since_ns, for_ns) = shown.period_ns();
+                let since = match since_ns {
+                    u64::MAX => String::new(),
+                    ns => format!(" since {}, {}", app.time_at(ns), fields::ago(for_ns)),
+                };
                 format!(
-                    "{} of {}{evicted}{old}; /s over {:.0} s",
+                    "{} of {}{evicted}{since}{old}; /s over {:.0} s",
                     fields::number(all, "failure"),
                     fields::number(kinds as u64, "kind"),
                     shown.seconds()

@@ -11,11 +11,13 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::model::fields;
 use crate::model::fields::FieldKind;
+use crate::model::findings::narrow;
 use crate::output::record::RecordStatus;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
 use crate::ui::keys::titles::Coverage;
 use crate::ui::layout::Layout;
+use crate::ui::state::known_totals::KnownSum;
 use crate::ui::state::past::Watch;
 use crate::ui::state::view_filter::Scope;
 use crate::ui::theme::Theme;
@@ -52,6 +54,11 @@ fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let figure = |name: &'static str, value: String| {
         Line::from(vec![Span::raw(name), Span::styled(value, theme.figure)])
     };
+    let [closed, missed] = app.known_sums();
+    let known = |known: KnownSum| match known.is_lower_bound {
+        true => format!("≥{}", known.sum),
+        false => known.sum.to_string(),
+    };
     let new = format!("{}/s", short(rates.opened));
     let rate = |sign: &'static str, rate: f64| {
         let rate = fields::byte_rate(rate as u64);
@@ -65,13 +72,12 @@ fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     };
     let mut parts = vec![
         figure("open ", host.open.to_string()),
-        figure("closed ", host.closed.to_string()),
+        figure("closed ", known(closed)),
         figure("new ", new),
         Line::from_iter(up.into_iter().chain(down)),
     ];
-    let missed = app.store().totals().missed.certain();
-    if missed > 0 {
-        let missed = Span::styled(missed.to_string(), theme.alarm);
+    if missed.sum > 0 {
+        let missed = Span::styled(known(missed), theme.alarm);
         parts.insert(2, Line::from(vec![Span::raw("missed "), missed]));
     }
     if let Some(recording) = &app.recording {
@@ -80,13 +86,13 @@ fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     if app.has_snapshot() {
         parts.push(figure(
             "up ",
-            up_time(app.now_ns.saturating_sub(app.started_ns())),
+            fields::minutes(app.now_ns.saturating_sub(app.started_ns())),
         ));
     }
     let reach = app.reach().filter(|_| !app.is_past());
     if let Some((from_ns, to_ns)) = reach.filter(|(from, to)| to - from >= MINUTE_NS) {
         let key = app.keymap.of(Mode::Table, Action::StepInTime(-1));
-        let back = figure("back ", format!("{}m", (to_ns - from_ns) / MINUTE_NS));
+        let back = figure("back ", fields::minutes(to_ns - from_ns));
         let key = Span::styled(format!("{key} "), theme.key);
         parts.push(Line::from_iter(std::iter::once(key).chain(back)));
     }
@@ -105,26 +111,32 @@ fn recording<'a>(recording: &RecordStatus, app: &App, theme: &Theme) -> Line<'a>
         _ if recording.problem.is_some() => {
             return Line::from(Span::styled("rec paused", theme.alarm));
         }
-        Some(back_ns) => format!("{size} {}", up_time(back_ns)),
+        Some(back_ns) => format!("{size} {}", fields::minutes(back_ns)),
         None => size,
     };
     Line::from(vec![Span::raw("rec "), Span::styled(text, theme.figure)])
 }
 
-/// The first finding, after the key of the screen that says more.
+/// The finding that stands for all, after their number and the key of the screen that lists them.
 fn headline(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     if area.is_empty() {
         return;
     }
-    let Some(text) = app.findings.headline() else {
+    let Some((count, sentence)) = app.findings.headline() else {
         return;
     };
     let key = app.keymap.of(Mode::Table, Action::Screen(Mode::Findings));
-    let room = usize::from(area.width).saturating_sub(key.width() + 1);
-    let text = shorten(&text, room, FieldKind::Text);
+    let (before, after) = match count {
+        1 => ("1 finding, ".to_owned(), " for more: "),
+        _ => (format!("1 of {count} findings, "), " for all: "),
+    };
+    let used = before.width() + key.width() + after.width();
+    let room = usize::from(area.width).saturating_sub(used);
+    let text = shorten(&narrow(sentence, room), room, FieldKind::Text);
     let spans = [
+        Span::styled(before, theme.alarm_text),
         Span::styled(key, theme.key),
-        Span::raw(" "),
+        Span::styled(after, theme.alarm_text),
         Span::styled(text, theme.alarm_text),
     ];
     Line::from_iter(spans).render(area, buffer);
@@ -132,13 +144,6 @@ fn headline(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
 
 /// Looking back is worth a figure from then on.
 const MINUTE_NS: u64 = 60_000_000_000;
-
-/// Hours and minutes, as `uptime` shows them: with seconds it would tick, and be all the traffic to the terminal of a quiet
-/// host.
-fn up_time(ns: u64) -> String {
-    let minutes = ns / 60_000_000_000;
-    format!("{}:{:02}", minutes / 60, minutes % 60)
-}
 
 /// Formats a rate of events, with a decimal while it is small.
 pub fn short(rate: f64) -> String {
@@ -283,11 +288,11 @@ fn view_parts<'a>(app: &'a App, theme: &Theme, hint: bool) -> Vec<Part<'a>> {
             .styled(theme.figure)
             .elastic(label, both_ends_of)
     });
-    let order = match app.is_following() {
+    let order = match app.is_following() && app.layers.screen().is_none() {
         true => Cow::from("following the newest"),
         false => {
-            let title = app.columns.sorted().column.map_or("", |c| c.title);
-            let arrow = if app.is_descending() { "↓" } else { "↑" };
+            let (title, is_descending) = app.shown_order();
+            let arrow = if is_descending { "↓" } else { "↑" };
             format!("sort: {} {arrow}", title.to_lowercase()).into()
         }
     };

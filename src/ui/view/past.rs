@@ -5,10 +5,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
+use crate::model::fields;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
 use crate::ui::layout::charts::sparkline;
-use crate::ui::state::past::{PastPrompt, PastQuestion, ago_text, time_bar};
+use crate::ui::state::past::{PastPrompt, PastQuestion, time_bar};
 use crate::ui::theme::Theme;
 use crate::ui::view::prompt::{Below, LineStyles, below, pointed, typed};
 
@@ -28,7 +29,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
 /// The moment that is shown, and as many of the keys as fit.
 fn title(app: &App, width: usize) -> String {
     let at = app.time_at(app.now_ns);
-    let ago = ago_text(app.ago_ns());
+    let ago = fields::seconds(app.ago_ns());
     let key = |action| app.keymap.of(Mode::Table, action);
     let now = match app.layers.mode() {
         Mode::Table if app.returns_to_now() => format!("{} now", key(Action::ClearFilter)),
@@ -62,7 +63,7 @@ fn bar(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let Some((first_ns, last_ns)) = app.reach() else {
         return;
     };
-    let left = format!("-{} ", ago_text(last_ns - first_ns));
+    let left = format!("-{} ", fields::seconds(last_ns - first_ns));
     let right = match app.past.black_box.is_frozen {
         true => " frozen",
         false if app.is_replay => " end",
