@@ -350,7 +350,7 @@ pub static FIELDS: &[Field] = &[
         word: "duration",
         aliases: &["dur", "age"],
         json: Some("duration_us"),
-        help: "duration, or age while open; ≥: at least that, open before the start, and sorted as older than all others",
+        help: "duration, or age while open",
         kind: FieldKind::Micros,
         column: column("AGE", 'a', 5, 2, 4, true),
         get: |s| some_if(s.age != Age::Unknown, s.duration_ns() / 1000),

@@ -301,7 +301,7 @@ fn list(title: &str, entries: &[(&str, &str)]) -> Vec<HelpLine> {
 const MARKERS: &[(&str, &str)] = &[
     (
         "≥9.0s",
-        "a lower bound: the session was open before tcplife started; of top talkers: earlier sessions were evicted",
+        "a lower bound: the session was open before tcplife started, and sorts before all whose age is known; of top talkers: earlier sessions were evicted",
     ),
     (
         "…",

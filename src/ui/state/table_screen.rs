@@ -120,7 +120,7 @@ pub trait TableLine: Debug + Sized + 'static {
     /// The reason why there is no line.
     fn why_empty(sources: &LineSources<'_>) -> String;
 
-    /// What to do instead where there is no line.
+    /// A text that leads on from a screen without lines.
     fn instead(_: &LineSources<'_>) -> String {
         String::new()
     }
