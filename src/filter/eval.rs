@@ -21,6 +21,8 @@ pub enum Node {
     All(Vec<Node>),
     Any(Vec<Node>),
     Not(Box<Node>),
+    /// Names an end of a connection: where a line stands for both, either may have the name.
+    OfEither(Box<Node>),
     Test(fn(&Session) -> Value<'_>, Check),
     /// Condition on the time since an instant, µs.
     Ago(fn(&Session) -> Value<'_>, Check),
@@ -44,22 +46,38 @@ pub enum Check {
 impl Node {
     /// Compiles a parsed expression. A regular expression that has compiled once cannot fail here.
     pub fn new(expr: &Expr) -> Result<Node, regex::Error> {
+        Node::compile(expr, &|node| node)
+    }
+
+    /// Compiles an expression for [`Node::matches_line`]; `None` if it excludes no end by its name.
+    pub fn of_lines(expr: &Expr) -> Result<Option<Node>, regex::Error> {
+        let excludes = expr.excludes(&Field::names_an_end);
+        let of_either = |node| Node::OfEither(Box::new(node));
+        let node = excludes.then(|| Node::compile(expr, &of_either));
+        node.transpose()
+    }
+
+    /// `named`: takes the terms that name an end.
+    fn compile(expr: &Expr, named: &impl Fn(Node) -> Node) -> Result<Node, regex::Error> {
         let several = |parts: &[Expr]| -> Result<Vec<Node>, regex::Error> {
-            let mut nodes: Vec<Node> = parts.iter().map(Node::new).collect::<Result<_, _>>()?;
+            let mut nodes: Vec<Node> = parts
+                .iter()
+                .map(|part| Node::compile(part, named))
+                .collect::<Result<_, _>>()?;
             nodes.sort_by_key(Node::cost); // cheap terms first: they may save an expensive one
             Ok(nodes)
         };
         Ok(match expr {
             Expr::All(parts) => Node::All(several(parts)?),
             Expr::Any(parts) => Node::Any(several(parts)?),
-            Expr::Not(part) => Node::Not(Box::new(Node::new(part)?)),
-            Expr::Term(Term::Words(words)) => Node::any_of(words.iter().flat_map(|word| {
+            Expr::Not(part) => Node::Not(Box::new(Node::compile(part, named)?)),
+            Expr::Term(Term::Words(words)) => named(Node::any_of(words.iter().flat_map(|word| {
                 let needle = Needle::new(word);
                 searched(&needle)
                     .map(|f| Node::Test(f.get, Check::Contains(needle.clone())))
                     .chain(shown_as(&needle))
                     .collect::<Vec<_>>()
-            })),
+            }))),
             Expr::Term(Term::Compare { field, op, values }) => {
                 let check = Check::new(*op, values)?;
                 let test = |f: &Field| match f.kind {
@@ -67,6 +85,10 @@ impl Node {
                     _ => Node::Test(f.get, check.clone()),
                 };
                 let node = Node::any_of(ends(field).map(test));
+                let node = match field.names_an_end() {
+                    true => named(node),
+                    false => node,
+                };
                 if op.is_negative() {
                     Node::Not(Box::new(node))
                 } else {
@@ -91,7 +113,7 @@ impl Node {
     fn cost(&self) -> u32 {
         match self {
             Node::All(parts) | Node::Any(parts) => parts.iter().map(Node::cost).sum(),
-            Node::Not(part) => part.cost(),
+            Node::Not(part) | Node::OfEither(part) => part.cost(),
             Node::Test(_, check) | Node::Ago(_, check) => match check {
                 Check::Between(..) | Check::Is(_) => 1,
                 Check::OneOf(_) | Check::Within(_) => 2,
@@ -108,11 +130,27 @@ impl Node {
             Node::All(parts) => parts.iter().all(|p| p.matches(session, now_ns)),
             Node::Any(parts) => parts.iter().any(|p| p.matches(session, now_ns)),
             Node::Not(part) => !part.matches(session, now_ns),
+            Node::OfEither(part) => part.matches(session, now_ns),
             Node::Test(get, check) => check.fits(get(session)),
             Node::Ago(get, check) => check.fits(match get(session) {
                 Value::Uint(ns) => Value::Uint(now_ns.saturating_sub(ns) / 1000),
                 other => other,
             }),
+        }
+    }
+}
+
+impl Node {
+    /// True if a line matches that stands for a session and its other end: a name is that of either of them, and anything
+    /// else is of the session.
+    pub fn matches_line(&self, session: &Session, other: &Session, now_ns: u64) -> bool {
+        let matches = |part: &Node| part.matches_line(session, other, now_ns);
+        match self {
+            Node::All(parts) => parts.iter().all(matches),
+            Node::Any(parts) => parts.iter().any(matches),
+            Node::Not(part) => !matches(part),
+            Node::OfEither(part) => part.matches(session, now_ns) || part.matches(other, now_ns),
+            Node::Test(..) | Node::Ago(..) => self.matches(session, now_ns),
         }
     }
 }

@@ -48,6 +48,24 @@ impl Expr {
         }
     }
 
+    /// True if a term of a field that is meant, or of bare words, is negated.
+    pub fn excludes(&self, is_meant: &impl Fn(&Field) -> bool) -> bool {
+        match self {
+            Expr::All(parts) | Expr::Any(parts) => parts.iter().any(|part| part.excludes(is_meant)),
+            Expr::Not(part) => part.has_words() || part.mentions(is_meant),
+            Expr::Term(Term::Compare { field, op, .. }) => op.is_negative() && is_meant(field),
+            Expr::Term(Term::Words(_)) => false,
+        }
+    }
+
+    fn has_words(&self) -> bool {
+        match self {
+            Expr::All(parts) | Expr::Any(parts) => parts.iter().any(Expr::has_words),
+            Expr::Not(part) => part.has_words(),
+            Expr::Term(term) => matches!(term, Term::Words(_)),
+        }
+    }
+
     /// True if there is no condition.
     pub fn is_everything(&self) -> bool {
         matches!(self, Expr::All(parts) if parts.is_empty())

@@ -62,6 +62,8 @@ pub struct Filter {
     mended: Option<String>,
     expr: Expr,
     node: Node,
+    /// The condition on a line that stands for both ends of a connection; `None` if that on one end suffices.
+    of_lines: Option<Box<Node>>,
 }
 
 impl Filter {
@@ -104,14 +106,17 @@ impl Filter {
     }
 
     fn new(text: &str, expr: Expr) -> Result<Filter, FilterError> {
-        let node = Node::new(&expr).map_err(|e| {
+        let is_bad = |e: regex::Error| {
             FilterError::new(0..text.len(), format!("bad regular expression: {e}")).of(text)
-        })?;
+        };
+        let node = Node::new(&expr).map_err(is_bad)?;
+        let of_lines = Node::of_lines(&expr).map_err(is_bad)?.map(Box::new);
         Ok(Filter {
             source: text.to_owned(),
             mended: None,
             expr,
             node,
+            of_lines,
         })
     }
 
@@ -150,6 +155,13 @@ impl Filter {
     /// True if the session matches, with the time since its end as of this moment, ns of boot time. Does not allocate.
     pub fn matches_at(&self, session: &Session, now_ns: u64) -> bool {
         self.node.matches(session, now_ns)
+    }
+
+    /// True if a matching session may have a line that stands for its other end, too: `not comm curl` and `rport != 443` leave
+    /// out connections of which either end is that.
+    pub fn allows_line(&self, session: &Session, other: &Session, now_ns: u64) -> bool {
+        let of_lines = self.of_lines.as_ref();
+        of_lines.is_none_or(|node| node.matches_line(session, other, now_ns))
     }
 
     /// True if it consists of alternatives, which bind more weakly than `and`.
@@ -232,6 +244,7 @@ impl Default for Filter {
             mended: None,
             expr: Expr::All(Vec::new()),
             node: Node::All(Vec::new()),
+            of_lines: None,
         }
     }
 }

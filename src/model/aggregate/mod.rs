@@ -13,7 +13,7 @@ use crate::model::aggregate::rate_history::{HISTORY_S, RateHistory, Spread, cell
 use crate::model::cgroup::Workload;
 use crate::model::interface::ZonedAddr;
 use crate::model::local_pairs::leads;
-use crate::model::session::{Comm, Evidence, Session};
+use crate::model::session::{Age, Comm, Evidence, Session};
 use crate::model::store::Change;
 use crate::model::turns::ResponseTimes;
 use crate::text::units::S;
@@ -496,6 +496,26 @@ impl Aggregates {
             aggregate.flow_before.bytes += (rate * self.snapshot_s) as u64;
             if bytes > 0 {
                 aggregate.history.add_spread(&moved);
+            }
+        }
+    }
+
+    /// Takes back a session that has just been counted and does not count after all. Its rates end with the snapshot.
+    pub fn retract(&mut self, session: &Session) {
+        // what a preexisting session had moved does not count
+        let bytes = match session.age {
+            Age::Exact => session.bytes(),
+            _ => 0,
+        };
+        self.bytes = self.bytes.saturating_sub(bytes);
+        for (by, group) in GroupBy::ALL.into_iter().zip(&mut self.groups) {
+            group.bytes = group.bytes.saturating_sub(bytes);
+            let sums = group.sums.sums_of(by.key(session));
+            sums.open = sums.open.saturating_sub(session.is_open().into());
+            sums.sessions = sums.sessions.saturating_sub(1);
+            sums.bytes = sums.bytes.saturating_sub(bytes);
+            for (sum, gone) in sums.responses.iter_mut().zip(Responses::of(session)) {
+                sum.remove(gone);
             }
         }
     }

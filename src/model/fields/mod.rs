@@ -139,6 +139,20 @@ impl Field {
         matches!(self.kind, FieldKind::Rate)
     }
 
+    /// True if the value says whose end of a connection a session is, or where, rather than how it goes.
+    pub fn names_an_end(&self) -> bool {
+        matches!(
+            self.kind,
+            FieldKind::Id
+                | FieldKind::User
+                | FieldKind::Addr
+                | FieldKind::Port
+                | FieldKind::Text
+                | FieldKind::Comm
+                | FieldKind::Either(..)
+        )
+    }
+
     /// True if a bare word in a filter is searched for in this field: the process name, the addresses and `status`.
     /// `status` includes the names of all states and reasons. Other fields are left out because a word like `in` or
     /// `close` would match the direction or the owner's evidence of most sessions, and `serv` every unit.

@@ -122,6 +122,15 @@ impl<'a> Change<'a> {
         }
     }
 
+    /// The other end of a session that changes, or of its other end.
+    pub fn other_than(&self, session: &Session) -> Option<&'a Session> {
+        let other = self.other?.session;
+        match other.id() == session.id() {
+            true => self.now.or(self.before),
+            false => Some(other),
+        }
+    }
+
     /// Restricts the change to the selected sessions; `None` if neither side is selected.
     pub fn among(self, is_meant: impl Fn(&Session) -> bool) -> Option<Self> {
         let before = self.before.filter(|s| is_meant(s));

@@ -132,8 +132,9 @@ impl<T: Count> Counted<T> {
         for (_, session) in store.open_in(slots.clone()).filter(|(_, s)| is_meant(s)) {
             let place = SessionRef::Open(session.cookie);
             let other = view_filter.other_end(place, session, store);
+            let other = other.map(|other| other.session);
             let is_other = |other: &Session| comes_first(other, session) && is_meant(other);
-            if !other.is_some_and(|other| is_other(other.session)) {
+            if !other.is_some_and(is_other) && view_filter.allows(session, other) {
                 recount.open.add(session);
             }
         }
@@ -174,8 +175,12 @@ fn counted<T: Count>(
     other: Option<&Session>,
     view_filter: &ViewFilter,
 ) -> CountedEnds {
-    let meant = |s: &&Session| T::concerns(s) && view_filter.shows(s);
-    let (one, other) = (one.filter(meant), other.filter(meant));
+    let is_meant =
+        |s: &Session, other| T::concerns(s) && view_filter.shows(s) && view_filter.allows(s, other);
+    let (one, other) = (
+        one.filter(|s| is_meant(s, other)),
+        other.filter(|s| is_meant(s, one)),
+    );
     let closed = |s: Option<&Session>| s.is_some_and(|s| !s.is_open());
     match (one, other) {
         (Some(a), Some(b)) => CountedEnds {

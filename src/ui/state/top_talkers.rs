@@ -10,7 +10,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::model::aggregate::figure_table::{AggregateFigure, FIGURES, default_sort};
 use crate::model::aggregate::{Aggregate, Aggregates, GroupBy, GroupKey};
 use crate::model::session::Session;
-use crate::model::store::{Backfill, Change, SessionRef, Slot, Store};
+use crate::model::store::{Backfill, Change, PairedEnd, SessionRef, Slot, Store};
 use crate::ui::action::Motion;
 use crate::ui::layout::panes::Subject;
 use crate::ui::state::list::List;
@@ -189,15 +189,22 @@ impl Pane {
     }
 }
 
-/// The other end of a session, if the filter matches it and a connection counts once.
-fn selected_other<'a>(
+/// A session that the filter matches, and its other end, if it matches, too, and a connection counts once.
+fn selected<'a>(
     place: SessionRef,
-    session: &Session,
+    session: &'a Session,
     store: &'a Store,
     view_filter: &ViewFilter,
-) -> Option<&'a Session> {
-    let other = view_filter.other_end(place, session, store)?.session;
-    view_filter.selects(other).then_some(other)
+) -> Option<(&'a Session, Option<&'a Session>)> {
+    if !view_filter.selects(session) {
+        return None;
+    }
+    let other = view_filter.other_end(place, session, store);
+    let other = other.map(|other| other.session);
+    let selected = other.filter(|other| view_filter.selects(other));
+    view_filter
+        .allows(session, other)
+        .then_some((session, selected))
 }
 
 /// Sums of the sessions that the filter matches.
@@ -232,6 +239,15 @@ pub struct Panes {
 }
 
 impl Narrowed {
+    /// True if a session that the filter matches has been counted.
+    fn has_counted(&self, end: PairedEnd<'_>) -> bool {
+        match end.at {
+            Some(SessionRef::Closed(number)) => self.backfill.has_reached(number),
+            Some(SessionRef::Open(_)) => self.next_open.is_none(),
+            None => false,
+        }
+    }
+
     /// Takes a change of sessions that the filter matches.
     fn take(&mut self, change: &Change<'_>) {
         let is_later = |slot| self.next_open.is_some_and(|next| slot >= next);
@@ -307,9 +323,21 @@ impl Panes {
         if let Some(change) = without_own {
             self.all.take(change);
         }
-        if let Some(narrowed) = &mut self.narrowed
-            && let Some(change) = change.among(|s| view_filter.selects(s))
+        let Some(narrowed) = &mut self.narrowed else {
+            return;
+        };
+        let is_meant =
+            |s: &Session| view_filter.selects(s) && view_filter.allows(s, change.other_than(s));
+        // it was counted before it was known that an end that is excluded is here, too
+        if change.before.is_none()
+            && let Some(other) = change.other
+            && view_filter.selects(other.session)
+            && !is_meant(other.session)
+            && narrowed.has_counted(other)
         {
+            narrowed.talkers.retract(other.session);
+        }
+        if let Some(change) = change.among(is_meant) {
             narrowed.take(&match view_filter.pairs {
                 true => change,
                 false => change.unpaired(),
@@ -370,15 +398,13 @@ impl Panes {
         if let Some(narrowed) = &mut self.narrowed
             && let Some(from) = narrowed.next_again
         {
-            let other = |s: &Session| {
-                let place = SessionRef::Open(s.cookie);
-                selected_other(place, s, store, view_filter)
-            };
             let to = from + CHUNK as Slot;
-            let open = store
-                .open_in(from..to)
-                .filter(|(_, s)| view_filter.selects(s));
-            narrowed.talkers.recount(open.map(|(_, s)| (s, other(s))));
+            let open = store.open_in(from..to);
+            let open = open.filter_map(|(_, session)| {
+                let place = SessionRef::Open(session.cookie);
+                selected(place, session, store, view_filter)
+            });
+            narrowed.talkers.recount(open);
             narrowed.next_again = (to < store.open_slots()).then_some(to);
             if narrowed.next_again.is_none() {
                 narrowed.talkers.end_recount();
@@ -438,21 +464,20 @@ impl Panes {
             return;
         };
         let mut recall = |place, session: &Session| {
-            let other = selected_other(place, session, store, view_filter);
-            let uncounted = store.uncounted(session);
-            narrowed.talkers.recall(session, uncounted, other);
+            if let Some((session, other)) = selected(place, session, store, view_filter) {
+                let uncounted = store.uncounted(session);
+                narrowed.talkers.recall(session, uncounted, other);
+            }
         };
         if let Some(from) = narrowed.next_open {
             let to = from + CHUNK as Slot;
             for (_, session) in store.open_in(from..to) {
-                if view_filter.selects(session) {
-                    recall(SessionRef::Open(session.cookie), session);
-                }
+                recall(SessionRef::Open(session.cookie), session);
             }
             narrowed.next_open = (to < store.open_slots()).then_some(to);
         } else {
             let closed = store.closed_in(narrowed.backfill.take_chunk(store)).rev();
-            for (place, session) in closed.filter(|(_, s)| view_filter.selects(s)) {
+            for (place, session) in closed {
                 recall(place, session);
             }
         }

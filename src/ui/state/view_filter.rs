@@ -104,6 +104,12 @@ impl ViewFilter {
             && !self.self_traffic.hides(session)
     }
 
+    /// True if a session that matches may be shown and counted beside its other end, which the filter may exclude.
+    pub fn allows(&self, session: &Session, other: Option<&Session>) -> bool {
+        !self.pairs
+            || other.is_none_or(|other| self.filter.allows_line(session, other, self.chosen_ns))
+    }
+
     /// True if every session matches, except self traffic, and a connection counts once: the sums of all are those.
     pub fn selects_all(&self) -> bool {
         self.family.is_none()
@@ -124,12 +130,13 @@ impl ViewFilter {
 
     /// True if a session has a line: it is shown, and so is no end that comes before it.
     pub fn has_line(&self, place: SessionRef, session: &Session, store: &Store) -> bool {
-        let comes_before =
-            |other: PairedEnd<'_>| comes_first(other.session, session) && self.shows(other.session);
-        self.shows(session)
-            && !self
-                .other_end(place, session, store)
-                .is_some_and(comes_before)
+        if !self.shows(session) {
+            return false;
+        }
+        let other = self.other_end(place, session, store);
+        let other = other.map(|other| other.session);
+        let comes_before = |other: &Session| comes_first(other, session) && self.shows(other);
+        !other.is_some_and(comes_before) && self.allows(session, other)
     }
 
     /// True if a filter, a family or open or closed sessions only are chosen.

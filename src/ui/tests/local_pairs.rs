@@ -183,7 +183,7 @@ fn local_connection_of_which_one_end_matches_shows_that_end() {
     ));
     let open = [ends(1).to_vec(), vec![server]].concat();
     app.batch(batch_at(3, open, vec![other_closed]));
-    for (filter, shown) in [
+    for (text, shown) in [
         (
             "comm wrk",
             vec!["wrk nginx 30001 open", "wrk nginx 30002 closed"],
@@ -198,17 +198,62 @@ fn local_connection_of_which_one_end_matches_shows_that_end() {
         ),
         ("comm curl", vec![]),
     ] {
-        press(&mut app, "/ ^U");
-        type_text(&mut app, filter);
-        press_and_settle(&mut app, "Enter");
+        filter(&mut app, text);
         let mut lines = lines(&app);
         lines.sort_unstable();
-        assert_eq!(lines, shown, "{filter}");
+        assert_eq!(lines, shown, "{text}");
     }
     press_and_settle(&mut app, "/ ^U Enter o");
     assert_eq!(app.row_count(), 2, "both connections have an open end");
     press_and_settle(&mut app, "o");
     assert_eq!(lines(&app), ["wrk nginx 30002 closed"]);
+}
+
+/// Types a filter in the place of the one that is there.
+fn filter(app: &mut App, text: &str) {
+    press(app, "/ ^U");
+    type_text(app, text);
+    press_and_settle(app, "Enter");
+}
+
+#[test]
+fn local_connection_is_excluded_by_what_either_end_is() {
+    let mut app = unused(100, SIZE);
+    let [client, server] = ends(2);
+    let closed = closing(&client, 3);
+    app.batch(batch_at(
+        2,
+        [ends(1), [client, server.clone()]].concat(),
+        vec![],
+    ));
+    let open = [ends(1).to_vec(), vec![server]].concat();
+    app.batch(batch_at(3, open, vec![closed]));
+    let both = vec!["nginx wrk 18080 open", "wrk nginx 30001 open"];
+    for (text, shown) in [
+        ("not comm wrk", vec![]),
+        ("!wrk", vec![]),
+        ("comm != nginx", vec![]),
+        ("comm !~ ngin", vec![]),
+        ("rport != 18080", vec![]),
+        ("not lport 30001", vec!["nginx wrk 18080 open"]),
+        ("not comm curl", both.clone()),
+        // how it goes is of one end
+        ("not closed", both.clone()),
+        (
+            "not inbound",
+            vec!["wrk nginx 30001 open", "wrk nginx 30002 closed"],
+        ),
+    ] {
+        filter(&mut app, text);
+        let mut lines = lines(&app);
+        lines.sort_unstable();
+        assert_eq!(lines, shown, "{text}");
+        let talkers = pane(&app, Subject::Processes);
+        assert_eq!(talkers.is_empty(), shown.is_empty(), "{text}: {talkers:?}");
+    }
+    press_and_settle(&mut app, "l");
+    filter(&mut app, "not comm wrk");
+    assert_eq!(lines(&app), ["nginx  18080 open", "nginx  18080 open"]);
 }
 
 #[test]
@@ -226,10 +271,8 @@ fn local_connection_is_exported_and_copied_with_both_ends() {
     }
     assert!(screen(&app, SIZE).contains("sent both ends to"));
     press(&mut app, "Esc");
-    for (filter, sessions) in [("port 18080", 2), ("comm nginx", 1)] {
-        press(&mut app, "/ ^U");
-        type_text(&mut app, filter);
-        press_and_settle(&mut app, "Enter");
+    for (text, sessions) in [("port 18080", 2), ("comm nginx", 1)] {
+        filter(&mut app, text);
         assert_eq!(app.row_count(), 1);
         press(&mut app, "e Enter");
         app.exported(WriterReport::Ready);
@@ -240,8 +283,8 @@ fn local_connection_is_exported_and_copied_with_both_ends() {
     }
 }
 
-/// The sessions that have a line, found the slow way.
-fn expected(app: &App) -> Vec<u64> {
+/// The sessions that have a line, found the slow way, without connections of which an end is excluded.
+fn expected(app: &App, is_excluded: impl Fn(&Session) -> bool) -> Vec<u64> {
     let all: Vec<&Session> = app
         .store()
         .open()
@@ -251,7 +294,7 @@ fn expected(app: &App) -> Vec<u64> {
     let is_other = |a: &Session, b: &Session| (a.lport, a.rport) == (b.rport, b.lport);
     let has_line = |s: &&&Session| {
         let other = all.iter().find(|other| is_other(s, other));
-        !other.is_some_and(|other| comes_first(other, s))
+        !is_excluded(s) && !other.is_some_and(|other| comes_first(other, s) || is_excluded(other))
     };
     let mut cookies: Vec<u64> = all.iter().filter(has_line).map(|s| s.cookie).collect();
     cookies.sort_unstable();
@@ -272,6 +315,12 @@ fn lines_of_local_connections_are_the_same_found_one_by_one_and_all_at_once() {
         let mut app = unused(20 + 10 * seed as usize, SIZE);
         let mut open: Vec<Session> = Vec::new();
         let mut next = 1;
+        let is_filtered = seed % 2 == 1;
+        if is_filtered {
+            filter(&mut app, "lport != 30003,30006,30009,30012");
+        }
+        let is_excluded =
+            |s: &Session| is_filtered && [30_003, 30_006, 30_009, 30_012].contains(&s.lport);
         for second in 2..30 {
             let mut closed = Vec::new();
             for _ in 0..numbers.below(8) {
@@ -295,15 +344,23 @@ fn lines_of_local_connections_are_the_same_found_one_by_one_and_all_at_once() {
                     .map(|s| closing(s, second)),
             );
             app.batch(batch_at(second, open.clone(), closed));
-            assert_eq!(shown(&app), expected(&app), "{seed} at {second}");
-            if second % 7 == 0 {
+            assert_eq!(
+                shown(&app),
+                expected(&app, is_excluded),
+                "{seed} at {second}"
+            );
+            if second % 7 == 0 && !is_filtered {
                 press_and_settle(&mut app, "l");
                 assert_eq!(
                     app.row_count(),
                     app.store().open_count() + app.store().closed().count()
                 );
                 press_and_settle(&mut app, "l");
-                assert_eq!(shown(&app), expected(&app), "{seed} at {second}, again");
+                assert_eq!(
+                    shown(&app),
+                    expected(&app, is_excluded),
+                    "{seed} at {second}, again"
+                );
             }
         }
     }
@@ -515,6 +572,9 @@ fn sums_of_local_connections_are_the_same_kept_up_to_date_and_counted_again() {
     for seed in 0..20 {
         let mut numbers = Numbers::from(seed);
         let mut app = unused(10_000, Size::new(160, 50));
+        let mut excluding = unused(10_000, Size::new(160, 50));
+        let excluded = "lport != 30002,30003,30005,30007,30011";
+        filter(&mut excluding, excluded);
         let mut open: Vec<Session> = Vec::new();
         let mut next = 1;
         for second in 2..20 {
@@ -535,14 +595,18 @@ fn sums_of_local_connections_are_the_same_kept_up_to_date_and_counted_again() {
                 open.into_iter().partition(|_| numbers.below(4) == 0);
             open = left;
             closed.extend(gone.iter().map(|s| closing(s, second)));
+            excluding.batch(batch_at(second, open.clone(), closed.clone()));
             app.batch(batch_at(second, open.clone(), closed));
         }
-        let all = Subject::ALL.map(|subject| {
-            let mut lines = pane(&app, subject);
-            lines.iter_mut().for_each(|(_, figures)| figures[3] = 0);
-            lines.sort_unstable();
-            lines
-        });
+        let sums = |app: &App| {
+            Subject::ALL.map(|subject| {
+                let mut lines = pane(app, subject);
+                lines.iter_mut().for_each(|(_, figures)| figures[3] = 0);
+                lines.sort_unstable();
+                lines
+            })
+        };
+        let all = sums(&app);
         let lines = app.row_count() as u64;
         let figures = app.store().host_figures(true);
         assert_eq!(figures.open as u64 + figures.closed, lines, "{seed}");
@@ -554,16 +618,10 @@ fn sums_of_local_connections_are_the_same_kept_up_to_date_and_counted_again() {
         assert_eq!(ports[0].1[0], figures.open as u64, "{seed}");
         assert_eq!(ports[0].1[1], lines, "{seed}");
         // a filter that matches everything
-        press(&mut app, "/");
-        type_text(&mut app, "port > 0");
-        press_and_settle(&mut app, "Enter");
-        let again = Subject::ALL.map(|subject| {
-            let mut lines = pane(&app, subject);
-            lines.iter_mut().for_each(|(_, figures)| figures[3] = 0);
-            lines.sort_unstable();
-            lines
-        });
-        assert_eq!(all, again, "{seed}");
+        filter(&mut app, "port > 0");
+        assert_eq!(all, sums(&app), "{seed}");
+        filter(&mut app, excluded);
+        assert_eq!(sums(&excluding), sums(&app), "{seed}");
     }
 }
 
