@@ -449,22 +449,21 @@ impl Cli {
         })
     }
 
-    /// Returns a notice for the dashboard that names the flags which limit what it follows, unless -o asked for it: whoever
-    /// knows bcc's tcplife expects rows.
+    /// Returns a notice for the dashboard that names what the flags limit it to and the call that prints rows, unless -o asked for
+    /// the dashboard: whoever knows bcc's tcplife expects rows.
     pub fn dashboard_notice(&self) -> Option<String> {
         let given = [
-            ("-p", self.pid.is_some()),
-            ("-L", self.localport.is_some()),
-            ("-D", self.remoteport.is_some()),
-            ("-4", self.ipv4),
-            ("-6", self.ipv6),
+            self.pid.map(|pid| format!("-p {pid}")),
+            self.localport.as_ref().map(|ports| format!("-L {ports}")),
+            self.remoteport.as_ref().map(|ports| format!("-D {ports}")),
+            self.ipv4.then(|| "-4".to_owned()),
+            self.ipv6.then(|| "-6".to_owned()),
         ];
-        let flags = given.iter().filter(|(_, is_given)| *is_given);
-        let flags: Vec<&str> = flags.map(|(flag, _)| *flag).collect();
+        let flags: Vec<String> = given.into_iter().flatten().collect();
         let is_limited = !flags.is_empty() && self.output.is_none();
         is_limited.then(|| {
             let (flags, capture) = (flags.join(" "), self.capture());
-            format!("{flags}: the dashboard follows only {capture}; -o text prints rows")
+            format!("rows instead: tcplife {flags} -o text; this follows only {capture}")
         })
     }
 
@@ -923,7 +922,9 @@ mod tests {
         let notice = |line: &str| read(line).expect(line).dashboard_notice();
         assert_eq!(
             notice("tcplife -L 22,80 -4").as_deref(),
-            Some("-L -4: the dashboard follows only IPv4 and lport 22,80; -o text prints rows")
+            Some(
+                "rows instead: tcplife -L 22,80 -4 -o text; this follows only IPv4 and lport 22,80"
+            )
         );
         assert_eq!(notice("tcplife"), None);
         assert_eq!(notice("tcplife -L 22 -o dashboard"), None);

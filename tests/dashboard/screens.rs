@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::common::loopback::{Pair, V4, listen, port, session};
 use crate::common::pty;
-use crate::common::requirements::{kernel_or_skip, tool_or_skip};
+use crate::common::requirements::{TCPLIFE, kernel_or_skip, tool_or_skip};
 use crate::harness::{Seen, argv, only, words};
 
 /// Returns the line that contains all of these, split into words.
@@ -366,5 +366,21 @@ fn baseline_program_that_stops_on_a_busy_host_has_one_line_for_all_its_ports() {
     drop(accepted);
     seen.press("q");
     seen.wait_for("the table", |s| s.heading().is_some());
+    seen.quit();
+}
+
+#[test]
+fn dashboard_of_a_call_with_flags_of_bcc_names_the_call_that_prints_rows() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let ports = only(&[&listen(V4)]);
+    let mut seen = Seen::start(pty::command(&[TCPLIFE, "-p", "42", "-D", &ports]));
+    let rows = format!("rows instead: tcplife -p 42 -D {ports} -o text");
+    seen.wait_for("how to get rows", |s| s.shows(&rows));
+    seen.quit();
+    // who asks for the dashboard knows that
+    let mut seen = Seen::dashboard(&["-p", "42", "-D", &ports]);
+    assert!(!seen.shows("rows instead"), "{}", seen.picture());
     seen.quit();
 }

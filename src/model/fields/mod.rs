@@ -95,6 +95,8 @@ pub struct Column {
     pub drop: u8,
     /// Sorted with the greatest value first, unless the order is inverted.
     pub descending: bool,
+    /// Word of the column that gives way first while the table is sorted by this one.
+    pub replaces: Option<&'static str>,
 }
 
 /// One row of [`FIELDS`].

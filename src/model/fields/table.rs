@@ -23,7 +23,19 @@ const fn column(
         grow,
         drop,
         descending,
+        replaces: None,
     })
+}
+
+/// The same for a column that takes the place of another one while the table is sorted by it.
+const fn replacing(column: Option<Column>, word: &'static str) -> Option<Column> {
+    match column {
+        Some(column) => Some(Column {
+            replaces: Some(word),
+            ..column
+        }),
+        None => None,
+    }
 }
 
 fn text_if(text: Option<&str>) -> Value<'_> {
@@ -363,7 +375,8 @@ pub static FIELDS: &[Field] = &[
         json: None, // the time of its event
         help: "time of day at which it closed; in a filter, the time since then",
         kind: FieldKind::Moment,
-        column: column("ENDED", 'E', 8, 0, 41, true),
+        // who it was matters more than how long it took
+        column: replacing(column("ENDED", 'E', 8, 0, 41, true), "duration"),
         get: |s| some_if(!s.is_open(), s.end_ns),
         read: None,
         redact: Redact::Follow,

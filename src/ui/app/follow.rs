@@ -18,6 +18,7 @@ pub(super) static OPENED: Field = Field {
         grow: 0,
         drop: 0,
         descending: true,
+        replaces: None,
     }),
     get: |s| Value::Uint(s.start_ns),
     read: None,

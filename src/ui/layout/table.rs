@@ -23,6 +23,11 @@ impl ColumnView<'_> {
     fn is_sorted(&self, field: &Field) -> bool {
         self.sorted.is_some_and(|sorted| sorted == field)
     }
+
+    /// Word of the column whose place the sorted one takes.
+    fn replaced(&self) -> Option<&'static str> {
+        self.sorted?.column?.replaces
+    }
 }
 
 /// A visible column.
@@ -56,10 +61,6 @@ impl Window {
     }
 }
 
-/// The column that gives way first to [`ENDED`] when the table is sorted by that: who it was matters more than how long it took.
-const AGE: &str = "duration";
-const ENDED: &str = "ended";
-
 /// A column, and its width when nothing is cut.
 #[derive(Clone, Copy)]
 struct Listed {
@@ -76,7 +77,7 @@ impl Listed {
                 column.width = column.width.max(column.title.width() as u16 + 1);
             }
             column.drop = 0;
-        } else if field.word == AGE && columns.sorted.is_some_and(|sorted| sorted.word == ENDED) {
+        } else if columns.replaced() == Some(field.word) {
             column.drop = u8::MAX;
         } else {
             column.drop += 1;
