@@ -32,7 +32,7 @@ static TOGGLES: [Toggle; 15] = [
             "each end",
         ),
         false => (
-            "local connections: a line for each end, so counted twice".into(),
+            "local connections: each end has a line and counts".into(),
             "one",
         ),
     }),

@@ -182,7 +182,7 @@ fn notice_of_a_toggle_names_its_state_and_what_the_key_does_next() {
         ("t", &format!("theme: {next} (t: {then})")),
         (
             "l",
-            "local connections: a line for each end, so counted twice (l: one)",
+            "local connections: each end has a line and counts (l: one)",
         ),
         ("4", "only IPv4 is shown (4: both)"),
         ("6", "only IPv6 is shown (6: both)"),
@@ -203,5 +203,6 @@ fn notice_of_a_toggle_names_its_state_and_what_the_key_does_next() {
         press_and_settle(&mut app, key);
         let footer = line(&app, SIZE, 23);
         assert!(footer.contains(says), "{key}: {footer}");
+        assert!(says.width() <= 60, "in a narrow window: {says}");
     }
 }
