@@ -224,7 +224,9 @@ impl TableLine for FindingLine {
         match slowest(sources) {
             None => looks,
             Some(slowest) => format!(
-                "{looks} Slowest answers now: {slowest}. All: `s` among the sessions, then RESP (we ask) or OURRESP (we answer)."
+                "{looks} Slowest answers now: {slowest}. All, in the sessions: {} (we asked), {} (we answered).",
+                sorted_by("resp"),
+                sorted_by("ourresp")
             ),
         }
     }
@@ -251,4 +253,10 @@ fn slowest(sources: &LineSources<'_>) -> Option<String> {
         },
     };
     Some(format!("{service} {}", fields::micros(mean_us)))
+}
+
+/// The keys that sort the sessions by a field, and its heading: `s y RESP▼`.
+fn sorted_by(word: &str) -> String {
+    let column = fields::by_word(word).and_then(|field| field.column);
+    column.map_or_else(String::new, |c| format!("s {} {}▼", c.letter, c.title))
 }

@@ -31,6 +31,7 @@ pub mod screens;
 pub mod self_traffic;
 pub mod session_history;
 pub mod sort_menu;
+mod sort_order;
 pub mod still_order;
 mod table_cells;
 pub mod table_screen;

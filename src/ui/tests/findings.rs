@@ -254,7 +254,7 @@ fn findings_screen_without_any_says_what_it_looks_for_and_who_answers_slowly() {
         "Nothing is wrong, as far as these rules can tell",
         "It looks for what fails, waits, is cut off",
         "Slowest answers now: 10.0.0.9:5432 400ms.",
-        "then RESP",
+        "All, in the sessions: s y RESP▼ (we asked), s Q OURRESP▼ (we answered).",
     ] {
         let words = shown.replace(['\n', '"'], " ");
         let words: Vec<&str> = words.split_whitespace().collect();
