@@ -250,12 +250,12 @@ pub enum Age {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Comm([u8; 15]);
 
-/// Hashed as one number, as it is a part of most keys.
+/// Hashed as two numbers, as it is a part of most keys.
 impl Hash for Comm {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let mut bytes = [0; 16];
-        bytes[..15].copy_from_slice(&self.0);
-        state.write_u128(u128::from_le_bytes(bytes));
+        let [lower, upper] = self.halves();
+        state.write_u64(lower);
+        state.write_u64(upper);
     }
 }
 
@@ -263,16 +263,41 @@ impl Comm {
     /// Creates a name from the kernel's bytes. Harmful characters and invalid UTF-8 become `?`: a process chooses its
     /// own name, and it must not be able to drive the reader's terminal.
     pub fn new(raw: [u8; 16]) -> Self {
-        let len = raw.iter().position(|&b| b == 0).unwrap_or(15).min(15);
+        const ONES: u128 = u128::from_le_bytes([1; 16]);
+        const HIGH: u128 = ONES << 7;
+        // most names are plain, and each session has two: all bytes are looked at together
+        let word = u128::from_le_bytes(raw);
+        // the lowest of these bits is that of the first 0
+        let zeros = word.wrapping_sub(ONES) & !word & HIGH;
+        let len = (zeros.trailing_zeros() as usize / 8).min(15);
+        let name = (1 << (8 * len)) - 1;
+        let word = word & name;
+        let from_space = (word | HIGH) - ONES * u128::from(b' ');
+        let is_delete = (word & !HIGH) + ONES;
         let mut clean = [0; 15];
-        // most names are plain, and each session has two
-        if raw[..len].iter().all(|b| matches!(b, b' '..=b'~')) {
-            clean[..len].copy_from_slice(&raw[..len]);
+        if (word | !from_space | is_delete) & HIGH & name == 0 {
+            clean.copy_from_slice(&word.to_le_bytes()[..15]);
             return Comm(clean);
         }
         let text = sanitize(&String::from_utf8_lossy(&raw[..len]));
         clean[..text.len()].copy_from_slice(text.as_bytes());
         Comm(clean)
+    }
+
+    /// The name as two numbers.
+    pub fn halves(&self) -> [u64; 2] {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        let [.., i, j, k, l, m, n, o] = self.0;
+        let lower = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        [lower, u64::from_le_bytes([h, i, j, k, l, m, n, o]) >> 8]
+    }
+
+    /// Takes what [`Comm::halves`] returned; `None`: it is not a name.
+    pub fn from_halves([lower, upper]: [u64; 2]) -> Option<Self> {
+        let bytes = (u128::from(upper) << 64 | u128::from(lower)).to_le_bytes();
+        let (name, rest) = bytes.split_first_chunk::<15>()?;
+        std::str::from_utf8(name).ok()?;
+        (rest == [0]).then_some(Comm(*name))
     }
 
     pub fn as_str(&self) -> &str {

@@ -4,6 +4,10 @@ use std::hash::{BuildHasher as _, Hash};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
+use rustc_hash::FxBuildHasher;
+
+/// Number of places that are remembered.
+const RECENT: usize = 64;
 
 pub(crate) trait Sums {
     /// Rank for eviction: the greatest are kept.
@@ -21,6 +25,11 @@ pub(crate) struct BoundedMap<K, V> {
     /// `None`: free.
     kept: Vec<Option<(K, V)>>,
     free: Vec<u32>,
+    /// Places of keys that were looked up last, each where a hash without a seed puts it and with a part of that hash, and of the
+    /// last two: most sessions of a busy host have the keys of others that have just closed. A place may have been given to
+    /// another key since.
+    recent: [(u32, u32); RECENT],
+    last: [u32; 2],
     /// Strangers choose some of the keys, so that the hash has a seed.
     hasher: RandomState,
     other_sums: V,
@@ -33,11 +42,19 @@ impl<K: Copy + Eq + Ord + Hash, V: Sums + Default> Default for BoundedMap<K, V> 
             index: HashTable::default(),
             kept: Vec::new(),
             free: Vec::new(),
+            recent: [(0, 0); RECENT],
+            last: [0; 2],
             hasher: RandomState::default(),
             other_sums: V::default(),
             evicted: 0,
         }
     }
+}
+
+/// Index of a key in [`BoundedMap::recent`], and what tells it from most others there without a look at the sums.
+fn recent(key: impl Hash) -> (usize, u32) {
+    let hash = FxBuildHasher.hash_one(key);
+    (hash as usize % RECENT, (hash >> 32) as u32)
 }
 
 /// The table uses the highest bits and the lowest.
@@ -59,11 +76,49 @@ impl<K: Copy + Eq + Ord + Hash, V: Sums + Default> BoundedMap<K, V> {
         found.map(|(_, at)| *at as usize)
     }
 
+    /// Finds a key among those that were looked up last.
+    fn find_recent(&mut self, key: K) -> Option<usize> {
+        let is_at = |at: u32| {
+            let found = self.kept.get(at as usize).and_then(Option::as_ref);
+            found.is_some_and(|(other, _)| *other == key)
+        };
+        // the ends of connections within the host take turns
+        let [last, before] = self.last;
+        let at = if is_at(last) {
+            return Some(last as usize);
+        } else if is_at(before) {
+            before
+        } else {
+            let (recent, tag) = recent(key);
+            let (other, at) = self.recent[recent];
+            (other == tag && is_at(at)).then_some(at)?
+        };
+        self.last = [at, last];
+        Some(at as usize)
+    }
+
+    /// Remembers the place of a key.
+    fn remember(&mut self, key: K, at: usize) {
+        let (recent, tag) = recent(key);
+        self.recent[recent] = (tag, at as u32);
+        self.last = [at as u32, self.last[0]];
+    }
+
     /// Returns the sums of a key, inserting it if needed. At twice `keep`, half of the keys are evicted at once, those
     /// with the least weight, so that an insertion stays cheap on average.
     pub(crate) fn entry(&mut self, key: K, keep: usize) -> &mut V {
+        let at = self.find_recent(key).unwrap_or_else(|| {
+            let at = self.place(key, keep);
+            self.remember(key, at);
+            at
+        });
+        &mut self.kept[at].get_or_insert_with(|| (key, V::default())).1
+    }
+
+    /// Returns the place of a key, which is a new one if it is not kept.
+    fn place(&mut self, key: K, keep: usize) -> usize {
         let hash = self.hash(key);
-        let at = match self.find(hash, key) {
+        match self.find(hash, key) {
             Some(at) => at,
             None => {
                 if self.index.len() >= 2 * keep {
@@ -77,8 +132,7 @@ impl<K: Copy + Eq + Ord + Hash, V: Sums + Default> BoundedMap<K, V> {
                     .insert_unique(spread(hash), (hash, at as u32), |(hash, _)| spread(*hash));
                 at
             }
-        };
-        &mut self.kept[at].get_or_insert_with(|| (key, V::default())).1
+        }
     }
 
     /// Evicts so many keys: those with the least weight, and of equal ones those that come first.
@@ -122,7 +176,11 @@ impl<K: Copy + Eq + Ord + Hash, V: Sums + Default> BoundedMap<K, V> {
 
     /// Returns the sums that count for a key: its own, or the "other" bucket if it was evicted.
     pub(crate) fn sums_of(&mut self, key: K) -> &mut V {
-        let at = self.find(self.hash(key), key);
+        let at = self.find_recent(key).or_else(|| {
+            let at = self.find(self.hash(key), key)?;
+            self.remember(key, at);
+            Some(at)
+        });
         match at.and_then(|at| self.kept[at].as_mut()) {
             Some((_, sums)) => sums,
             None => &mut self.other_sums,

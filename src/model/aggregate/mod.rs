@@ -6,6 +6,7 @@
 //! The sums of a key count a local connection once, even if both its ends have that key: the end that
 //! [`leads`], as long as it is there.
 
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::model::aggregate::bounded_map::{BoundedMap, Sums};
@@ -80,6 +81,21 @@ impl GroupBy {
         }
     }
 
+    /// Tells for each variant whether two sessions count for the same key.
+    fn shared(a: &Session, b: &Session) -> [bool; GroupBy::ALL.len()] {
+        let program = match (a.owner == Evidence::None, b.owner == Evidence::None) {
+            (true, true) => true,
+            (false, false) => a.comm == b.comm,
+            _ => false,
+        };
+        let process = program && (a.owner == Evidence::None || a.pid == b.pid);
+        let (peer, other) = (a.remote(), b.remote());
+        let subnet = GroupBy::subnet(peer) == GroupBy::subnet(other);
+        let port = a.service_port() == b.service_port();
+        let workload = a.cgroup.workload() == b.cgroup.workload();
+        [process, program, peer == other, subnet, port, workload]
+    }
+
     /// Returns the subnet of a peer.
     pub fn subnet(peer: ZonedAddr) -> GroupKey {
         let addr = match peer.addr {
@@ -91,7 +107,7 @@ impl GroupBy {
 }
 
 /// Key of an aggregate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum GroupKey {
     /// Nobody knows which process or program it is.
     UnknownOwner,
@@ -104,6 +120,28 @@ pub enum GroupKey {
     Subnet(ZonedAddr),
     Port(u16),
     Workload(Workload),
+}
+
+/// Hashed for each session and criterion, so in few numbers: the variant is a part of one of them.
+impl Hash for GroupKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let variant = |number: u64, of: u64| number << 32 | of;
+        match self {
+            GroupKey::UnknownOwner => state.write_u64(0),
+            GroupKey::Process(pid, comm) => {
+                state.write_u64(variant(1, u64::from(*pid)));
+                comm.hash(state);
+            }
+            GroupKey::Program(comm) => comm.hash(state),
+            GroupKey::Peer(addr) => addr.hash(state),
+            GroupKey::Subnet(addr) => {
+                state.write_u64(variant(2, 0));
+                addr.hash(state);
+            }
+            GroupKey::Port(port) => state.write_u64(variant(3, u64::from(*port))),
+            GroupKey::Workload(workload) => workload.hash(state),
+        }
+    }
 }
 
 impl std::fmt::Display for GroupKey {
@@ -452,8 +490,11 @@ impl Aggregates {
         {
             return; // most open sessions are idle
         }
+        if let (None, Some(now)) = (change.before, change.now) {
+            return self.take_new(change, now);
+        }
         let counts = match (change.other, change.now) {
-            (Some(other), Some(now)) => change.before.is_some() && leads(now, other.session),
+            (Some(other), Some(now)) => leads(now, other.session),
             _ => true,
         };
         if counts {
@@ -462,6 +503,43 @@ impl Aggregates {
         let figures = Figures::of(change);
         for (by, group) in GroupBy::ALL.into_iter().zip(&mut self.groups) {
             group.take(by, change, &figures, self.keep, self.snapshot);
+        }
+    }
+
+    /// Counts a session that was not known before. If its other end is here, that has counted the connection, and what moved
+    /// counts only for keys that are not those of the other end.
+    fn take_new(&mut self, change: &Change<'_>, now: &Session) {
+        let other = change.other.map(|other| other.session);
+        let shared = other.map_or([false; GroupBy::ALL.len()], |other| {
+            GroupBy::shared(now, other)
+        });
+        let is_other_open = other.is_some_and(Session::is_open);
+        let responses = match change.is_back {
+            true => Default::default(),
+            false => Responses::of(now),
+        };
+        let moved = Spread::new(change.moved as f64, now.start_ns, now.end_ns);
+        if other.is_none() {
+            self.bytes += change.moved;
+        }
+        for ((by, group), is_shared) in GroupBy::ALL.into_iter().zip(&mut self.groups).zip(shared) {
+            let aggregate = group.entry(by.key(now), self.keep);
+            aggregate.open += u64::from(now.is_open() && !(is_shared && is_other_open));
+            for (sum, now) in aggregate.responses.iter_mut().zip(responses) {
+                sum.add(now);
+            }
+            let flow = aggregate.flow(self.snapshot);
+            if is_shared {
+                continue;
+            }
+            flow.new += u64::from(change.is_new);
+            flow.bytes += change.moved;
+            aggregate.sessions += u64::from(!change.is_back);
+            aggregate.bytes += change.moved;
+            if change.moved > 0 {
+                aggregate.history.add_spread(&moved);
+            }
+            group.bytes += change.moved;
         }
     }
 
@@ -665,7 +743,35 @@ mod tests {
     use crate::model::session::{Age, Direction, State};
     use crate::model::store::Store;
     use crate::model::turns::{ResponseTimes, ShortTime, Turns};
-    use crate::testing::sample::{closed_session as sample, snapshot_batch};
+    use crate::testing::sample::{Numbers, any_session, closed_session as sample, snapshot_batch};
+
+    #[test]
+    fn sessions_share_the_keys_that_are_equal() {
+        let mut numbers = Numbers::from(5);
+        let mut counts = [0; GroupBy::ALL.len()];
+        for _ in 0..20_000 {
+            let mut session = |cookie| any_session(&mut numbers, cookie, State::Closed);
+            let (a, any) = (session(1), session(2));
+            // two random sessions have hardly anything in common
+            let chosen = numbers.number();
+            let has = |bit: u32| chosen >> bit & 1 == 1;
+            let b = Session {
+                owner: if has(0) { a.owner } else { any.owner },
+                pid: if has(1) { a.pid } else { any.pid },
+                comm: if has(2) { a.comm } else { any.comm },
+                raddr: if has(3) { a.raddr } else { any.raddr },
+                interface: if has(4) { a.interface } else { any.interface },
+                rport: if has(5) { a.rport } else { any.rport },
+                ..any
+            };
+            let equal = GroupBy::ALL.map(|by| by.key(&a) == by.key(&b));
+            assert_eq!(GroupBy::shared(&a, &b), equal, "{a:?} {b:?}");
+            for (count, is_equal) in counts.iter_mut().zip(equal) {
+                *count += usize::from(is_equal);
+            }
+        }
+        assert!(counts.iter().all(|count| *count > 100), "{counts:?}");
+    }
 
     fn open(cookie: u64, comm: &str, raddr: &str, bytes: u64, end_s: u64) -> Session {
         Session {
