@@ -62,6 +62,8 @@ struct Piece {
     bytes: Box<[u8]>,
     /// Length of the records, in bytes.
     length: usize,
+    /// Number of its sessions.
+    sessions: usize,
     /// The control groups of its sessions.
     cgroups: Box<[Arc<Cgroup>]>,
 }
@@ -145,10 +147,7 @@ impl Frame {
 
     /// Number of sessions that are unpacked with it.
     fn events(&self) -> u64 {
-        // a session takes hardly less
-        const SESSION: u64 = 64;
-        let length = self.pieces.iter().map(|piece| piece.length as u64);
-        length.sum::<u64>() / SESSION
+        self.pieces.iter().map(|piece| piece.sessions as u64).sum()
     }
 }
 

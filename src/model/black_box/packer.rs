@@ -7,15 +7,16 @@ use rustc_hash::FxHashMap;
 use zstd::bulk::Compressor;
 
 use crate::model::batch::{Batch, HostSnapshot, OpenSnapshot};
-use crate::model::black_box::packing::{pack, pack_uint};
+use crate::model::black_box::packing::{Known, pack, pack_uint};
 use crate::model::black_box::{Counts, Frame, FullState, Head, Piece, Tag};
 use crate::model::cgroup::Cgroup;
 use crate::model::session::{Session, SessionId};
 
 /// Level of compression: level 1 packs a twentieth better, and takes 40 ns longer for a session.
 const LEVEL: i32 = -1;
-/// Content at which a piece ends, in bytes: what is unpacked while a key waits.
+/// Bytes and sessions at which a piece ends: what is unpacked while a key waits.
 const FULL_PIECE: usize = 128 << 10;
+const FULL_SESSIONS: usize = 2048;
 /// Events after which a frame begins with all open sessions; more if they would be most of it.
 const EVENTS_TO_FULL: u64 = 50_000;
 /// Time after which one does in any case, ns.
@@ -59,11 +60,15 @@ impl std::fmt::Debug for Packer {
 #[derive(Debug, Default)]
 struct Writing {
     text: Vec<u8>,
+    /// Sessions in it.
+    sessions: usize,
     cgroups: Vec<Arc<Cgroup>>,
     /// Index of each of `cgroups`, by its address.
     known: FxHashMap<usize, u64>,
     /// The control group of the last session, and its index: most have the same as the one before.
     last: Option<(usize, u64)>,
+    /// The last closed sessions of the piece.
+    closed: Known,
     pieces: Vec<Piece>,
 }
 
@@ -83,27 +88,40 @@ impl Writing {
         index
     }
 
-    fn session(&mut self, tag: Tag, cgroup: &Arc<Cgroup>, pack: impl FnOnce(&mut Vec<u8>)) {
+    fn begin(&mut self, tag: Tag, cgroup: &Arc<Cgroup>) {
         self.text.push(tag as u8);
+        self.sessions += 1;
         let index = self.cgroup(cgroup);
         pack_uint(index, &mut self.text);
-        pack(&mut self.text);
+    }
+
+    /// Adds an open session, which is packed.
+    fn open(&mut self, cgroup: &Arc<Cgroup>, bytes: &[u8]) {
+        self.begin(Tag::Changed, cgroup);
+        self.text.extend_from_slice(bytes);
+    }
+
+    fn closed(&mut self, session: &Session) {
+        self.begin(Tag::Closed, &session.cgroup);
+        pack(session, &mut self.closed, &mut self.text);
     }
 
     /// Ends the piece if it is full, or in any case.
     fn end_piece(&mut self, compressor: &mut Compressor<'_>, is_last: bool) -> io::Result<()> {
-        if self.text.is_empty() || self.text.len() < FULL_PIECE && !is_last {
+        let is_full = self.text.len() >= FULL_PIECE || self.sessions >= FULL_SESSIONS;
+        if self.text.is_empty() || !is_full && !is_last {
             return Ok(());
         }
         let piece = Piece {
             bytes: compressor.compress(&self.text)?.into(),
             length: self.text.len(),
+            sessions: std::mem::take(&mut self.sessions),
             cgroups: std::mem::take(&mut self.cgroups).into(),
         };
         self.pieces.push(piece);
         self.text.clear();
         self.known.clear();
-        self.last = None;
+        (self.last, self.closed) = (None, Known::default());
         Ok(())
     }
 
@@ -160,8 +178,7 @@ impl Packer {
             self.snapshot(open)?;
         }
         for session in &batch.closed {
-            let text = |to: &mut Vec<u8>| pack(session, to);
-            self.writing.session(Tag::Closed, &session.cgroup, text);
+            self.writing.closed(session);
             self.writing.end_piece(&mut self.compressor, false)?;
             self.counts.failed += u64::from(session.reason.is_failure());
             // few of the sessions that close have been seen by a snapshot
@@ -188,9 +205,8 @@ impl Packer {
         }
         for session in &open.changed {
             self.scratch.clear();
-            pack(session, &mut self.scratch);
-            let bytes = |to: &mut Vec<u8>| to.extend_from_slice(&self.scratch);
-            self.writing.session(Tag::Changed, &session.cgroup, bytes);
+            pack(session, &mut Known::default(), &mut self.scratch);
+            self.writing.open(&session.cgroup, &self.scratch);
             self.writing.end_piece(&mut self.compressor, false)?;
             let known = self
                 .open
@@ -230,8 +246,7 @@ impl Packer {
                 ..last.clone()
             });
             for open in self.open.values() {
-                let bytes = |to: &mut Vec<u8>| to.extend_from_slice(&open.bytes);
-                self.writing.session(Tag::Changed, &open.cgroup, bytes);
+                self.writing.open(&open.cgroup, &open.bytes);
                 self.writing.end_piece(&mut self.compressor, false)?;
             }
         }

@@ -1,4 +1,5 @@
-//! Sessions as bytes of this process: numbers as short as they are, and the control group apart.
+//! Sessions as bytes of this process: the numbers that differ from those of the last one, as short as they are, and the control
+//! group apart.
 //!
 //! These bytes never leave the process: a file has the lines of recordings instead.
 
@@ -12,12 +13,29 @@ use crate::model::session::{
 };
 use crate::model::turns::{ResponseTimes, Turns};
 
-/// Room for the bytes of any session.
-const LONGEST: usize = 512;
+/// Numbers of a session, except its control group.
+const COUNT: usize = 46;
+/// The first of these grow from session to session: what is written is by how much.
+const GROWING: usize = 2;
 /// Room for the bytes of any number: seven bits in each.
 const LONGEST_UINT: usize = 10;
+/// Room for the bytes of any session.
+const LONGEST: usize = (COUNT + 1) * LONGEST_UINT;
 /// Value of an age as a byte.
 const AGES: [Age; 3] = [Age::Exact, Age::LowerBound, Age::Unknown];
+
+type Numbers = [u64; COUNT];
+
+/// The sessions that were packed or unpacked last, one for each end of a connection: of the next one, only the numbers are
+/// written that differ. The sessions of a busy service are mostly alike.
+#[derive(Clone, Debug)]
+pub(super) struct Known([Numbers; 2]);
+
+impl Default for Known {
+    fn default() -> Self {
+        Known([[0; COUNT]; 2])
+    }
+}
 
 /// Bytes being written. The buffer has room for a whole session, so that there is no check for each byte.
 struct Out<const ROOM: usize> {
@@ -40,14 +58,6 @@ impl<const ROOM: usize> Out<ROOM> {
         }
     }
 
-    fn bytes(&mut self, bytes: &[u8]) {
-        let to = self.length + bytes.len();
-        if let Some(at) = self.bytes.get_mut(self.length..to) {
-            at.copy_from_slice(bytes);
-            self.length = to;
-        }
-    }
-
     /// Seven bits a byte, the lowest first.
     fn uint(&mut self, mut number: u64) {
         while number >= 0x80 {
@@ -56,24 +66,25 @@ impl<const ROOM: usize> Out<ROOM> {
         }
         self.byte(number as u8);
     }
+}
 
-    fn addr(&mut self, addr: IpAddr) {
-        match addr {
-            IpAddr::V4(addr) => self.bytes(&addr.octets()),
-            IpAddr::V6(addr) => self.bytes(&addr.octets()),
-        }
-    }
-
-    fn responses(&mut self, times: &ResponseTimes) {
-        let (mean_us, max, last) = times.codes();
-        self.uint(mean_us.into());
-        self.uint(max.into());
-        self.uint(last.into());
+/// The address as two numbers: its lower half, and its upper one.
+fn halves(addr: IpAddr) -> [u64; 2] {
+    match addr {
+        IpAddr::V4(addr) => [addr.to_bits().into(), 0],
+        IpAddr::V6(addr) => [addr.to_bits() as u64, (addr.to_bits() >> 64) as u64],
     }
 }
 
-/// Appends a session, without its control group.
-pub(super) fn pack(session: &Session, to: &mut Vec<u8>) {
+fn addr([lower, upper]: [u64; 2], is_v6: bool) -> Option<IpAddr> {
+    Some(match is_v6 {
+        false => Ipv4Addr::from_bits(u32::try_from(lower).ok()?).into(),
+        true => Ipv6Addr::from_bits(u128::from(upper) << 64 | u128::from(lower)).into(),
+    })
+}
+
+/// The numbers of a session, those that differ most often first.
+fn numbers(session: &Session) -> Numbers {
     let Session {
         cookie,
         start_ns,
@@ -120,65 +131,101 @@ pub(super) fn pack(session: &Session, to: &mut Vec<u8>) {
         age,
         zero_window,
     } = session;
-    let mut out = Out::<LONGEST>::new();
     let age = AGES.iter().position(|known| known == age).unwrap_or(0) as u8;
-    let is_v6 = [laddr, raddr].map(|addr| u8::from(addr.is_ipv6()));
-    out.bytes(&[
+    let kinds = [
         *state as u8 | (*state_before_close as u8) << 4,
         *reason as u8 | (*owner as u8) << 4,
         *direction as u8 | (*waits_for as u8) << 2 | age << 4 | (*zero_window as u8) << 6,
-        is_v6[0] | is_v6[1] << 1,
-    ]);
-    out.addr(*laddr);
-    out.addr(*raddr);
-    out.uint((*lport).into());
-    out.uint((*rport).into());
-    let comm = comm.as_str().as_bytes();
-    out.byte(comm.len() as u8);
-    out.bytes(comm);
-    out.uint(*cookie);
-    out.uint(*end_ns);
-    // both are before the end, except of what is damaged
-    out.uint(end_ns.wrapping_sub(*start_ns));
-    out.uint(match established_ns {
-        0 => 0,
-        at => at.wrapping_sub(*start_ns).wrapping_add(1),
-    });
-    for number in [*tx_bytes, *rx_bytes, *retransmitted_bytes] {
-        out.uint(number);
-    }
-    for number in [
-        *busy_ms,
-        *rwnd_limited_ms,
-        *sndbuf_limited_ms,
-        *close_us,
-        *unacked_bytes,
-        *unread_bytes,
-        *srtt_us,
-        *min_rtt_us,
-        *retransmits,
-        *retrans_timeout,
-        *retrans_fast,
-        *retrans_probe,
-        *cwnd,
-        u32::from(*mss),
-        turns.count,
-        turns.first_data_us,
-        *waiting_us,
-        *pid,
-        *uid,
-        *netns,
-        u32::from(interface.code()),
-        u32::from(first_comm.code()),
+        u8::from(laddr.is_ipv6()) | u8::from(raddr.is_ipv6()) << 1,
+    ];
+    let (ours, theirs) = (halves(*laddr), halves(*raddr));
+    let comm = comm.halves();
+    let (peer, own) = (turns.peer.codes(), turns.ours.codes());
+    [
+        *cookie,
+        *end_ns,
+        // both are before the end, except of what is damaged
+        end_ns.wrapping_sub(*start_ns),
+        match established_ns {
+            0 => 0,
+            at => at.wrapping_sub(*start_ns).wrapping_add(1),
+        },
+        (*lport).into(),
+        (*rport).into(),
+        (*close_us).into(),
+        (*srtt_us).into(),
+        (*min_rtt_us).into(),
+        theirs[0],
+        ours[0],
+        *tx_bytes,
+        *rx_bytes,
+        turns.count.into(),
+        turns.first_data_us.into(),
+        peer.0.into(),
+        peer.1.into(),
+        peer.2.into(),
+        own.0.into(),
+        own.1.into(),
+        own.2.into(),
+        u32::from_le_bytes(kinds).into(),
+        (*pid).into(),
+        (*cwnd).into(),
+        (*mss).into(),
+        comm[0],
+        comm[1],
+        theirs[1],
+        ours[1],
+        (*busy_ms).into(),
+        (*rwnd_limited_ms).into(),
+        (*sndbuf_limited_ms).into(),
+        (*unacked_bytes).into(),
+        (*unread_bytes).into(),
+        *retransmitted_bytes,
+        (*retransmits).into(),
+        (*retrans_timeout).into(),
+        (*retrans_fast).into(),
+        (*retrans_probe).into(),
+        (*waiting_us).into(),
+        (*uid).into(),
+        (*netns).into(),
+        interface.code().into(),
+        first_comm.code().into(),
         // 0 is all zeros
-        tx_rate.to_bits(),
-        rx_rate.to_bits(),
-    ] {
-        out.uint(number.into());
+        tx_rate.to_bits().into(),
+        rx_rate.to_bits().into(),
+    ]
+}
+
+/// Appends a session, without its control group.
+pub(super) fn pack(session: &Session, known: &mut Known, to: &mut Vec<u8>) {
+    let numbers = numbers(session);
+    let which = usize::from(session.direction == Direction::In);
+    let last = &mut known.0[which];
+    let mut differ = 0_u64;
+    for (i, (number, last)) in numbers.iter().zip(last.iter()).enumerate() {
+        differ |= u64::from(number != last) << i;
     }
-    out.responses(&turns.peer);
-    out.responses(&turns.ours);
+    let mut out = Out::<LONGEST>::new();
+    out.uint(differ << 1 | which as u64);
+    while differ != 0 {
+        let i = differ.trailing_zeros() as usize;
+        differ &= differ - 1;
+        out.uint(match i {
+            ..GROWING => zigzag(numbers[i].wrapping_sub(last[i])),
+            _ => numbers[i],
+        });
+    }
+    *last = numbers;
     to.extend_from_slice(&out.bytes[..out.length]);
+}
+
+/// A difference as a number that is small if the difference is.
+fn zigzag(difference: u64) -> u64 {
+    difference << 1 ^ (difference.cast_signed() >> 63).cast_unsigned()
+}
+
+fn unzigzag(number: u64) -> u64 {
+    number >> 1 ^ (number & 1).wrapping_neg()
 }
 
 /// Bytes being read.
@@ -192,16 +239,6 @@ impl<'a> In<'a> {
         Some(*first)
     }
 
-    fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (bytes, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
-        Some(bytes)
-    }
-
-    fn array<const COUNT: usize>(&mut self) -> Option<[u8; COUNT]> {
-        self.bytes(COUNT)?.try_into().ok()
-    }
-
     pub(super) fn uint(&mut self) -> Option<u64> {
         let mut number = 0;
         for shift in (0..u64::BITS).step_by(7) {
@@ -213,26 +250,6 @@ impl<'a> In<'a> {
         }
         None
     }
-
-    fn short(&mut self) -> Option<u16> {
-        u16::try_from(self.uint()?).ok()
-    }
-
-    fn number(&mut self) -> Option<u32> {
-        u32::try_from(self.uint()?).ok()
-    }
-
-    fn addr(&mut self, is_v6: bool) -> Option<IpAddr> {
-        Some(match is_v6 {
-            false => Ipv4Addr::from(self.array()?).into(),
-            true => Ipv6Addr::from(self.array::<16>()?).into(),
-        })
-    }
-
-    fn responses(&mut self) -> Option<ResponseTimes> {
-        let (mean_us, max, last) = (self.number()?, self.short()?, self.short()?);
-        Some(ResponseTimes::from_codes(mean_us, max, last))
-    }
 }
 
 /// Appends a number, in as few bytes as it takes.
@@ -243,84 +260,133 @@ pub(super) fn pack_uint(number: u64, to: &mut Vec<u8>) {
 }
 
 /// Reads a session; `None`: these are not the bytes of one.
-pub(super) fn unpack(from: &mut In<'_>, cgroup: &Arc<Cgroup>) -> Option<Session> {
-    let [states, why, kinds, families] = from.array()?;
-    let get = |byte: u8, shift: u32, bits: u32| usize::from(byte >> shift & ((1 << bits) - 1));
-    let (laddr, raddr) = (from.addr(families & 1 > 0)?, from.addr(families & 2 > 0)?);
-    let (lport, rport) = (from.short()?, from.short()?);
-    let length = from.byte()?.into();
-    let comm = Comm::from(std::str::from_utf8(from.bytes(length)?).ok()?);
-    let (cookie, end_ns) = (from.uint()?, from.uint()?);
-    let start_ns = end_ns.wrapping_sub(from.uint()?);
-    let established_ns = match from.uint()? {
-        0 => 0,
-        after => start_ns.wrapping_add(after - 1),
+pub(super) fn unpack(
+    from: &mut In<'_>,
+    known: &mut Known,
+    cgroup: &Arc<Cgroup>,
+) -> Option<Session> {
+    let word = from.uint()?;
+    let numbers = &mut known.0[usize::from(word & 1 == 1)];
+    let mut differ = word >> 1;
+    while differ != 0 {
+        let i = differ.trailing_zeros() as usize;
+        differ &= differ - 1;
+        let number = numbers.get_mut(i)?;
+        *number = match i {
+            ..GROWING => number.wrapping_add(unzigzag(from.uint()?)),
+            _ => from.uint()?,
+        };
+    }
+    session(numbers, cgroup)
+}
+
+/// The session that has these numbers; `None`: there is none.
+fn session(numbers: &Numbers, cgroup: &Arc<Cgroup>) -> Option<Session> {
+    let [
+        cookie,
+        end_ns,
+        lasted_ns,
+        connected_ns,
+        lport,
+        rport,
+        close_us,
+        srtt_us,
+        min_rtt_us,
+        raddr_lower,
+        laddr_lower,
+        tx_bytes,
+        rx_bytes,
+        turns,
+        first_data_us,
+        peer_mean,
+        peer_max,
+        peer_last,
+        own_mean,
+        own_max,
+        own_last,
+        kinds,
+        pid,
+        cwnd,
+        mss,
+        comm_lower,
+        comm_upper,
+        raddr_upper,
+        laddr_upper,
+        busy_ms,
+        rwnd_limited_ms,
+        sndbuf_limited_ms,
+        unacked_bytes,
+        unread_bytes,
+        retransmitted_bytes,
+        retransmits,
+        retrans_timeout,
+        retrans_fast,
+        retrans_probe,
+        waiting_us,
+        uid,
+        netns,
+        interface,
+        first_comm,
+        tx_rate,
+        rx_rate,
+    ] = *numbers;
+    let short = |number| u16::try_from(number).ok();
+    let number = |number| u32::try_from(number).ok();
+    let responses = |mean_us, max, last| {
+        Some(ResponseTimes::from_codes(
+            number(mean_us)?,
+            short(max)?,
+            short(last)?,
+        ))
     };
-    // members are read in this order
-    let (tx_bytes, rx_bytes, retransmitted_bytes) = (from.uint()?, from.uint()?, from.uint()?);
-    let busy_ms = from.number()?;
-    let rwnd_limited_ms = from.number()?;
-    let sndbuf_limited_ms = from.number()?;
-    let close_us = from.number()?;
-    let unacked_bytes = from.number()?;
-    let unread_bytes = from.number()?;
-    let srtt_us = from.number()?;
-    let min_rtt_us = from.number()?;
-    let retransmits = from.number()?;
-    let retrans_timeout = from.number()?;
-    let retrans_fast = from.number()?;
-    let retrans_probe = from.number()?;
-    let cwnd = from.number()?;
-    let mss = from.short()?;
-    let count = from.number()?;
-    let first_data_us = from.number()?;
-    let waiting_us = from.number()?;
-    let (pid, uid, netns) = (from.number()?, from.number()?, from.number()?);
-    let interface = Interface::from_code(from.short()?);
-    let first_comm = FirstComm::from_code(from.short()?);
-    let [tx_rate, rx_rate] = [from.number()?, from.number()?].map(f32::from_bits);
+    let [states, why, kinds, families] = number(kinds)?.to_le_bytes();
+    let get = |byte: u8, shift: u32, bits: u32| usize::from(byte >> shift & ((1 << bits) - 1));
+    let start_ns = end_ns.wrapping_sub(lasted_ns);
     Some(Session {
         cookie,
         start_ns,
-        established_ns,
+        established_ns: match connected_ns {
+            0 => 0,
+            after => start_ns.wrapping_add(after - 1),
+        },
         end_ns,
         cgroup: Arc::clone(cgroup),
         tx_bytes,
         rx_bytes,
         retransmitted_bytes,
-        busy_ms,
-        rwnd_limited_ms,
-        sndbuf_limited_ms,
-        close_us,
-        unacked_bytes,
-        unread_bytes,
-        srtt_us,
-        min_rtt_us,
-        retransmits,
-        retrans_timeout,
-        retrans_fast,
-        retrans_probe,
-        cwnd,
-        mss,
+        busy_ms: number(busy_ms)?,
+        rwnd_limited_ms: number(rwnd_limited_ms)?,
+        sndbuf_limited_ms: number(sndbuf_limited_ms)?,
+        close_us: number(close_us)?,
+        unacked_bytes: number(unacked_bytes)?,
+        unread_bytes: number(unread_bytes)?,
+        srtt_us: number(srtt_us)?,
+        min_rtt_us: number(min_rtt_us)?,
+        retransmits: number(retransmits)?,
+        retrans_timeout: number(retrans_timeout)?,
+        retrans_fast: number(retrans_fast)?,
+        retrans_probe: number(retrans_probe)?,
+        cwnd: number(cwnd)?,
+        mss: short(mss)?,
         turns: Turns {
-            count,
-            first_data_us,
-            peer: from.responses()?,
-            ours: from.responses()?,
+            count: number(turns)?,
+            first_data_us: number(first_data_us)?,
+            peer: responses(peer_mean, peer_max, peer_last)?,
+            ours: responses(own_mean, own_max, own_last)?,
         },
-        waiting_us,
-        pid,
-        uid,
-        netns,
-        interface,
-        tx_rate,
-        rx_rate,
-        lport,
-        rport,
-        laddr,
-        raddr,
-        comm,
-        first_comm,
+        waiting_us: number(waiting_us)?,
+        pid: number(pid)?,
+        uid: number(uid)?,
+        netns: number(netns)?,
+        interface: Interface::from_code(short(interface)?),
+        tx_rate: f32::from_bits(number(tx_rate)?),
+        rx_rate: f32::from_bits(number(rx_rate)?),
+        lport: short(lport)?,
+        rport: short(rport)?,
+        laddr: addr([laddr_lower, laddr_upper], families & 1 > 0)?,
+        raddr: addr([raddr_lower, raddr_upper], families & 2 > 0)?,
+        comm: Comm::from_halves([comm_lower, comm_upper])?,
+        first_comm: FirstComm::from_code(short(first_comm)?),
         state: *State::ALL.get(get(states, 0, 4))?,
         state_before_close: *State::ALL.get(get(states, 4, 4))?,
         reason: *Reason::ALL.get(get(why, 0, 4))?,
@@ -332,7 +398,7 @@ pub(super) fn unpack(from: &mut In<'_>, cgroup: &Arc<Cgroup>) -> Option<Session>
     })
 }
 
-// each of these has its bits in the first bytes
+// each of these has its bits in the number of kinds
 const _: () = assert!(State::ALL.len() <= 16 && Reason::ALL.len() <= 16);
 const _: () = assert!(Evidence::ALL.len() <= 16 && Direction::ALL.len() <= 4);
 const _: () = assert!(WaitsFor::ALL.len() <= 4 && ZeroWindow::ALL.len() <= 4);
@@ -340,29 +406,55 @@ const _: () = assert!(WaitsFor::ALL.len() <= 4 && ZeroWindow::ALL.len() <= 4);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::sample::{Numbers, any_session};
+    use crate::testing::sample;
+    use crate::testing::sample::{any_session, closed_session};
 
     #[test]
     fn any_session_is_unpacked_as_it_was() {
-        let mut numbers = Numbers::from(3);
+        let mut random = sample::Numbers::from(3);
+        let (mut packed, mut unpacked) = (Known::default(), Known::default());
         for _ in 0..20_000 {
-            let (cookie, state) = (numbers.number(), numbers.below(State::ALL.len() as u64));
-            let session = any_session(&mut numbers, cookie, State::ALL[state as usize]);
-            let mut bytes = Vec::new();
-            pack(&session, &mut bytes);
-            let mut from = In(&bytes);
-            assert_eq!(unpack(&mut from, &session.cgroup), Some(session));
-            assert!(from.0.is_empty());
+            let (cookie, state) = (random.number(), random.below(State::ALL.len() as u64));
+            let session = any_session(&mut random, cookie, State::ALL[state as usize]);
+            for (to, from) in [
+                (&mut packed, &mut unpacked),
+                (&mut Known::default(), &mut Known::default()),
+            ] {
+                let mut bytes = Vec::new();
+                pack(&session, to, &mut bytes);
+                let mut read = In(&bytes);
+                let found = unpack(&mut read, from, &session.cgroup);
+                assert_eq!(found.as_ref(), Some(&session));
+                assert!(read.0.is_empty());
+            }
         }
     }
 
     #[test]
+    fn session_like_the_last_one_takes_few_bytes() {
+        let mut known = Known::default();
+        let lengths = [0, 1, 2].map(|later| {
+            let mut bytes = Vec::new();
+            let session = Session {
+                cookie: 0x1001 + later,
+                end_ns: 1_000_310_000 + later * 1000,
+                ..closed_session()
+            };
+            pack(&session, &mut known, &mut bytes);
+            bytes.len()
+        });
+        assert!(lengths[0] > 60 && lengths[1] < 16, "{lengths:?}");
+    }
+
+    #[test]
     fn cut_off_session_is_none() {
-        let session = crate::testing::sample::closed_session();
+        let session = closed_session();
         let mut bytes = Vec::new();
-        pack(&session, &mut bytes);
+        pack(&session, &mut Known::default(), &mut bytes);
         for length in 0..bytes.len() {
-            assert_eq!(unpack(&mut In(&bytes[..length]), &session.cgroup), None);
+            let mut from = In(&bytes[..length]);
+            let found = unpack(&mut from, &mut Known::default(), &session.cgroup);
+            assert_eq!(found, None);
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use zstd::bulk::Decompressor;
 
 use crate::model::batch::{Batch, OpenSnapshot};
-use crate::model::black_box::packing::{In, unpack};
+use crate::model::black_box::packing::{In, Known, unpack};
 use crate::model::black_box::{Frame, Head, Piece, Tag};
 
 /// Unpacks frames that follow each other.
@@ -100,15 +100,22 @@ impl Player {
 
     fn unpack(&mut self, piece: &Piece, heads: &[Head]) -> io::Result<()> {
         let text = self.decompressor.decompress(&piece.bytes, piece.length)?;
-        let mut from = In(&text);
+        let (mut from, mut closed) = (In(&text), Known::default());
         while !from.0.is_empty() {
-            self.record(&mut from, piece, heads)
+            self.record(&mut from, &mut closed, piece, heads)
                 .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
         }
         Ok(())
     }
 
-    fn record(&mut self, from: &mut In<'_>, piece: &Piece, heads: &[Head]) -> Option<()> {
+    /// Unpacks the next record; `closed` are the last closed sessions before it.
+    fn record(
+        &mut self,
+        from: &mut In<'_>,
+        closed: &mut Known,
+        piece: &Piece,
+        heads: &[Head],
+    ) -> Option<()> {
         let tag = from.byte()?;
         if tag == Tag::Batch as u8 {
             self.ready.extend(self.batch.take());
@@ -134,14 +141,14 @@ impl Player {
             return Some(());
         }
         let cgroup = piece.cgroups.get(usize::try_from(from.uint()?).ok()?)?;
-        let mut session = unpack(from, cgroup)?;
         if tag == Tag::Changed as u8 {
+            let mut session = unpack(from, &mut Known::default(), cgroup)?;
             if self.is_at_full {
                 session.advance_idle_to(batch.taken_ns);
             }
             batch.open.as_mut()?.changed.push(session);
         } else {
-            batch.closed.push(session);
+            batch.closed.push(unpack(from, closed, cgroup)?);
         }
         Some(())
     }
