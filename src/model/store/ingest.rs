@@ -133,8 +133,13 @@ impl Store {
                 let missing = &mut kept.missing;
                 kept.open.settle(block, snapshot, now_ns, is_whole, missing);
                 SETTLED
-            } else if let Some(session) = ingest.closed.next() {
-                self.take_closed(session, report);
+            } else if let Some(session) = ingest.closed.as_mut_slice().first_mut() {
+                self.count_closed(session, report);
+                // it is moved once
+                let session = ingest.closed.next();
+                session
+                    .into_iter()
+                    .for_each(|session| self.keep_closed(session, report));
                 CHANGE
             } else {
                 self.finish(ingest);
@@ -221,17 +226,22 @@ impl Store {
         self.uncounted.forget(session);
     }
 
-    fn take_closed(&mut self, mut session: Session, report: &mut impl FnMut(StoreEvent<'_>)) {
+    /// Reports a session that has closed.
+    fn count_closed(&mut self, session: &mut Session, report: &mut impl FnMut(StoreEvent<'_>)) {
         let (old, was_open) = self.kept.take_away(session.id());
         let number = self.kept.end;
         let at = SessionRef::Closed(number);
         let get = |place| self.kept.get(place);
         let was_known = was_open && old.is_some();
-        self.pairs.closed(number, &session, was_known, get);
+        self.pairs.closed(number, session, was_known, get);
         let slot = old.as_ref().and_then(|(_, slot)| *slot);
         let old = old.as_ref().map(|(old, _)| old);
-        self.changed(&mut session, at, old, slot, report);
+        self.changed(session, at, old, slot, report);
         (session.tx_rate, session.rx_rate) = (0.0, 0.0);
+    }
+
+    /// Keeps it, and evicts the oldest one if these are too many.
+    fn keep_closed(&mut self, session: Session, report: &mut impl FnMut(StoreEvent<'_>)) {
         self.kept.close(session, self.keep);
         self.totals.closed = self.kept.end;
         if self.kept.closed.len() > self.keep {

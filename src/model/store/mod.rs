@@ -96,11 +96,12 @@ impl Store {
     fn evict_oldest(&mut self, report: &mut impl FnMut(StoreEvent<'_>)) {
         let number = self.kept.closed_numbers().start;
         let other = self.pairs.other(SessionRef::Closed(number));
-        if let Some(session) = self.kept.closed.pop_front() {
-            let other = self.kept.paired(&session, other);
-            report(StoreEvent::Evicted(number, &session, other));
+        if let Some(session) = self.kept.closed.front() {
+            let other = self.kept.paired(session, other);
+            report(StoreEvent::Evicted(number, session, other));
             self.pairs.evicted(number);
-            self.uncounted.forget(&session);
+            self.uncounted.forget(session);
+            self.kept.closed.pop_front();
         }
     }
 
