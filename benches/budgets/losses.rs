@@ -98,8 +98,8 @@ fn printed(bench: &Bench, format: &str) -> anyhow::Result<Budget> {
 fn dashboard(bench: &Bench) -> anyhow::Result<Budget> {
     let blind = Blind::count(Ends::Both)?;
     let mut screen = Screen::tcplife(&[])?;
-    // so that the header counts only these sessions of the host
-    screen.press(&format!("Cport {PORT}\r"))?;
+    // so that the header counts only these sessions of the host, and each end of a connection
+    screen.press(&format!("lCport {PORT}\r"))?;
     screen.when(|text| text.contains("capture: port") && figure(text, "closed").is_some())?;
     let before = screen.settled("closed")?;
     let made = Load::fastest(bench.times.losses).run()?;

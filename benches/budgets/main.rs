@@ -5,10 +5,11 @@
 //! if a budget is missed by more than that. Needs root; what else it needs and is not installed is skipped with a
 //! message.
 //!
-//! `losses`, `costs`, `idle`, `user` and `growth` measure; `churn` makes the traffic, `tools` runs what is measured,
+//! `losses`, `kernel_cost`, `idle`, `scaling`, `user_cost` and `recordings` measure; `churn` makes the traffic, `tools` runs what is measured,
 //! `testbed` provides namespaces and process figures, `bpf_blind_spot` counts what BPF cannot see, `table` judges. This program
 //! starts itself for the other processes that it needs (`--role`).
 
+use std::cell::Cell;
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
@@ -28,6 +29,7 @@ mod churn;
 mod idle;
 mod kernel_cost;
 mod losses;
+mod recordings;
 mod scaling;
 mod table;
 mod testbed;
@@ -56,13 +58,21 @@ struct Times {
     quiet: Duration,
     /// Times that each script of keys is typed.
     scripts: u32,
+    /// Sessions of the recording.
+    recorded: u64,
+    /// Time that a whole run takes on a quiet machine: once, and for each round.
+    once: Duration,
+    round: Duration,
 }
 
 const FULL: Times = Times {
     losses: Duration::from_secs(30),
     short: Duration::from_secs(3),
     quiet: Duration::from_secs(4),
-    scripts: 5,
+    scripts: 3,
+    recorded: 10_000_000,
+    once: Duration::from_secs(480),
+    round: Duration::from_secs(100),
 };
 
 const QUICK: Times = Times {
@@ -70,6 +80,9 @@ const QUICK: Times = Times {
     short: Duration::from_millis(600),
     quiet: Duration::from_millis(1200),
     scripts: 1,
+    recorded: 200_000,
+    once: Duration::from_secs(150),
+    round: Duration::from_secs(40),
 };
 
 /// A benchmark run.
@@ -79,6 +92,8 @@ struct Bench {
     /// Measure only names that contain one of these words.
     words: Vec<String>,
     budgets: Vec<Budget>,
+    /// CPU time of the churn's own processes for a bare connection, µs, once it was measured: it says how fast the machine is.
+    connection_us: Cell<Option<f64>>,
 }
 
 impl Bench {
@@ -93,7 +108,10 @@ impl Bench {
             return;
         }
         eprintln!("  {what}");
-        match measure(self) {
+        let begun = Instant::now();
+        let measured = measure(self);
+        eprintln!("    {:.1} s", begun.elapsed().as_secs_f64());
+        match measured {
             Ok(budgets) => self.budgets.extend(budgets),
             Err(error) => {
                 let (trouble, word) = match error.downcast_ref() {
@@ -166,10 +184,16 @@ fn run(mut words: Vec<String>) -> anyhow::Result<bool> {
         rounds: rounds.context("BENCH_ROUNDS takes a whole number from 1")?,
         words,
         budgets: Vec::new(),
+        connection_us: Cell::new(None),
     };
     let everything = bench.words.is_empty();
     let begun = Instant::now();
     eprintln!("{}, {} rounds", testbed::machine(), bench.rounds);
+    if everything {
+        let expected = bench.times.once + bench.times.round * bench.rounds as u32;
+        let minutes = expected.as_secs().div_ceil(60);
+        eprintln!("this takes about {minutes} minutes; each row says how long it took");
+    }
 
     let mut growth = Growth::default();
     let with_kernel = rustix::process::geteuid().is_root();
@@ -188,6 +212,7 @@ fn run(mut words: Vec<String>) -> anyhow::Result<bool> {
     user_cost::measure(&mut bench);
     user_cost::measure_many_open(&mut bench);
     user_cost::measure_rows(&mut bench);
+    recordings::measure(&mut bench);
     growth.measure_kept(&mut bench);
 
     println!("\n{}", table::text(&bench.budgets));

@@ -402,9 +402,14 @@ impl Peer {
         peers
     }
 
+    /// True if it prints, instead of showing a screen.
+    pub(crate) fn prints(&self) -> bool {
+        self.argv.is_empty()
+    }
+
     /// Starts it and waits until it is ready.
     pub(crate) fn start(&self) -> anyhow::Result<Running> {
-        if self.argv.is_empty() {
+        if self.prints() {
             return Ok(Running::Lines(Lines::libbpf_tools()?));
         }
         let argv: Vec<&str> = self.argv.iter().map(String::as_str).collect();

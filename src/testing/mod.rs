@@ -37,6 +37,7 @@ pub mod host {
 /// Sessions, their fields and their store.
 pub mod model {
     pub use crate::model::batch::{Batch, Clock, HostSnapshot, Missed, OpenSnapshot};
+    pub use crate::model::black_box::Packer;
     pub use crate::model::capture_filter::CaptureFilter;
     pub use crate::model::cgroup::Cgroup;
     pub use crate::model::conn_state::CONN_STATES;
