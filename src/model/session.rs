@@ -616,6 +616,22 @@ mod tests {
     }
 
     #[test]
+    fn comm_ends_before_the_first_zero_and_keeps_plain_characters() {
+        for (place, byte) in (0..16).flat_map(|place| (0..=u8::MAX).map(move |b| (place, b))) {
+            let mut raw = *b"abcdefgh\0jklmno\0";
+            raw[place] = byte;
+            let end = raw.iter().position(|b| *b == 0).unwrap_or(15).min(15);
+            let plain = raw[..end].iter().all(|b| matches!(b, b' '..=b'~'));
+            let comm = Comm::new(raw);
+            match std::str::from_utf8(&raw[..end]) {
+                Ok(text) if plain => assert_eq!(comm.as_str(), text),
+                _ => assert!(comm.as_str().contains('?'), "{raw:?}"),
+            }
+            assert_eq!(Comm::from_halves(comm.halves()), Some(comm));
+        }
+    }
+
+    #[test]
     fn comm_with_control_characters_is_sanitized() {
         assert_eq!(
             Comm::new(*b"a\x1b[31mred\n\0\0\0\0\0\0").as_str(),
