@@ -59,10 +59,28 @@ impl Expr {
     }
 
     fn has_words(&self) -> bool {
+        let mut found = false;
+        self.each_word(&mut |_| found = true);
+        found
+    }
+
+    /// Gives each bare word.
+    pub fn each_word<'a>(&'a self, take: &mut impl FnMut(&'a str)) {
         match self {
-            Expr::All(parts) | Expr::Any(parts) => parts.iter().any(Expr::has_words),
-            Expr::Not(part) => part.has_words(),
-            Expr::Term(term) => matches!(term, Term::Words(_)),
+            Expr::All(parts) | Expr::Any(parts) => parts.iter().for_each(|p| p.each_word(take)),
+            Expr::Not(part) => part.each_word(take),
+            Expr::Term(Term::Words(words)) => words.iter().for_each(|word| take(word)),
+            Expr::Term(Term::Compare { .. }) => {}
+        }
+    }
+
+    /// True if a text is compared with a regular expression.
+    pub fn has_regex(&self) -> bool {
+        match self {
+            Expr::All(parts) | Expr::Any(parts) => parts.iter().any(Expr::has_regex),
+            Expr::Not(part) => part.has_regex(),
+            Expr::Term(Term::Compare { op, .. }) => op.takes_regex(),
+            Expr::Term(Term::Words(_)) => false,
         }
     }
 

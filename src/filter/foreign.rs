@@ -48,7 +48,6 @@ const FOREIGN: &[Foreign] = &[
     certain(&["tcp.srcport", "srcport"], &["lport"]),
     certain(&["tcp.dstport", "dstport"], &["rport"]),
     certain(&["ip.version"], &["ip"]),
-    certain(&["frame.len", "ip.len", "tcp.len"], &["bytes"]),
     certain(&["tcp.analysis.ack_rtt"], &["rtt"]),
     certain(&["tcp.options.mss_val"], &["mss"]),
     certain(&["recv-q", "recvq"], &["unread"]),
@@ -56,6 +55,9 @@ const FOREIGN: &[Foreign] = &[
     certain(&["-p"], &["pid"]),
     certain(&["-l"], &["lport"]),
     certain(&["-d"], &["rport"]),
+    certain(&["-s"], &["laddr"]),
+    certain(&["-u"], &["user"]),
+    certain(&["-c"], &["comm"]),
     likely(&["local", "source"], &["laddr"]),
     likely(&["remote", "dest", "destination"], &["raddr"]),
     likely(
@@ -85,9 +87,20 @@ const FOREIGN: &[Foreign] = &[
 
 /// Words that, before `port`, `host` or `net`, name one end.
 const SIDES: &[(&[&str], [&str; 2])] = &[
-    (&["src", "laddr", "source", "local"], ["laddr", "lport"]),
     (
-        &["dst", "raddr", "dest", "destination", "remote", "peer"],
+        &["src", "laddr", "source", "local", "from"],
+        ["laddr", "lport"],
+    ),
+    (
+        &[
+            "dst",
+            "raddr",
+            "dest",
+            "destination",
+            "remote",
+            "peer",
+            "to",
+        ],
         ["raddr", "rport"],
     ),
 ];
@@ -133,6 +146,14 @@ const NEVER: &[(&[&str], &str)] = &[
     (
         &["vlan", "mpls", "pppoe"],
         "only IP addresses are known, nothing below them",
+    ),
+    (
+        &["local"],
+        "it needs an address, like `local 10.0.0.5`; within this host is `loopback`",
+    ),
+    (
+        &["remote"],
+        "it needs an address, like `remote 10.0.0.5`; beyond this host is `not loopback`",
     ),
     (
         &["listen", "listening"],

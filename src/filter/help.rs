@@ -91,7 +91,10 @@ pub const GRAMMAR: &[(&str, &str)] = &[
         "reason re",
         "part of a name: every reason of which a word begins with it",
     ),
-    ("comm ngin*", "`*` is any text; in quotes it is itself"),
+    (
+        "comm ngin*",
+        "`*` is any text, `?` any character; in quotes they are themselves",
+    ),
     (
         "\"port\"",
         "quotes: for text that has spaces or would mean something else",
@@ -112,7 +115,7 @@ misspelled word of `-f` was read. What may mean several is an error that says wh
 search for: `\"443\"`, `\"open\"`.
 
 Words of other tools work where they have one meaning: `host`, `net`, `portrange`, `tcp`, `src port`, `src or dst port`,
-`net 10.0.0.0 mask 255.0.0.0`, `less 100` for bytes (tcpdump);
+`net 10.0.0.0 mask 255.0.0.0` (tcpdump);
 `sport = :443`, `state connected` (ss); `ip.addr == 10.0.0.5`, `tcp.port eq 80`, `tcp.port in {80 443 8000..8100}`,
 `tcp.flags.reset == 1` for the reason (Wireshark); `comm in (curl, wget)`,
 `comm like '%sql%'`, `<>` (SQL); `cmd`, `exe`, `proc` (for `comm`). Ports have names: `dport https`.

@@ -169,6 +169,13 @@ impl Filter {
         matches!(self.expr, Expr::Any(_))
     }
 
+    /// The bare words that are searched for as text.
+    pub fn searched(&self) -> Vec<&str> {
+        let mut words = Vec::new();
+        self.expr.each_word(&mut |word| words.push(word));
+        words
+    }
+
     /// True if an open session may begin or cease to match only because time passes.
     pub fn changes_with_time(&self) -> bool {
         self.expr.mentions(&|field| field.grows_with_time())
@@ -229,7 +236,10 @@ impl Filter {
 
 /// Formats a text as a filter's value: as it is, or in quotes if it would otherwise mean something else.
 pub fn quoted(text: &str) -> String {
-    if lex::is_plain_word(text) && !text.contains('*') && !foreign::is_operator(text) {
+    if lex::is_plain_word(text)
+        && !text.contains(shorthand::WILDCARDS)
+        && !foreign::is_operator(text)
+    {
         text.to_owned()
     } else {
         expr::in_quotes(text)

@@ -398,9 +398,9 @@ fn bare_word(input: &mut Input<'_>) -> Result<Vec<Bare>> {
                 Bare::Number(_) if is_being_typed(token, input) => {
                     vec![found, Bare::Text(token.text.to_owned())]
                 }
-                Bare::Condition(Expr::Term(Term::Compare { op, .. })) if op.takes_regex() => {
+                Bare::Condition(condition) if condition.has_regex() => {
                     count_regex(token, input)?;
-                    vec![found]
+                    vec![Bare::Condition(condition)]
                 }
                 found => vec![found],
             }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use crate::filter::error::FilterError;
 use crate::filter::expr::Op;
-use crate::filter::foreign::{any_field_named, field_of_side};
+use crate::filter::foreign::{any_field_named, field_of_side, is_operator};
 use crate::filter::lex::{Token, TokenKind as Tok, lex};
 use crate::filter::literal::{kind_of, operators};
 use crate::model::fields::FieldKind;
@@ -36,6 +36,11 @@ const NO_ORDER: &str = "the order is not part of a filter";
 const BY_MENU: &str = "the sort menu of the dashboard has every column: `s` in the list";
 const NO_COUNT: &str = "the number of lines is not part of a filter";
 const BY_ORDER: &str = "what the table is sorted by is on top: `s` in the list chooses it";
+const NO_SIZES: &str = "sizes of packets are not kept";
+const BY_BYTES: &str = "`bytes > 1000` is about all that a session has moved";
+const NO_FUNCTIONS: &str = "a filter has no functions";
+const BY_TERMS: &str =
+    "it consists of terms like `comm curl` or `rport 443`, with `and`, `or`, `not`";
 const NO_LINK: &str = "only IP addresses are known, nothing below them";
 const BY_ADDRESS: &str =
     "write `host 10.0.0.5`, or `interface eth0` for sockets that are bound to one";
@@ -73,8 +78,13 @@ const PHRASES: &[(&[&str], Means)] = &[
     (&["bigger", "than"], Begins("bytes >")),
     (&["smaller", "than"], Begins("bytes <")),
     (&["in"], Begins("addr")),
-    (&["less"], Begins("bytes <=")),
-    (&["greater"], Begins("bytes >=")),
+    (&["less"], Counts(NO_SIZES, BY_BYTES)),
+    (&["greater"], Counts(NO_SIZES, BY_BYTES)),
+    (&["frame.len"], Nothing(NO_SIZES, BY_BYTES)),
+    (&["ip.len"], Nothing(NO_SIZES, BY_BYTES)),
+    (&["tcp.len"], Nothing(NO_SIZES, BY_BYTES)),
+    (&["-p", "tcp"], Is("tcp")),
+    (&["-o"], Begins("")),
     (&["contains"], Begins("")),
     // the command and the query around a filter
     (&["tcpdump"], Begins("")),
@@ -89,7 +99,9 @@ const PHRASES: &[(&[&str], Means)] = &[
     (&["where"], Begins("")),
     (&["grep", "-v"], Begins("not")),
     (&["grep", "-i"], Begins("")),
-    (&["grep", "-E"], Begins("")),
+    (&["grep", "-E"], Begins("comm ~")),
+    (&["egrep"], Begins("comm ~")),
+    (&["-E"], Begins("comm ~")),
     (&["grep"], Begins("")),
     (&["-v"], Begins("not")),
     (&["-i"], Begins("")),
@@ -227,6 +239,11 @@ fn is_number(token: &Token<'_>) -> bool {
     token.text.bytes().all(|b| b.is_ascii_digit())
 }
 
+/// True for a number, with a unit or without.
+fn begins_with_digit(token: &Token<'_>) -> bool {
+    token.text.starts_with(|c: char| c.is_ascii_digit())
+}
+
 /// True if a term may begin after a token.
 fn is_before_term(token: &Token<'_>) -> bool {
     matches!(token.kind, Tok::And | Tok::Or | Tok::Not | Tok::Open)
@@ -237,11 +254,21 @@ fn is_end_of_term(token: &Token<'_>) -> bool {
     matches!(token.kind, Tok::Word | Tok::Quoted(_) | Tok::Close)
 }
 
-/// True for a value that completes a term: after `less` only a number, since people also search for that word.
+/// True for a word right before a parenthesis, which is a function in other languages.
+fn is_call(word: &Token<'_>, open: &Token<'_>) -> bool {
+    word.kind == Tok::Word
+        && open.kind == Tok::Open
+        && open.text == "("
+        && word.span.end == open.span.start
+        && any_field_named(word.text).is_none()
+        && !is_operator(word.text)
+        && !word.text.eq_ignore_ascii_case("in")
+}
+
+/// True for a value that completes a term.
 fn completes(words: &[&str], token: &Token<'_>) -> bool {
     let is_text = matches!(token.kind, Tok::Word | Tok::Quoted(_));
     match words {
-        ["less" | "greater"] => token.text.starts_with(|c: char| c.is_ascii_digit()),
         ["ip", "and"] => true,
         ["in"] => token.text.parse::<IpAddr>().is_ok() || token.text.contains('/'),
         _ => is_text || token.kind == Tok::Open,
@@ -282,6 +309,17 @@ pub fn translated<'s>(
             rest = &others[1..];
             continue;
         }
+        // ss shows the sessions of either state
+        if let [.., field, _] = all.as_slice()
+            && ends
+            && is_word(first, "state")
+            && is_word(field, "state")
+            && others.first().is_some_and(|t| t.kind == Tok::Word)
+        {
+            all.push(instead(first, Tok::Comma, ","));
+            rest = others;
+            continue;
+        }
         if begins
             && let Some((term, count)) = between(rest)
                 .or_else(|| is_null(rest))
@@ -308,13 +346,19 @@ pub fn translated<'s>(
                 (Begins(_), Some(next)) => completes(words, next),
                 (Begins(_), None) => false,
                 // no field
-                (Counts(..), next) => next.is_some_and(is_number),
+                (Counts(..), next) => next.is_some_and(begins_with_digit),
                 // also a word for a field, before a number
                 (Is(_), Some(next)) if is_number(next) => false,
                 (Is(_), Some(next)) => compared(next, rest.get(words.len() + 1)).is_some(),
                 _ => true,
             });
         let Some((words, means)) = found else {
+            if let Some(open) = others.first()
+                && is_call(first, open)
+            {
+                let span = first.span.start..open.span.end;
+                return Err(FilterError::new(span, NO_FUNCTIONS).help(BY_TERMS));
+            }
             all.push(first.clone());
             rest = others;
             continue;

@@ -133,6 +133,12 @@ pub fn bare(text: &str) -> Result<Bare, Bad> {
     if let Some(condition) = condition(text) {
         return Ok(Bare::Condition(condition));
     }
+    let flag = text.trim_start_matches('-');
+    if flag != text && flag.starts_with(char::is_alphabetic) {
+        let message = format!("{} is a flag of another program", quoted(text));
+        let help = format!("to search for the word, quote it: \"{text}\"");
+        return Err(Bad::new(message, help).partial(true));
+    }
     let number = text.strip_suffix("/tcp").unwrap_or(text);
     if let Some(n) = digits::<u32>(number) {
         return Ok(Bare::Number(n.into()));
@@ -144,7 +150,7 @@ pub fn bare(text: &str) -> Result<Bare, Bad> {
         let range = literal::read(port, text, false, |_| None)?;
         return Ok(Bare::Condition(Expr::equal(port, range)));
     }
-    let Some(addr) = by_word("addr") else {
+    let (Some(addr), Some(comm)) = (by_word("addr"), by_word("comm")) else {
         return Ok(Bare::Text(text.to_owned()));
     };
     if let Some(end) = end(addr, text)? {
@@ -160,19 +166,37 @@ pub fn bare(text: &str) -> Result<Bare, Bad> {
         let nets = nets.into_iter().map(Literal::Net).collect();
         return Ok(Bare::Condition(Expr::equal(addr, nets)));
     }
-    if let (Some(pattern), Some(comm)) = (as_regex(text), by_word("comm")) {
+    if let Some(pattern) = as_regex(text) {
         literal::regex(&pattern)?;
-        return Ok(Bare::Condition(Expr::Term(Term::Compare {
-            field: comm,
-            op: Op::Match,
-            values: vec![Literal::Regex(pattern.into_owned())],
-        })));
+        let fields = ["comm", "addr"].into_iter().filter_map(by_word);
+        let terms = fields.map(|field| {
+            let values = vec![Literal::Regex(pattern.clone().into_owned())];
+            let op = Op::Match;
+            Expr::Term(Term::Compare { field, op, values })
+        });
+        return Ok(Bare::Condition(Expr::any(terms.collect())));
     }
     if text == "*" {
         return Ok(Bare::Condition(Expr::all(Vec::new())));
     }
-    if let (true, Some(comm)) = (text.contains('*'), by_word("comm")) {
-        return Ok(Bare::Condition(wildcard(comm, text)?));
+    if text.contains(WILDCARDS) {
+        let is_address = |c: char| c.is_ascii_hexdigit() || ".:*?".contains(c);
+        let field = match text.contains(['.', ':']) && text.chars().all(is_address) {
+            true => addr,
+            false => comm,
+        };
+        return Ok(Bare::Condition(wildcard(field, text)?));
+    }
+    if let Some((name, port)) = text.split_once(':')
+        && name.starts_with(char::is_alphabetic)
+        && let (Some(n), Some(port)) = (digits::<u16>(port), by_word("port"))
+    {
+        let number = vec![Literal::Number(n.into(), n.into())];
+        let words = Expr::Term(Term::Words(vec![name.to_owned()]));
+        return Ok(Bare::Condition(Expr::all(vec![
+            words,
+            Expr::equal(port, number),
+        ])));
     }
     if text.contains('_')
         && let Some(status) = by_word("status")
@@ -261,8 +285,8 @@ pub fn meaning(
         return Ok(Meaning::term(term));
     }
     let has_wildcard = match kind_of(field) {
-        FieldKind::Text | FieldKind::Comm | FieldKind::Names(_) => text.contains('*'),
-        FieldKind::Addr => text.contains('*') && literal::nets(field, text).is_err(),
+        FieldKind::Text | FieldKind::Comm | FieldKind::Names(_) => text.contains(WILDCARDS),
+        FieldKind::Addr => text.contains(WILDCARDS) && literal::nets(field, text).is_err(),
         _ => false,
     };
     if has_wildcard && !in_quotes {
@@ -398,15 +422,13 @@ fn split_port(text: &str) -> Option<(&str, &str)> {
     (host.parse::<Ipv4Addr>().is_ok() && port != "*").then_some((host, port))
 }
 
+/// Signs for any text, and for any character.
+pub const WILDCARDS: [char; 2] = ['*', '?'];
+
 /// The condition of a text with wildcards.
 pub fn wildcard(field: &'static Field, text: &str) -> Result<Expr, Bad> {
-    let pattern = format!(
-        "^{}$",
-        text.split('*')
-            .map(regex::escape)
-            .collect::<Vec<_>>()
-            .join(".*")
-    );
+    let escaped = regex::escape(text).replace("\\*", ".*").replace("\\?", ".");
+    let pattern = format!("^{escaped}$");
     let pattern = pattern.trim_end_matches(".*$").trim_start_matches("^.*");
     literal::regex(pattern)?;
     Ok(Expr::Term(Term::Compare {

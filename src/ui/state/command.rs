@@ -28,14 +28,14 @@ pub enum Command {
 
 /// Commands of one word.
 static COMMANDS: [(&[&str], Command); 4] = [
-    (
-        &["q", "qa", "quit", "exit", "x", "wq", "wqa"],
-        Command::Quit,
-    ),
+    (&["q", "qa", "quit", "exit"], Command::Quit),
     (&["h", "help"], Command::Help),
     (&["w", "write", "save", "export"], Command::Export),
     (&[""], Command::Nothing),
 ];
+
+/// Commands of vim that would make believe that something was saved.
+const WRITE_AND_QUIT: [&str; 5] = ["wq", "wqa", "x", "xa", "wqall"];
 
 /// The commands, for people.
 pub const HINT: &str = "q quits, w exports, h helps, sort FIELD sorts, 120 goes to line 120";
@@ -50,6 +50,9 @@ impl Command {
         let word = text.strip_suffix('!').unwrap_or(text);
         if let Some((_, command)) = COMMANDS.iter().find(|(words, _)| words.contains(&word)) {
             return Ok(*command);
+        }
+        if WRITE_AND_QUIT.contains(&word) {
+            return Err("quitting writes nothing; w exports, then q quits".into());
         }
         if let Ok(line) = word.parse() {
             return Ok(Command::Line(line));
@@ -73,7 +76,7 @@ mod tests {
         for (text, command) in [
             ("q", Command::Quit),
             ("q!", Command::Quit),
-            (":wq", Command::Quit),
+            (":qa", Command::Quit),
             (" 120 ", Command::Line(120)),
             ("help", Command::Help),
             ("", Command::Nothing),
@@ -87,6 +90,10 @@ mod tests {
     #[test]
     fn other_texts_are_refused_with_what_would_help() {
         let wrong = |text| Command::parse(text).expect_err(text);
+        assert_eq!(
+            wrong(":wq"),
+            "quitting writes nothing; w exports, then q quits"
+        );
         assert_eq!(wrong("e x"), "`e x` is no command; / filters, ? helps");
         assert_eq!(
             wrong("sort colour"),

@@ -37,6 +37,22 @@ fn no_match_names_a_near_process_and_the_key_that_goes_back() {
 }
 
 #[test]
+fn no_match_says_which_words_were_searched_for() {
+    let mut app = app(SIZE);
+    press(&mut app, "/");
+    type_text(&mut app, "web-shop and +checkout");
+    press_and_settle(&mut app, "Enter");
+    let seen = screen(&app, SIZE);
+    let said = "Searched for in programs, addresses and STATUS: \"web-shop\", \"+checkout\".";
+    assert!(seen.contains(said), "{seen}");
+    press(&mut app, "/ ^U");
+    type_text(&mut app, "comm nobody");
+    press_and_settle(&mut app, "Enter");
+    let seen = screen(&app, SIZE);
+    assert!(!seen.contains("Searched for"), "{seen}");
+}
+
+#[test]
 fn no_match_suggests_only_what_would_match() {
     for (text, meant) in [
         ("ngnix", "Did you mean nginx?"),

@@ -172,7 +172,13 @@ fn why_empty(app: &App) -> Vec<String> {
         .reading
         .as_ref()
         .map(|text| format!("Did you mean {text}?"));
-    let all = [Some(matches), scope, family, undo, meant];
+    let searched = filter.filter.searched();
+    let searched = (meant.is_none() && !searched.is_empty()).then(|| {
+        let words: Vec<String> = searched.iter().map(|word| format!("\"{word}\"")).collect();
+        let words = shorten(&words.join(", "), LONGEST_SOURCE, FieldKind::Text);
+        format!("Searched for in programs, addresses and STATUS: {words}.")
+    });
+    let all = [Some(matches), scope, family, undo, meant, searched];
     all.into_iter().flatten().collect()
 }
 
