@@ -76,7 +76,7 @@ fn local_connection_has_one_line_and_the_key_shows_both_ends() {
     assert!(screen(&app, SIZE).contains("open 2"));
     press_and_settle(&mut app, "l");
     assert_eq!(app.row_count(), 3);
-    assert!(screen(&app, SIZE).contains("a line for each end"));
+    assert!(screen(&app, SIZE).contains("each end has a line"));
     assert!(screen(&app, SIZE).contains("open 3"), "the host's sessions");
     press_and_settle(&mut app, "l");
     assert_eq!(app.row_count(), 2);
