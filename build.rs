@@ -1,9 +1,13 @@
 //! Compiles the BPF programs and generates their Rust skeleton.
 
-use std::env;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs};
+
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
 
 /// Runs a command and returns its output, if it succeeds.
 fn output_of(command: &str, args: &[&str]) -> Option<String> {
@@ -57,6 +61,29 @@ fn tell_the_source() {
     println!("cargo:rustc-env=TCPLIFE_TARGET={target}");
 }
 
+/// Packs the compiled BPF programs in the skeleton to a fourth of their size; `unpack` in src/collector/kernel/skel.rs is the
+/// counterpart.
+fn pack_programs(skeleton: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let text = fs::read_to_string(skeleton)?;
+    let array = text
+        .split_once("#[unsafe(link_section = \".bpf.objs\")]\nstatic DATA: [u8; ")
+        .and_then(|(before, rest)| Some((before, rest.split_once("] = [")?.1)))
+        .and_then(|(before, rest)| Some((before, rest.split_once("];")?)));
+    let (before, (bytes, after)) = array.ok_or("libbpf-cargo generates another skeleton")?;
+    let bytes = bytes.split(',').map(str::trim);
+    let bytes = bytes
+        .filter(|byte| !byte.is_empty())
+        .map(str::parse::<u8>)
+        .collect::<Result<Vec<u8>, _>>()?;
+    let mut packed = ZlibEncoder::new(Vec::new(), Compression::best());
+    packed.write_all(&bytes)?;
+    fs::write(skeleton.with_extension("z"), packed.finish()?)?;
+    let data = "static DATA: std::sync::LazyLock<Vec<u8>> = std::sync::LazyLock::new(|| \
+        crate::collector::kernel::skel::unpack(include_bytes!(concat!(env!(\"OUT_DIR\"), \"/tcplife.skel.z\"))));\n";
+    fs::write(skeleton, [before, data, after].concat())?;
+    Ok(())
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     tell_the_source();
     let out = PathBuf::from(env::var("OUT_DIR")?).join("tcplife.skel.rs");
@@ -77,6 +104,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .map_err(|e| {
             format!("cannot compile src/bpf/tcplife.bpf.c (it takes clang; `make setup` installs it): {e:#}")
         })?;
+    pack_programs(&out)?;
     println!("cargo:rerun-if-changed=src/bpf");
     Ok(())
 }
