@@ -14,35 +14,11 @@ die() {
 }
 
 suite=${1:-bookworm}
-((EUID == 0)) || die 'not root, and debootstrap and chroot take it: run this as root'
-PATH=$PATH:/usr/sbin:/sbin
-command -v debootstrap >/dev/null || die 'no debootstrap here; scripts/setup.sh bare installs it'
 deb=$(ls dist/*.deb 2>/dev/null) || die 'no package in dist/: run make release first'
-
-# In a mount namespace of its own, so that no mount outlives this script, however it exits.
-[[ ${2-} == unshared ]] || exec unshare --mount scripts/test-packages.sh "$suite" unshared
-
-root=$(mktemp -d "${TMPDIR:-/var/tmp}/tcplife-packages.XXXXXX")
-remove_root() {
-    ! mountpoint -q "$root" || umount --recursive --lazy "$root"
-    rm -rf --one-file-system -- "$root" "$root".log "$root".before "$root".after
-}
-chmod 755 "$root"
-trap remove_root EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
-
-say "Debian $suite, in $root"
-# the mirror from which this host's apt gets Debian's packages
-# shellcheck disable=SC2016 # apt-get replaces these
-mirror=$(apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 2>/dev/null |
-    awk '$1 == "Debian" { print $2; exit }' || true)
-debootstrap --variant=minbase --include=bash-completion,zsh,fish,man-db,mandoc,libcap2-bin,systemd,systemd-sysv "$suite" "$root" ${mirror:+"$mirror"} >"$root.log" 2>&1 ||
-    die "debootstrap of $suite failed: $(tail -n 5 "$root.log")"
-mount --bind "$root" "$root"
-mount -t proc proc "$root/proc"
-mount --rbind /sys "$root/sys"
-mount --rbind /dev "$root/dev"
+# shellcheck source=scripts/debian.sh
+. scripts/debian.sh
+own_mounts "$suite"
+make_debian "$suite" bash-completion,zsh,fish,man-db,mandoc,libcap2-bin,systemd,systemd-sysv
 
 bare() {
     env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TERM=dumb \
