@@ -155,7 +155,7 @@ fn header_times_have_their_units() {
     let mut app = course(LARGE, 70).app;
     let first = |app: &App, y| line(app, LARGE, y);
     assert!(
-        first(&app, 0).contains("  up 1m  [ back 1m  "),
+        first(&app, 0).contains("  up 1m  past 1m ([)  "),
         "{}",
         first(&app, 0)
     );

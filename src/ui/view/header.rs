@@ -92,9 +92,13 @@ fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let reach = app.reach().filter(|_| !app.is_past());
     if let Some((from_ns, to_ns)) = reach.filter(|(from, to)| to - from >= MINUTE_NS) {
         let key = app.keymap.of(Mode::Table, Action::StepInTime(-1));
-        let back = figure("back ", fields::minutes(to_ns - from_ns));
-        let key = Span::styled(format!("{key} "), theme.key);
-        parts.push(Line::from_iter(std::iter::once(key).chain(back)));
+        let past = figure("past ", fields::minutes(to_ns - from_ns));
+        let key = [
+            Span::raw(" ("),
+            Span::styled(key, theme.key),
+            Span::raw(")"),
+        ];
+        parts.push(Line::from_iter(past.into_iter().chain(key)));
     }
     let host = shorten(&app.host, WIDEST_HOST, FieldKind::Text);
     parts.push(Line::from(Span::styled(host, theme.title)));
