@@ -289,6 +289,7 @@ fn filter_prompt_each_key_typed_narrows_the_table() {
     seen.press("\x1b[A"); // ↑
     seen.wait_for("the filter from the history", |s| s.rows().len() == 2);
     seen.press("\x1b"); // Esc
+    seen.wait_for("the table", |s| !s.shows("Enter apply"));
     seen.press("/");
     seen.press("\x1b[200~ and\nport 1\x1b[201~"); // pasted
     seen.wait_for("what was pasted, on one line", |s| s.shows("and port 1"));
