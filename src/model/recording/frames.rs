@@ -34,6 +34,8 @@ const MAX_WINDOW_LOG: u32 = 23;
 const MAX_CONTENT: usize = 1 << 20;
 /// Bytes that are looked at at once: more than the longest frame.
 const LOOK_AHEAD: usize = 2 << 20;
+/// Bytes that are read first: more than most frames.
+const FIRST_READ: usize = 64 << 10;
 /// Bytes of a piece of text that is not in frames.
 const PIECE: usize = 256 << 10;
 
@@ -236,16 +238,19 @@ impl<R: Read + Send + 'static> Pieces<R> {
     /// If it cannot be read.
     pub fn new(input: R) -> io::Result<Self> {
         let mut frames = Frames::new(input)?;
-        frames.fill()?;
+        frames.fill(FIRST_READ)?;
         let format = match frames.rest() {
             [0x1f, 0x8b, ..] => Format::Gzip,
             [b'{', ..] => Format::Plain,
             start if start.starts_with(&MAGIC) => Format::Zstd,
             // its beginning may be damaged
-            _ => match frames.next_frame(0) {
-                Some(_) => Format::Zstd,
-                None => Format::Plain,
-            },
+            _ => {
+                frames.fill(LOOK_AHEAD)?;
+                match frames.next_frame(0) {
+                    Some(_) => Format::Zstd,
+                    None => Format::Plain,
+                }
+            }
         };
         let source = match format {
             Format::Zstd => Source::Frames(frames),
@@ -305,6 +310,8 @@ struct Frames<R> {
     at: usize,
     /// Position in the file of the first byte of the buffer.
     base: u64,
+    /// Bytes to have after the next read.
+    wanted: usize,
     is_at_end: bool,
     /// A frame of a recording was read, so others are no longer than those.
     is_recording: bool,
@@ -324,6 +331,7 @@ impl<R: Read> Frames<R> {
             buffer: Vec::new(),
             at: 0,
             base: 0,
+            wanted: FIRST_READ,
             is_at_end: false,
             is_recording: false,
             damage: (0, 0),
@@ -340,16 +348,17 @@ impl<R: Read> Frames<R> {
         io::Cursor::new(self.buffer).chain(self.input)
     }
 
-    /// Reads until the longest frame is in the buffer, or the end of the file.
-    fn fill(&mut self) -> io::Result<()> {
-        if self.is_at_end || self.rest().len() >= LOOK_AHEAD {
+    /// Reads until at least so many bytes are in the buffer, or up to the end of the file.
+    fn fill(&mut self, least: usize) -> io::Result<()> {
+        if self.is_at_end || self.rest().len() >= least {
             return Ok(());
         }
         self.buffer.drain(..self.at);
         self.base += self.at as u64;
         self.at = 0;
-        // twice as much, so that the rest is not moved for each frame
-        let wanted = (2 * LOOK_AHEAD - self.buffer.len()) as u64;
+        // more each time: who reads one frame needs little, and who reads on moves the rest seldom
+        self.wanted = (2 * self.wanted).clamp(least, 2 * LOOK_AHEAD);
+        let wanted = (self.wanted - self.buffer.len()) as u64;
         let read = self.input.by_ref().take(wanted);
         let count = { read }.read_to_end(&mut self.buffer)?;
         self.is_at_end = (count as u64) < wanted;
@@ -362,7 +371,7 @@ impl<R: Read> Frames<R> {
 
     fn next(&mut self) -> io::Result<Option<Frame>> {
         loop {
-            self.fill()?;
+            self.fill(FIRST_READ)?;
             if self.is_at_end && self.rest().iter().all(|byte| *byte == 0) {
                 // that is how a file ends whose last bytes never reached the disk
                 return Ok(None);
@@ -388,6 +397,8 @@ impl<R: Read> Frames<R> {
                     return Ok(Some(Frame::Whole(bytes, length)));
                 }
                 Frame::TooLong if !self.is_recording => return Ok(Some(Frame::TooLong)),
+                // it may go on
+                _ if !self.is_at_end && self.rest().len() < LOOK_AHEAD => self.fill(LOOK_AHEAD)?,
                 frame => return self.resume(frame).map(Some),
             }
         }
@@ -418,7 +429,7 @@ impl<R: Read> Frames<R> {
             let searched = self.rest().len().saturating_sub(LOOK_AHEAD / 2);
             self.at += searched.max(1);
             first = 0;
-            self.fill()?;
+            self.fill(LOOK_AHEAD)?;
         }
         self.damage = (from, self.position());
         Ok(Frame::Damaged)
@@ -501,5 +512,65 @@ fn decode(context: &mut DCtx<'static>, bytes: &[u8], must_check: bool) -> Frame 
             }
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::sample::Numbers;
+
+    /// Counts the bytes that are read.
+    struct Counted(
+        io::Cursor<Vec<u8>>,
+        std::sync::Arc<std::sync::atomic::AtomicUsize>,
+    );
+
+    impl Read for Counted {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let count = self.0.read(buffer)?;
+            self.1
+                .fetch_add(count, std::sync::atomic::Ordering::Relaxed);
+            Ok(count)
+        }
+    }
+
+    #[test]
+    fn first_frame_is_read_without_the_megabytes_after_it() {
+        let mut writer = FrameWriter::new().expect("memory");
+        let mut numbers = Numbers::from(3);
+        let frames: Vec<Vec<u8>> = (0..100)
+            .map(|_| {
+                let line = (0..5000).map(|_| format!("{:x}", numbers.number()));
+                line.collect::<String>().into_bytes()
+            })
+            .collect();
+        for frame in &frames {
+            writer.write(frame).expect("memory");
+            writer.end().expect("memory");
+        }
+        let bytes = writer.take();
+        let size = bytes.len();
+        assert!(size > 3 << 20, "{size}");
+        let count = std::sync::Arc::default();
+        let input = Counted(io::Cursor::new(bytes), std::sync::Arc::clone(&count));
+        let mut pieces = Pieces::new(input).expect("memory");
+        let mut read = Vec::new();
+        while let Some(piece) = pieces.next().expect("memory") {
+            let Piece::Text {
+                bytes,
+                is_checked: true,
+            } = piece
+            else {
+                panic!("damage");
+            };
+            read.push(bytes);
+            if read.len() == 1 {
+                let count = count.load(std::sync::atomic::Ordering::Relaxed);
+                assert!(count <= 4 * FIRST_READ, "{count}");
+            }
+        }
+        assert_eq!(read, frames);
+        assert_eq!(count.load(std::sync::atomic::Ordering::Relaxed), size);
     }
 }
