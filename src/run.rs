@@ -360,7 +360,10 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
         true => Ok(demo::source()),
         false => to_replay(helpers.broker.as_ref()),
     });
-    let source = source.transpose()?;
+    let source = source.transpose()?.map(|source| match cli.redact {
+        true => source.unnamed(),
+        false => source,
+    });
     let redactor = cli.redact.then(|| redactor(cli, &helpers)).transpose()?;
     let report = cli.report.as_ref();
     let report = report.map(|flag| (flag.format, to_report(flag, &helpers, &stdout)));
@@ -564,6 +567,8 @@ fn run(cli: &Cli, plan: Plan, helpers: Helpers) -> anyhow::Result<u8> {
         },
         replayed: match is_live {
             true => String::new(),
+            // a path may name somebody
+            false if cli.redact => "redacted".into(),
             false => replayed_paths(cli),
         },
         filter: limits.filter.source().to_owned(),

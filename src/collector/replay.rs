@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use crossbeam_channel::{Sender, bounded};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -15,7 +15,7 @@ use crate::model::batch::Batch;
 use crate::model::capture_filter::CaptureFilter;
 use crate::model::fields;
 use crate::model::recording::{
-    Header, Input, Medium, Named, Played, Player, ReadError, Reports, Skipped, Tape, TapeSpan,
+    Header, Input, Medium, Named, Played, Player, ReadError, Reports, Skipped, Tape, TapeSpan, To,
 };
 use crate::text::moment::Moment;
 
@@ -26,6 +26,12 @@ const MOST_RECENT: u64 = 400_000;
 
 /// The same for a moment that somebody waits for: less than a second.
 const MOST_FOR_A_MOMENT: u64 = 100_000;
+/// Closed sessions that are read for a moment, at least.
+const FOR_A_MOMENT: u64 = 10_000;
+/// The same for its rows alone, about: more than a screen has.
+const FOR_ROWS: u64 = 1000;
+/// Least and most time in which these are looked for, ns.
+const ROWS_NS: (u64, u64) = (100_000_000, 60_000_000_000);
 
 /// Number of damaged places that are reported one by one.
 const REPORTED: u64 = 5;
@@ -49,6 +55,18 @@ pub enum Source {
     Stream(Input),
     /// Files, and their paths for errors.
     Files(Vec<(PathBuf, File)>),
+}
+
+impl Source {
+    /// The same files, with numbers instead of their paths, in which somebody may be named.
+    pub fn unnamed(self) -> Self {
+        let Source::Files(files) = self else {
+            return self;
+        };
+        let numbered = files.into_iter().zip(1..);
+        let numbered = numbered.map(|((_, file), nth)| (format!("recording {nth}").into(), file));
+        Source::Files(numbered.collect())
+    }
 }
 
 /// A tempo at which a recording is replayed, so that it looks like a live host.
@@ -114,8 +132,8 @@ pub struct SeekableReplay {
 }
 
 impl SeekableReplay {
-    /// `None`: the recordings have no points from which they can be read.
-    fn new(
+    /// Prepares to go through recordings, within these moments. `None`: they have no points from which they can be read.
+    pub fn new(
         tape: &Tape,
         capture: CaptureFilter,
         (from, to): (Option<Timestamp>, Option<Timestamp>),
@@ -134,23 +152,81 @@ impl SeekableReplay {
         })
     }
 
-    /// Prepares to play up to a moment. What is played first are at least `closed` sessions that closed before it, as far as
-    /// the recordings have them. `None`: there is no recording.
+    /// True if reading on from one moment to a later one is no more than reading for the rows of that alone.
+    pub fn is_near(&self, from_ns: u64, to_ns: u64) -> bool {
+        let begins_ns = self.tape.begins_at(To::Boot(self.rows_from(to_ns)), 0);
+        begins_ns.is_none_or(|begins_ns| begins_ns <= from_ns)
+    }
+
+    /// The instant from which on the last rows before a moment closed, by the rate at which sessions closed then.
+    fn rows_from(&self, to_ns: u64) -> u64 {
+        let then = self.spans.iter().rev().find(|span| span.from_ns <= to_ns);
+        let (least, most) = ROWS_NS;
+        let time_ns = then.filter(|span| span.closed > 0).map_or(most, |span| {
+            let length_ns = u128::from(span.to_ns.saturating_sub(span.from_ns));
+            let time_ns = length_ns * u128::from(FOR_ROWS) / u128::from(span.closed);
+            u64::try_from(time_ns).unwrap_or(u64::MAX)
+        });
+        to_ns.saturating_sub(time_ns.clamp(least, most))
+    }
+
+    /// Prepares to play from a moment on, ns of boot time, or from a place before it. `None`: there is no recording.
     ///
     /// # Errors
-    /// If they cannot be read.
-    pub fn seek(&self, at: Timestamp, closed: u64) -> Result<Option<Passage>, ReadError> {
-        let recent = self.tape.closed_before(at, RECENT).min(MOST_FOR_A_MOMENT);
-        let seeked = self.tape.seek(at, closed.max(recent), Reports::All);
-        let Some((mut player, _)) = seeked else {
-            return Ok(None);
-        };
+    /// See [`SeekableReplay::seek`].
+    pub fn before(&self, from_ns: u64) -> Result<Option<Passage>, ReadError> {
+        let seeked = self.tape.seek(To::Boot(from_ns), 0, Reports::All);
+        seeked
+            .map(|(player, _)| self.passage(player, true))
+            .transpose()
+    }
+
+    fn passage(&self, mut player: Player, is_whole: bool) -> Result<Passage, ReadError> {
         // the clock is known from here on
         player.first()?;
         player.set_bounds(self.from, self.to);
         let chosen = Chosen::new(self.capture.clone());
-        Ok(Some(Passage { player, chosen }))
+        Ok(Passage {
+            player,
+            chosen,
+            is_whole,
+        })
     }
+
+    /// Prepares to play up to a moment, ns of boot time. `None`: there is no recording.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn seek(&self, to_ns: u64, depth: Depth) -> Result<Option<Passage>, ReadError> {
+        let at = To::Boot(to_ns);
+        let recent = self.tape.closed_before(at, RECENT).min(MOST_FOR_A_MOMENT);
+        let whole = recent.max(FOR_A_MOMENT);
+        let rows_ns = self.rows_from(to_ns);
+        let rows = To::Boot(rows_ns);
+        let is_whole =
+            depth == Depth::Whole || self.tape.begins_at(rows, 0) <= self.tape.begins_at(at, whole);
+        let seeked = match is_whole {
+            true => self.tape.seek(at, whole, Reports::All),
+            false => self.tape.seek(rows, 0, Reports::All),
+        };
+        let Some((player, _)) = seeked else {
+            return Ok(None);
+        };
+        let mut passage = self.passage(player, is_whole)?;
+        if !is_whole {
+            passage.player.skip_closes_before(rows_ns);
+        }
+        Ok(Some(passage))
+    }
+}
+
+/// How much before a moment is read for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Enough for the open sessions and the last closed ones.
+    Rows,
+    /// Also the time that rates and findings look back at, as far as that is read in less than a second.
+    Whole,
 }
 
 /// Opens recordings.
@@ -165,6 +241,38 @@ fn tape(files: Vec<(PathBuf, File)>) -> anyhow::Result<Tape> {
         Some(name) => anyhow::Error::from(error).context(name.to_string()),
         None => error.into(),
     })
+}
+
+/// Takes the recordings of one boot, as times of different boots cannot be compared: the dashboard shows the last one of the time, or
+/// the first one if it shows them as they happened. `shown`: at which tempo, and whom to tell; `None`: nobody looks at it.
+fn of_one_boot(
+    tape: Tape,
+    (from, to): (Option<Timestamp>, Option<Timestamp>),
+    zone: &TimeZone,
+    shown: Option<(Option<Pace>, &Say)>,
+) -> anyhow::Result<Tape> {
+    let mut boots = tape.boots(from, to);
+    if boots.len() < 2 {
+        return Ok(boots.pop().unwrap_or(tape));
+    }
+    let begins = boots.iter().filter_map(Tape::first);
+    let begins = begins.map(|at| at.to_zoned(zone.clone()).strftime("%F %T").to_string());
+    let begins: Vec<String> = begins.collect();
+    let (count, all) = (boots.len(), begins.join(", "));
+    let Some((pace, say)) = shown else {
+        bail!(
+            "the host was booted again while it was recorded, and times of {count} boots cannot be compared. They begin at {all}: choose one with --from and --to"
+        );
+    };
+    let (boot, which, begin) = match pace {
+        Some(_) => (boots.swap_remove(0), "first", begins.first()),
+        None => (boots.swap_remove(count - 1), "last", begins.last()),
+    };
+    let begin = begin.map_or("", String::as_str);
+    say(format!(
+        "{count} boots of the host are recorded; this is the {which} one, from {begin} on; --from and --to choose"
+    ));
+    Ok(boot)
 }
 
 /// Prepares to read recordings up to a moment, or up to their end. What is read first are at least `closed` sessions that closed
@@ -183,10 +291,14 @@ pub fn passage_to(
         (Some(at), Some(first)) => at.from(first, zone),
         _ => Timestamp::MAX,
     };
-    let seeked = tape.seek(at, closed, Reports::All);
+    let seeked = tape.seek(To::Wall(at), closed, Reports::All);
     let (player, to_ns) = seeked.context("there is nothing in it")?;
-    let chosen = Chosen::new(capture);
-    Ok((Passage { player, chosen }, to_ns))
+    let passage = Passage {
+        player,
+        chosen: Chosen::new(capture),
+        is_whole: true,
+    };
+    Ok((passage, to_ns))
 }
 
 /// A part of recordings that is read up to any moment, and later on from there.
@@ -194,6 +306,8 @@ pub fn passage_to(
 pub struct Passage {
     player: Player,
     chosen: Chosen,
+    /// It began as early as [`Depth::Whole`] asks for.
+    pub is_whole: bool,
 }
 
 impl Passage {
@@ -348,10 +462,17 @@ impl<'a> Replay<'a> {
                 header = player.origin().cloned();
             }
             Source::Files(files) => {
-                let tape = tape(files)?;
-                (from, to) = bounds(tape.first());
+                let all = tape(files)?;
+                (from, to) = bounds(all.first());
+                let tape = match reports {
+                    Reports::All => {
+                        let shown = config.stays.then_some((config.pace, &config.say));
+                        of_one_boot(all, (from, to), &config.zone, shown)?
+                    }
+                    _ => all,
+                };
                 // rows before a moment are not reported, and of the dashboard those that it does not keep
-                let end = to.unwrap_or(Timestamp::MAX);
+                let end = To::Wall(to.unwrap_or(Timestamp::MAX));
                 has_steps = reports == Reports::Closed && tape.has_clock_steps();
                 let seeked = match (from, config.keep) {
                     (_, Some(keep)) if config.pace.is_none() => {
@@ -359,7 +480,7 @@ impl<'a> Replay<'a> {
                         tape.seek(end, keep.max(recent), reports)
                     }
                     _ if reports == Reports::OpenAtEnd => tape.seek(end, 0, reports),
-                    (Some(from), _) if !has_steps => tape.seek(from, 0, reports),
+                    (Some(from), _) if !has_steps => tape.seek(To::Wall(from), 0, reports),
                     _ => None,
                 };
                 header = tape.header().cloned();
@@ -452,8 +573,14 @@ impl<'a> Replay<'a> {
             Played::Batch(batch) => return self.send(*batch),
             Played::Header => {}
             Played::Gap(gap) => {
-                let events = fields::number(gap.events, "event");
-                (self.say)(format!("the recording lacks {events}: {}", gap.reason));
+                let reason = gap.reason;
+                (self.say)(match gap.events {
+                    0 => format!("the recording has a gap: {reason}"),
+                    events => {
+                        let events = fields::number(events, "event");
+                        format!("the recording lacks {events}: {reason}")
+                    }
+                });
             }
             Played::Damage { input, from, to } => {
                 self.report_damage(None);

@@ -31,6 +31,17 @@ pub struct Batch {
     pub taken_ns: u64,
     /// Converts the sessions' instants to wall-clock time.
     pub clock: Clock,
+    /// Events that a recording lacks before this batch.
+    pub gaps: Vec<Gap>,
+}
+
+/// Events that were not recorded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gap {
+    /// Number of closed sessions and of changes that are not in the recording; 0: it is not known.
+    pub events: u64,
+    /// Reason, as the kernel words it, or the time.
+    pub reason: String,
 }
 
 /// Listeners and dropped packets of the host, at one moment. Counters count from the start.
@@ -254,18 +265,45 @@ impl Clock {
         jiff::Timestamp::from_nanosecond(epoch_ns + i128::from(boot_ns)).unwrap_or_default()
     }
 
-    /// Converts wall-clock time to the latest boot time that had it. `None`: it is before boot, or too late.
-    pub fn boot(&self, wall: jiff::Timestamp) -> Option<u64> {
-        let mut times = self.steps.iter().map(|(from_ns, epoch_ns)| {
+    /// The latest time that the wall clock has shown up to an instant: that before it was set back, if that is later.
+    pub fn latest(&self, boot_ns: u64) -> jiff::Timestamp {
+        let sets = self.steps().iter().map(|(from_ns, _)| *from_ns);
+        let before = sets
+            .filter(|ns| *ns <= boot_ns)
+            .map(|ns| ns.saturating_sub(1));
+        let all = before.chain([boot_ns]).map(|ns| self.wall(ns));
+        all.max().unwrap_or_default()
+    }
+
+    /// Boot times at which the wall clock had this time, the latest first: several if it was set back, and none if it was set forward
+    /// past it.
+    pub fn all_boots(&self, wall: jiff::Timestamp) -> Vec<u64> {
+        let mut until_ns = u64::MAX;
+        let mut found = Vec::new();
+        let oldest = self.steps().len() - 1;
+        for (nth, (from_ns, epoch_ns)) in self.steps().iter().enumerate() {
+            // the oldest is also that of all earlier instants
+            let from_ns = if nth == oldest { 0 } else { *from_ns };
             let boot_ns = u64::try_from(wall.as_nanosecond() - epoch_ns).ok();
-            (boot_ns, *from_ns)
-        });
-        let at = times.find(|(boot_ns, from_ns)| boot_ns.is_some_and(|ns| ns >= *from_ns));
+            found.extend(boot_ns.filter(|ns| (from_ns..until_ns).contains(ns)));
+            until_ns = from_ns;
+        }
+        found
+    }
+
+    /// Converts wall-clock time to the latest boot time that had it, or to that at which the clock was set forward past it. `None`: it
+    /// is before boot, or too late.
+    pub fn boot(&self, wall: jiff::Timestamp) -> Option<u64> {
+        let mut until_ns = u64::MAX;
+        for (from_ns, epoch_ns) in &self.steps {
+            let boot_ns = u64::try_from(wall.as_nanosecond() - epoch_ns).ok();
+            if let Some(boot_ns) = boot_ns.filter(|ns| ns >= from_ns) {
+                return Some(boot_ns.min(until_ns));
+            }
+            until_ns = *from_ns;
+        }
         let (_, oldest_ns) = self.steps[Clock::STEPS - 1];
-        at.map_or_else(
-            || u64::try_from(wall.as_nanosecond() - oldest_ns).ok(),
-            |(boot_ns, _)| boot_ns,
-        )
+        u64::try_from(wall.as_nanosecond() - oldest_ns).ok()
     }
 }
 
@@ -332,6 +370,15 @@ mod tests {
         let twice = clock.boot(early).expect("a boot time");
         assert!(twice > 30 * S);
         assert_eq!(clock.wall(twice), early);
+        assert_eq!(clock.all_boots(early), [twice, 9 * S]);
+        // the clock was set forward past this time
+        let never = clock.wall(20 * S) - jiff::SignedDuration::from_secs(60);
+        let mut forward = Clock::default();
+        forward.set(10 * S, 1_000_000 * i128::from(S));
+        forward.set(20 * S, 1_003_610 * i128::from(S));
+        assert_eq!(forward.boot(never), Some(20 * S));
+        assert!(forward.all_boots(never).is_empty());
+        assert_eq!(forward.all_boots(early), [9 * S]);
     }
 
     #[test]

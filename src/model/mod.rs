@@ -28,6 +28,7 @@ pub mod session;
 pub mod session_verdict;
 pub mod shell_commands;
 pub mod slow_signs;
+pub mod span;
 pub mod store;
 pub mod timeline;
 pub mod turns;

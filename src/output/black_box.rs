@@ -7,11 +7,11 @@ use crossbeam_channel::{Receiver, bounded, unbounded};
 
 use crate::host::thread;
 use crate::model::batch::{Batch, WAITING_BATCHES};
-use crate::model::black_box::{Frame, Packer, Player};
+use crate::model::black_box::{Frame, Packer};
 use crate::model::recording::Header;
 use crate::output::export_file::Block;
 use crate::output::record::RecordingWriter;
-use crate::output::report::FrameReport;
+use crate::output::report::PastReport;
 
 /// Bytes of a block for the file.
 const BLOCK: usize = 64 << 10;
@@ -39,12 +39,15 @@ pub fn start(batches: Receiver<Batch>) -> anyhow::Result<(Receiver<Arc<Frame>>, 
     Ok((frames, to_show))
 }
 
-/// Turns frames into a file.
+/// Source of batches of the past: returns the next one, if there is one, and true if more follows.
+pub type PastBatches = Box<dyn FnMut() -> io::Result<(Option<Batch>, bool)> + Send>;
+
+/// Turns batches of the past into a file.
 #[derive(Debug)]
 pub enum Saver {
-    Recording(Box<FrameRecorder>),
+    Recording(Box<PastRecorder>),
     /// `None`: it is in a block.
-    Report(Option<Box<FrameReport>>),
+    Report(Option<Box<PastReport>>),
 }
 
 impl Saver {
@@ -66,31 +69,33 @@ impl Saver {
     }
 }
 
-/// Turns frames into a recording, block by block.
-#[derive(Debug)]
-pub struct FrameRecorder {
-    player: Player,
+/// Turns batches into a recording, block by block.
+pub struct PastRecorder {
+    batches: PastBatches,
     header: Option<Header>,
     /// `None` before the first batch.
     writer: Option<RecordingWriter>,
 }
 
-impl FrameRecorder {
-    /// Begins with all open sessions before the first frame.
-    ///
-    /// # Errors
-    /// If there is no memory for it.
-    pub fn new(frames: Vec<Arc<Frame>>, header: Header) -> io::Result<Self> {
-        Ok(FrameRecorder {
-            player: Player::new(frames)?,
+impl std::fmt::Debug for PastRecorder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PastRecorder").finish_non_exhaustive()
+    }
+}
+
+impl PastRecorder {
+    /// Begins with the first batch, which has all open sessions.
+    pub fn new(batches: PastBatches, header: Header) -> Self {
+        PastRecorder {
+            batches,
             header: Some(header),
             writer: None,
-        })
+        }
     }
 
     fn block(&mut self) -> io::Result<Block> {
         loop {
-            let (batch, has_more) = self.player.next()?;
+            let (batch, has_more) = (self.batches)()?;
             if let Some(batch) = batch {
                 if let Some(header) = self.header.take() {
                     self.writer = Some(RecordingWriter::new(header, batch.clock, batch.taken_ns)?);

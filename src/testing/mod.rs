@@ -46,7 +46,7 @@ pub mod model {
     pub use crate::model::interface::Interface;
     pub use crate::model::listener::Listener;
     pub use crate::model::packet_drop::{DROP_REASONS, DropClass, PacketDirection, PacketDrops};
-    pub use crate::model::recording::{Header, Medium, Played, Player, Reports, Tape};
+    pub use crate::model::recording::{Header, Medium, Played, Player, Reports, Tape, To};
     pub use crate::model::session::{
         Age, Comm, Direction, Evidence, Reason, Session, SessionId, State,
     };

@@ -1,11 +1,19 @@
-//! Plays any bytes as a recording, for the fuzzer and for its bounded run among the tests.
+//! Plays recordings: any bytes, for the fuzzer and for its bounded run among the tests, and large ones in a dashboard.
 
+use std::fs::File;
 use std::io::Cursor;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use ratatui::layout::Size;
 
-use crate::model::recording::{Medium, Played, Player, Reports, Tape};
+use crate::collector::replay::{ReplayConfig, Source, start};
+use crate::model::capture_filter::CaptureFilter;
+
+use crate::model::recording::{Medium, Played, Player, Reports, Tape, To};
+use crate::ui::app::App;
 
 /// Plays to the end, and from the middle on. Returns the number of closed sessions.
 ///
@@ -21,7 +29,7 @@ pub fn play_any(bytes: &[u8]) -> usize {
         let first = tape.first().unwrap_or_default();
         let end = tape.end().unwrap_or(Timestamp::MAX);
         tape.has_clock_steps();
-        let before = tape.closed_before(end, Duration::from_secs(90));
+        let before = tape.closed_before(To::Wall(end), Duration::from_secs(90));
         let middle = (first.as_nanosecond() + end.as_nanosecond()) / 2;
         for (to, closed) in [
             (middle, 0),
@@ -29,13 +37,44 @@ pub fn play_any(bytes: &[u8]) -> usize {
             (end.as_nanosecond(), before.max(1000)),
         ] {
             let to = Timestamp::from_nanosecond(to).unwrap_or(Timestamp::MAX);
-            if let Some((mut player, to_ns)) = tape.seek(to, closed, Reports::All) {
+            if let Some((mut player, to_ns)) = tape.seek(To::Wall(to), closed, Reports::All) {
                 play(&mut player, to_ns, bytes.len() as u64);
                 play(&mut player, u64::MAX, bytes.len() as u64);
             }
         }
     }
     closed
+}
+
+/// Replays a file to its end in a dashboard, from which one can go to any moment of it. Nothing is kept in memory for that.
+///
+/// # Errors
+/// If the file cannot be replayed.
+pub fn dashboard_of(file: File, keep: usize, size: Size) -> anyhow::Result<App> {
+    let (collector, started) = start(ReplayConfig {
+        source: Source::Files(vec![(PathBuf::new(), file)]),
+        capture: CaptureFilter::default(),
+        reports: Reports::All,
+        stays: false,
+        pace: None,
+        keep: Some(keep as u64),
+        from: None,
+        to: None,
+        zone: TimeZone::UTC,
+        say: Box::new(|_| {}),
+        progress: None,
+    })?;
+    let mut app = App::new(String::new(), CaptureFilter::default(), keep, size);
+    app.is_replay = true;
+    app.past.seekable = started.seekable;
+    while let Ok(batch) = collector.batches().recv() {
+        app.batch(batch);
+        while app.is_working() {
+            app.work();
+        }
+    }
+    collector.join()?;
+    Ok(app)
 }
 
 /// Plays up to a moment, or to what cannot be read.

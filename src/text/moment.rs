@@ -131,6 +131,15 @@ pub fn looking_back(
     }
 }
 
+/// Word after a time that the clock had several times, for the first of them.
+pub const FIRST: &str = "first";
+
+/// Takes that word from a text.
+pub fn without_first(text: &str) -> Option<&str> {
+    let before = text.trim_end().strip_suffix(FIRST)?;
+    before.ends_with(char::is_whitespace).then_some(before)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

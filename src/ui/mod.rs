@@ -301,9 +301,10 @@ fn dashboard(
             }
             // sessions are filtered one chunk at a time, so that a key does not wait for all of them
             recv(if app.is_working() { &at_once } else { &never } ) -> _ => {
-                let arrived = app.is_arriving();
+                let (arrived, was_settling) = (app.is_arriving(), app.is_settling());
                 app.work();
-                let is_complete = arrived || !app.is_working();
+                let has_settled = was_settling && !app.is_settling();
+                let is_complete = arrived || has_settled || !app.is_working();
                 dirty |= !app.is_arriving() && (is_complete || drawn.elapsed() >= FRAME);
                 effect = app.due();
             }

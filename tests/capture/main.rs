@@ -34,6 +34,7 @@ mod missed;
 mod namespaces;
 mod open;
 mod output;
+mod pauses;
 mod preexisting;
 mod printed_rows;
 mod puppet;

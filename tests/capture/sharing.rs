@@ -183,6 +183,36 @@ fn redacted_recording_has_no_name_and_the_same_numbers() {
 }
 
 #[test]
+fn redacted_report_has_no_name_not_even_that_of_its_recording() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // of a user of that name, and damaged
+    let from = folder.path().join("billing.jsonl");
+    fs::write(&from, format!("{RECORDING}no line of acme\n")).expect("a file");
+    for name in ["a.html", "a.md"] {
+        let to = folder.path().join(name);
+        let out = run(&[
+            "--replay",
+            text(&from),
+            "--redact",
+            "-f",
+            "not comm billing-nobody",
+            "--report",
+            text(&to),
+        ]);
+        let errors = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(out.status.success(), "{errors}");
+        let page = fs::read_to_string(&to).expect("a report");
+        for original in NAMES {
+            assert!(!page.contains(original), "{name}, {original}: {page}");
+        }
+        // there is something in it all the same
+        for kept in ["p-", "refused", "127.0.0.1", "tcplife"] {
+            assert!(page.contains(kept), "{name}, {kept}: {page}");
+        }
+    }
+}
+
+#[test]
 fn redacted_lines_of_this_host_have_no_name() {
     if !kernel_or_skip() {
         return;

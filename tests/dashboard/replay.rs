@@ -44,6 +44,44 @@ fn replay_in_the_dashboard_shows_the_sessions_and_asks_this_host_nothing() {
 }
 
 #[test]
+fn replay_of_two_boots_shows_the_last_one_and_says_so() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let write = |name: &str, time: &str, boot: &str, port| {
+        let header = format!(
+            "{{\"event\":\"header\",\"time\":\"{time}\",\"schema\":1,\"min_reader\":1,\"version\":\"0.2.0\",\
+             \"host\":\"db-1\",\"boot_id\":\"{boot}\",\"boot_ns\":5000000000,\"steps\":[]}}\n"
+        );
+        let rows = lines(&[port]).replace("2026-11-30T03:12:00.000001Z", time);
+        let path = folder.path().join(name);
+        fs::write(&path, header + &rows).expect("a file");
+        path.to_str().expect("UTF-8").to_owned()
+    };
+    let first = write("a.jsonl", "2026-11-30T03:12:00.000001Z", "b1", 1111);
+    let last = write("b.jsonl", "2026-11-30T04:00:00.000001Z", "b2", 2222);
+    let flags = ["--replay", &last, "--replay", &first];
+    let start = |flags: &[&str]| {
+        let mut command = pty::command(&argv(flags));
+        command.env("TZ", "UTC");
+        Seen::sized(command, 30, 200)
+    };
+    let mut seen = start(&flags);
+    seen.wait_for("the last boot", |s| s.shows("2222") && s.shows("closed 1"));
+    assert!(!seen.shows("1111"), "{}", seen.picture());
+    // what the last key did is said first
+    seen.press("g");
+    seen.wait_for("why there is no more", |s| {
+        s.shows(
+            "2 boots of the host are recorded; this is the last one, from 2026-11-30 04:00:00 on",
+        )
+    });
+    seen.quit();
+    let mut seen = start(&[&flags[..], &["--to", "03:30"]].concat());
+    seen.wait_for("the first boot", |s| s.shows("1111") && s.shows("closed 1"));
+    assert!(!seen.shows("2222"), "{}", seen.picture());
+    seen.quit();
+}
+
+#[test]
 fn demo_plays_second_by_second_for_a_user_without_rights() {
     if !tool_or_skip(&["setpriv", "--reuid", "54321", "--clear-groups", "true"]) {
         return;

@@ -132,6 +132,7 @@ impl Player {
                 missed: head.missed,
                 taken_ns: head.taken_ns,
                 clock: head.clock,
+                gaps: Vec::new(),
             });
             return Some(());
         }

@@ -84,6 +84,7 @@ fn course(seconds: u64, per_second: u64) -> Vec<Batch> {
             missed,
             taken_ns,
             clock: Clock::fixed(7),
+            ..Batch::default()
         });
     }
     batches

@@ -23,6 +23,10 @@ pub struct Point {
     pub wall: Timestamp,
     /// Number of sessions before it that have closed.
     pub closed: u64,
+    /// Number of those that failed; 0 in those of earlier versions.
+    pub failed: u64,
+    /// Number of sessions that were certainly missed before it, likewise.
+    pub missed: u64,
 }
 
 /// The points of a recording, in the order of their positions, the last one its end.
@@ -36,7 +40,7 @@ pub struct Index {
 /// Beginning of a mark's content.
 const MARK: &[u8] = b"{\"full\":";
 /// Longest content of a mark, in bytes.
-const LONGEST_MARK: usize = 128;
+const LONGEST_MARK: usize = 160;
 /// Last bytes of the content of an index, after its length.
 const TAIL: [u8; 4] = *b"tlix";
 /// Greatest index that is read, in bytes: some hundred thousand points.
@@ -51,7 +55,9 @@ impl Point {
             self.boot_ns,
             // until the year 2262
             i64::try_from(self.wall.as_nanosecond()).unwrap_or(i64::MAX),
-            self.closed
+            self.closed,
+            self.failed,
+            self.missed
         ])
     }
 
@@ -62,6 +68,8 @@ impl Point {
             boot_ns: json[1].as_u64()?,
             wall: Timestamp::from_nanosecond(ns.into()).ok()?,
             closed: json[3].as_u64()?,
+            failed: json[4].as_u64().unwrap_or(0),
+            missed: json[5].as_u64().unwrap_or(0),
         })
     }
 
@@ -214,6 +222,8 @@ mod tests {
             boot_ns,
             wall,
             closed,
+            failed: closed / 5,
+            missed: boot_ns,
         }
     }
 

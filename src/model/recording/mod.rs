@@ -11,13 +11,13 @@ mod player;
 mod reader;
 mod tape;
 
-pub use events::{ClockIs, Event, EventReader, Gap, Header, NeedsNewer, Skipped, write_event};
+pub use events::{ClockIs, Event, EventReader, Header, NeedsNewer, Skipped, write_event};
 pub use frames::FrameWriter;
 pub use index::{Index, Point};
 pub use line::{BESIDES, Besides, InUpdates};
 pub use player::{Input, Inputs, Named, Played, Player, Reports};
 pub use reader::{Found, ReadError, RecordingReader};
-pub use tape::{Medium, Tape, TapeSpan};
+pub use tape::{Medium, Tape, TapeSpan, To};
 
 /// Version of the schema that is written.
 pub const SCHEMA: u64 = 1;

@@ -7,18 +7,20 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rustc_hash::FxHashSet;
 
-use crate::model::batch::{Batch, Clock, Missed, OpenSnapshot};
+use crate::model::batch::{Batch, Clock, Gap, Missed, OpenSnapshot};
 use crate::model::recording::{
-    ClockIs, Event, EventReader, Found, Gap, Header, ReadError, RecordingReader,
+    ClockIs, Event, EventReader, Found, Header, ReadError, RecordingReader,
 };
 use crate::model::session::Session;
 
 /// Maximum number of closed sessions in a batch.
 const BATCH_SESSIONS: usize = 4096;
-/// Number of events after which a player reports that it reads on.
-const MANY_EVENTS: u64 = 50_000;
+/// Number of events after which a player reports that it reads on: a key should not have to wait for more.
+const MANY_EVENTS: u64 = 5000;
 /// Time by which rows may come later than those of the moments after theirs, ns.
 const LATE_NS: u64 = 2_000_000_000;
+/// Time between the end of a recording and the beginning of the next one from which something is missing, ns.
+const PAUSE_NS: u64 = 5_000_000_000;
 
 /// An input of a player.
 pub type Input = Box<dyn Read + Send>;
@@ -88,6 +90,10 @@ pub struct Player {
     /// `changed` before a full state that says nothing new.
     changed_before: Option<FxHashSet<u64>>,
     missed: Missed,
+    /// Gaps since the last batch.
+    gaps: Vec<Gap>,
+    /// Boot of the last header; `None`: there was none.
+    boot_id: Option<String>,
     /// Clock of the sessions in `closed`.
     clock: Clock,
     now_ns: u64,
@@ -125,6 +131,8 @@ impl Player {
             snapshot_ns: None,
             changed_before: None,
             missed: Missed::default(),
+            gaps: Vec::new(),
+            boot_id: None,
             clock: Clock::default(),
             now_ns: 0,
             is_begun: false,
@@ -141,6 +149,13 @@ impl Player {
     /// Reports only sessions that closed between these moments, and snapshots of these.
     pub fn set_bounds(&mut self, from: Option<Timestamp>, to: Option<Timestamp>) {
         (self.from, self.to) = (from, to);
+    }
+
+    /// Does not report sessions that closed before an instant, which is faster; after [`Player::first`].
+    pub fn skip_closes_before(&mut self, boot_ns: u64) {
+        if let Some(reader) = &mut self.reader {
+            reader.events.skip_closes_before(boot_ns);
+        }
     }
 
     /// Time of the last event, ns of boot time; 0: there was none.
@@ -255,7 +270,9 @@ impl Player {
             Found::Damage { from, to } => {
                 self.is_uncertain = true;
                 let input = self.input.clone();
-                return self.report(Played::Damage { input, from, to });
+                self.report(Played::Damage { input, from, to });
+                let reason = format!("{} damaged bytes", to - from);
+                return self.note(Gap { events: 0, reason });
             }
             Found::CutOff => return self.report(Played::CutOff),
         };
@@ -283,15 +300,43 @@ impl Player {
             }
             Event::Gap(gap) => {
                 self.is_uncertain = true;
-                self.report(Played::Gap(gap));
+                self.report(Played::Gap(gap.clone()));
+                self.note(gap);
             }
-            Event::Header(_) => {
+            Event::Header(header) => {
+                if let Some(gap) = self.pause_before(header) {
+                    self.report(Played::Gap(gap.clone()));
+                    self.note(gap);
+                }
                 self.report(Played::Header);
                 self.is_uncertain = true;
                 self.snapshot_ns = None;
                 (self.clock, self.now_ns) = (self.events().clock, 0);
             }
         }
+    }
+
+    /// Keeps a gap for the next batch, if the time that is reported has begun.
+    fn note(&mut self, gap: Gap) {
+        if self.is_meant(self.now_ns) {
+            self.gaps.push(gap);
+        }
+    }
+
+    /// The time without a recording before one that begins with this header, if it is long.
+    fn pause_before(&mut self, header: Header) -> Option<Gap> {
+        let began_ns = self.events().clock_ns;
+        let [ended, began] = [self.clock.wall(self.now_ns), self.wall(began_ns)]
+            .map(|at| at.strftime("%FT%TZ").to_string());
+        let before = self.boot_id.replace(header.boot_id);
+        let is_same_boot = before.is_none_or(|before| Some(before) == self.boot_id);
+        let reason = match is_same_boot {
+            _ if self.now_ns == 0 || began_ns == 0 => return None,
+            false => format!("the host was booted again between {ended} and {began}"),
+            true if began_ns.saturating_sub(self.now_ns) < PAUSE_NS => return None,
+            true => format!("it was stopped from {ended} to {began}"),
+        };
+        Some(Gap { events: 0, reason })
     }
 
     /// Takes a snapshot where the recording has one.
@@ -398,6 +443,7 @@ impl Player {
             missed: self.missed,
             taken_ns,
             clock: self.clock,
+            gaps: std::mem::take(&mut self.gaps),
         };
         self.is_begun = true;
         self.ready.push_back(Played::Batch(Box::new(batch)));

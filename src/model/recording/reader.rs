@@ -137,7 +137,7 @@ impl<R: Read + Send + 'static> RecordingReader<R> {
     fn line(&mut self) -> Option<(usize, usize)> {
         loop {
             let rest = &self.text[self.at..];
-            let end = rest.iter().position(|byte| *byte == b'\n');
+            let end = memchr::memchr(b'\n', rest);
             let from = self.at;
             let to = match end {
                 Some(end) => from + end,

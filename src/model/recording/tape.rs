@@ -82,12 +82,67 @@ struct Part {
     first: Point,
 }
 
-/// A time between two points, in ns of boot time, and the number of sessions that closed in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A time between two points, in ns of boot time, and the numbers of sessions that closed, failed and were missed in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TapeSpan {
     pub from_ns: u64,
     pub to_ns: u64,
     pub closed: u64,
+    pub failed: u64,
+    pub missed: u64,
+}
+
+/// A moment to play to.
+#[derive(Clone, Copy, Debug)]
+pub enum To {
+    /// Of the wall clock; [`Timestamp::MAX`] is the end of all.
+    Wall(Timestamp),
+    /// Boot time, ns, where all recordings are of one boot.
+    Boot(u64),
+}
+
+impl To {
+    fn is_before(self, point: &Point) -> bool {
+        match self {
+            To::Wall(wall) => point.wall > wall,
+            To::Boot(ns) => point.boot_ns > ns,
+        }
+    }
+
+    /// The earlier one of this moment and a point.
+    fn up_to(self, point: &Point) -> Self {
+        match self {
+            To::Wall(wall) => To::Wall(wall.min(point.wall)),
+            To::Boot(ns) => To::Boot(ns.min(point.boot_ns)),
+        }
+    }
+
+    /// The moment so long before it.
+    fn earlier(self, by: Duration) -> Self {
+        match self {
+            To::Wall(wall) => To::Wall(wall.checked_sub(by).unwrap_or(Timestamp::MIN)),
+            To::Boot(ns) => {
+                let by_ns = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
+                To::Boot(ns.saturating_sub(by_ns))
+            }
+        }
+    }
+
+    fn is_end(self) -> bool {
+        matches!(self, To::Wall(wall) if wall == Timestamp::MAX)
+    }
+}
+
+/// A place from which to play for a moment.
+#[derive(Clone, Copy, Debug)]
+struct Start {
+    /// Index of the recording that has the moment.
+    at: usize,
+    /// Index of the one to begin with, and the position in it.
+    begin: usize,
+    offset: u64,
+    /// Boot time of that position, ns.
+    boot_ns: u64,
 }
 
 /// Recordings in the order of their times.
@@ -188,6 +243,32 @@ impl Tape {
         }
     }
 
+    /// The recordings of each boot that has moments between these, in their order.
+    pub fn boots(&self, from: Option<Timestamp>, to: Option<Timestamp>) -> Vec<Tape> {
+        // what says no boot belongs to what is before it
+        let is_same = |a: &Part, b: &Part| {
+            let ids = [&a.header.boot_id, &b.header.boot_id];
+            ids[0] == ids[1] || ids.iter().any(|id| id.is_empty())
+        };
+        let mut boots: Vec<Tape> = self
+            .parts
+            .chunk_by(is_same)
+            .map(|parts| Tape {
+                parts: parts.to_vec(),
+            })
+            .collect();
+        let is_after = |boot: &Tape| to.zip(boot.first()).is_some_and(|(to, first)| first > to);
+        while boots.len() > 1 && boots.last().is_some_and(is_after) {
+            boots.pop();
+        }
+        let begun = |boot: &Tape| {
+            from.zip(boot.first())
+                .is_some_and(|(from, first)| first <= from)
+        };
+        let first = boots.iter().rposition(begun).unwrap_or(0);
+        boots.split_off(first)
+    }
+
     /// True if each recording has points from which it can be read.
     pub fn has_points(&self) -> bool {
         !self.parts.is_empty() && self.parts.iter().all(|part| !part.index.points.is_empty())
@@ -213,6 +294,8 @@ impl Tape {
                 from_ns: from.boot_ns,
                 to_ns: to.boot_ns,
                 closed: to.closed.saturating_sub(from.closed),
+                failed: to.failed.saturating_sub(from.failed),
+                missed: to.missed.saturating_sub(from.missed),
             });
             spans.collect::<Vec<_>>()
         };
@@ -244,55 +327,78 @@ impl Tape {
         })
     }
 
-    /// Number of sessions that closed in so long a time before a moment, or some more; [`Timestamp::MAX`] is the end of all.
-    pub fn closed_before(&self, to: Timestamp, time: Duration) -> u64 {
-        let known = self.parts.iter().filter_map(|part| {
+    /// Number of sessions that closed in so long a time before a moment, or some more.
+    pub fn closed_before(&self, to: To, time: Duration) -> u64 {
+        let mut known = self.parts.iter().filter_map(|part| {
             let Index { points, end } = &part.index;
             end.as_ref().or(points.last())
         });
-        let Some(last) = known.map(|point| point.wall).max() else {
+        let Some(last) = known.next_back() else {
             return 0;
         };
-        let to = to.min(last);
-        let from = to.checked_sub(time).unwrap_or(Timestamp::MIN);
+        let to = to.up_to(last);
+        let from = to.earlier(time);
         let closed = self.parts.iter().map(|part| {
-            let before = |at| part.index.before(|point| point.wall > at, 0);
+            let before = |at: To| part.index.before(|point| at.is_before(point), 0);
             let closed_at = |at| before(at).map_or(0, |point| point.closed);
-            let end = part.index.end.filter(|end| end.wall <= to);
+            let end = part.index.end.filter(|end| !to.is_before(end));
             let closed = end.map_or_else(|| closed_at(to), |end| end.closed);
             closed.saturating_sub(closed_at(from))
         });
         closed.fold(0, u64::saturating_add)
     }
 
-    /// Prepares to play up to a moment, and on from there to the end of that boot; [`Timestamp::MAX`] is the end of all. What is played first are at least `closed`
-    /// sessions that closed before the moment, as far as the recordings have them. Returns the player, and the moment in ns of boot time, for
+    /// Prepares to play up to a moment, and on from there to the end of that boot. What is played first are at least `closed` sessions that closed before the moment, as far as the recordings have them. Returns the player, and the moment in ns of boot time, for
     /// [`Player::next`]. `None`: there is no recording.
     ///
     /// Reading takes time in proportion to `closed` and to the events between two full states, not to the recordings.
-    pub fn seek(&self, to: Timestamp, closed: u64, reports: Reports) -> Option<(Player, u64)> {
-        let at = self.parts.iter().rposition(|part| part.first.wall <= to);
+    pub fn seek(&self, to: To, closed: u64, reports: Reports) -> Option<(Player, u64)> {
+        let start = self.start(to, closed)?;
+        let part = self.parts.get(start.at)?;
+        let after = self.parts[start.at..].iter();
+        let same = after.take_while(self.of_boot_at(start.at, to)).count();
+        let parts = &self.parts[start.begin..start.at + same];
+        let to_ns = match to {
+            _ if to.is_end() => u64::MAX,
+            To::Wall(wall) => part.boot_ns(wall),
+            To::Boot(ns) => ns,
+        };
+        let inputs = inputs(parts, start.offset);
+        Some((Player::new(inputs, reports), to_ns))
+    }
+
+    /// Boot time of the place at which [`Tape::seek`] begins, ns.
+    pub fn begins_at(&self, to: To, closed: u64) -> Option<u64> {
+        self.start(to, closed).map(|start| start.boot_ns)
+    }
+
+    /// True for a recording that is of the boot of the one at this index. Boot times of different boots cannot be compared, and the
+    /// end has none.
+    fn of_boot_at(&self, at: usize, to: To) -> impl Fn(&&Part) -> bool + '_ {
+        let boot_id = self.parts.get(at).map(|part| &part.header.boot_id);
+        move |other| to.is_end() || Some(&other.header.boot_id) == boot_id
+    }
+
+    /// Finds the place from which to play for a moment, as [`Tape::seek`] does.
+    fn start(&self, to: To, closed: u64) -> Option<Start> {
+        let at = self
+            .parts
+            .iter()
+            .rposition(|part| !to.is_before(&part.first));
         let at = at.unwrap_or(0);
-        let part = self.parts.get(at)?;
-        // boot times of different boots cannot be compared, and the end has none
-        let is_end = to == Timestamp::MAX;
-        let is_same_boot = |other: &&Part| is_end || other.header.boot_id == part.header.boot_id;
-        let first = at
-            - self.parts[..at]
-                .iter()
-                .rev()
-                .take_while(is_same_boot)
-                .count();
+        self.parts.get(at)?;
+        let before = self.parts[..at].iter().rev();
+        let first = at - before.take_while(self.of_boot_at(at, to)).count();
         // earlier recordings, if this one has too few sessions
         let (mut begin, mut wanted) = (at, closed);
         let point = loop {
             let of = &self.parts[begin].index;
-            let is_after = |point: &Point| begin == at && point.wall > to;
+            let is_after = |point: &Point| begin == at && to.is_before(point);
             let point = of.before(is_after, wanted).copied();
             let after = point.unwrap_or_default().closed;
             let before = of.before(is_after, 0).map_or(0, |point| point.closed);
             let before = match of.end {
-                Some(end) if begin < at || end.wall <= to => end.closed,
+                Some(end) if begin < at || !to.is_before(&end) => end.closed,
                 _ => before,
             };
             let has = before.saturating_sub(after);
@@ -302,11 +408,16 @@ impl Tape {
             wanted -= has;
             begin -= 1;
         };
-        let same = self.parts[at..].iter().take_while(is_same_boot).count();
-        let offset = point.map_or(0, |point| point.offset);
-        let inputs = inputs(&self.parts[begin..at + same], offset);
-        let to_ns = if is_end { u64::MAX } else { part.boot_ns(to) };
-        Some((Player::new(inputs, reports), to_ns))
+        let point = point.unwrap_or(Point {
+            offset: 0,
+            ..self.parts[begin].first
+        });
+        Some(Start {
+            at,
+            begin,
+            offset: point.offset,
+            boot_ns: point.boot_ns,
+        })
     }
 }
 

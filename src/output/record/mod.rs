@@ -17,9 +17,9 @@ use signal_hook::consts::SIGUSR1;
 
 use crate::host::signals::Watch;
 use crate::host::thread;
-use crate::model::batch::{Batch, WAITING_BATCHES};
+use crate::model::batch::{Batch, Gap, WAITING_BATCHES};
 use crate::model::fields;
-use crate::model::recording::{Gap, Header};
+use crate::model::recording::Header;
 
 mod cut;
 mod disk;

@@ -4,10 +4,8 @@ use std::io;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::model::batch::{Batch, Clock, Missed, OpenSnapshot};
-use crate::model::recording::{
-    ClockIs, Event, FrameWriter, Gap, Header, Index, Point, write_event,
-};
+use crate::model::batch::{Batch, Clock, Gap, Missed, OpenSnapshot};
+use crate::model::recording::{ClockIs, Event, FrameWriter, Header, Index, Point, write_event};
 use crate::model::session::Session;
 use crate::output::events::{Encoder, Gone, GoneCause};
 
@@ -33,8 +31,9 @@ pub struct RecordingWriter {
     snapshot_ns: u64,
     /// Events since all open sessions were written.
     events: u64,
-    /// Number of sessions that have closed.
+    /// Number of sessions that have closed, and of those that failed.
     closed: u64,
+    failed: u64,
     index: Index,
 }
 
@@ -56,6 +55,7 @@ impl RecordingWriter {
             snapshot_ns: 0,
             events: 0,
             closed: 0,
+            failed: 0,
             index: Index::default(),
         };
         writer.begin(header)?;
@@ -88,7 +88,7 @@ impl RecordingWriter {
     pub fn restart(&mut self, header: Header) -> io::Result<()> {
         self.frames.restart();
         self.index = Index::default();
-        self.closed = 0;
+        (self.closed, self.failed) = (0, 0);
         self.go_on(header)
     }
 
@@ -102,6 +102,9 @@ impl RecordingWriter {
             self.clock = batch.clock;
             self.clock_event(ClockIs::Read)?;
         }
+        for gap in &batch.gaps {
+            self.gap(gap.clone())?;
+        }
         if batch.missed != self.missed {
             self.missed = batch.missed;
             self.event(&Event::Missed(self.missed))?;
@@ -114,6 +117,7 @@ impl RecordingWriter {
             let line = self.lines.row(session, &self.clock)?;
             self.frames.write(line)?;
             self.closed += 1;
+            self.failed += u64::from(session.reason.is_failure());
             self.events += 1;
             if let Some(open) = self.open.get(&session.cookie)
                 && open.id() == session.id()
@@ -273,6 +277,8 @@ impl RecordingWriter {
             boot_ns: self.now_ns,
             wall: self.clock.wall(self.now_ns),
             closed: self.closed,
+            failed: self.failed,
+            missed: self.missed.certain(),
         }
     }
 

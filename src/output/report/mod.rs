@@ -14,11 +14,11 @@ use jiff::tz::TimeZone;
 
 use crate::host::broker::{Broker, NewFile, Place};
 use crate::model::batch::Batch;
-use crate::model::black_box::Player;
 use crate::model::findings::Findings;
 use crate::model::port_use::PortUse;
 use crate::model::recording::Header;
 use crate::model::session::Session;
+use crate::output::black_box::PastBatches;
 use crate::output::stdout::End;
 use crate::output::{Limits, follow};
 
@@ -195,9 +195,9 @@ fn text(
     }
 }
 
-/// A report of what the black box has.
-pub struct FrameReport {
-    pub player: Player,
+/// A report of the past.
+pub struct PastReport {
+    pub batches: PastBatches,
     pub format: Format,
     pub origin: Origin,
     pub limits: Limits,
@@ -205,13 +205,13 @@ pub struct FrameReport {
     pub is_self: Box<dyn Fn(&Session) -> bool + Send>,
 }
 
-impl std::fmt::Debug for FrameReport {
+impl std::fmt::Debug for PastReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FrameReport").finish_non_exhaustive()
+        f.debug_struct("PastReport").finish_non_exhaustive()
     }
 }
 
-impl FrameReport {
+impl PastReport {
     /// Makes the report.
     ///
     /// # Errors
@@ -222,7 +222,7 @@ impl FrameReport {
         let starts_in_between = self.origin.starts_in_between;
         let mut gathered = Gathered::new(engine, &self.limits, starts_in_between);
         loop {
-            let (batch, has_more) = self.player.next()?;
+            let (batch, has_more) = (self.batches)()?;
             if let Some(batch) = batch {
                 gathered.take(batch, &self.is_self);
             }

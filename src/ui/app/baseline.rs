@@ -77,20 +77,24 @@ impl App {
         if !then.has_snapshot() {
             anyhow::bail!("{}: it has nothing up to that time", trying());
         }
-        then.set_baseline();
-        let Some(mut baseline) = then.baseline.take() else {
-            return Ok(());
-        };
-        let own = &then.view_filter.self_traffic;
-        while baseline.is_working(&then.store) {
-            baseline.work(&then.store, |session| !own.is(session));
-        }
+        let baseline = then.counted_baseline();
         let at = passage.wall(then.now_ns);
         let key = self.keymap.of(Mode::Table, Action::Baseline);
         let text = format!("compared with {file} at {}; {key} shows it", then.time(at));
         self.notice.say_next(text);
-        self.reference = Some(Arc::new((*baseline, at)));
+        self.reference = Some(Arc::new((baseline, at)));
         Ok(())
+    }
+
+    /// A baseline of the present moment that has counted all sessions before it.
+    pub(super) fn counted_baseline(&self) -> Baseline {
+        let talkers = self.panes.all();
+        let mut baseline = Baseline::new(self.first_ns, self.now_ns, talkers, &self.store);
+        let own = &self.view_filter.self_traffic;
+        while baseline.is_working(&self.store) {
+            baseline.work(&self.store, |session| !own.is(session));
+        }
+        baseline
     }
 
     /// Sets the baseline of a recording at the first moment that there is.
@@ -120,6 +124,7 @@ impl App {
 
     pub fn clear_baseline(&mut self) {
         self.baseline = None;
+        self.reference = None;
         if matches!(self.layers.screen(), Some(Screen::Baseline(_))) {
             self.layers.take_screen();
         }

@@ -1,58 +1,16 @@
-//! The command line that `:` opens.
+//! The commands that `:` asks for.
 
-use std::ops::ControlFlow::{Break, Continue};
-
-use crate::ui::action::{Action, Edit, Mode};
+use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
+use crate::ui::app::asked::{CarryOut, LineError};
 use crate::ui::app::effect::Effect;
-use crate::ui::app::update::Offer;
-use crate::ui::state::command::{Command, CommandLine};
-use crate::ui::state::layers::Layer;
+use crate::ui::state::command::Command;
 
 impl App {
-    /// Opens the command line.
-    pub(super) fn ask_command(&mut self) {
-        self.layers
-            .push(Layer::Command(Box::<CommandLine>::default()));
-        self.adapt_to_layout();
-    }
-
-    /// Handles an action in the command line.
-    pub(super) fn update_command(&mut self, action: Action) -> Offer {
-        let Some(command) = self.layers.command_mut() else {
-            return Continue(());
-        };
-        match action {
-            Action::Edit(Edit::Request(request)) => {
-                let fits = command.line.edit(request);
-                command.wrong = None;
-                self.say_if_cut(fits);
-            }
-            Action::Accept => match Command::parse(command.line.text()) {
-                Ok(command) => {
-                    self.close_command();
-                    return Break(self.obey(command));
-                }
-                Err(wrong) => command.wrong = Some(wrong),
-            },
-            Action::Cancel => self.close_command(),
-            _ => return Continue(()),
-        }
-        Break(None)
-    }
-
-    /// Inserts typed or pasted text into the command line.
-    pub(super) fn type_command(&mut self, text: &str) {
-        if let Some(command) = self.layers.command_mut() {
-            let fits = command.line.insert(text);
-            command.wrong = None;
-            self.say_if_cut(fits);
-        }
-    }
-
-    fn close_command(&mut self) {
-        self.layers.take_command();
-        self.adapt_to_layout();
+    /// What a command does. An error says why the text is none.
+    pub(super) fn command_of(&self, text: &str) -> Result<CarryOut, LineError> {
+        let command = Command::parse(text).map_err(|wrong| (0..text.len(), wrong))?;
+        Ok(Box::new(move |app| app.obey(command)))
     }
 
     fn obey(&mut self, command: Command) -> Option<Effect> {

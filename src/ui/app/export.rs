@@ -1,6 +1,8 @@
 //! Exporting: how keys and reports of the writer change an [`Export`], and the blocks for the file.
 
 use std::ops::ControlFlow::{Break, Continue};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -29,10 +31,15 @@ impl App {
 
     /// Opens the prompt for the name of a recording of the black box.
     pub(super) fn name_saving(&mut self) {
-        let Some((_, to_ns)) = self.past.black_box.reach() else {
+        let Some((_, to_ns)) = self.reach() else {
             return self.notice.hint(self.why_empty().into());
         };
-        self.name_file(self.wall(to_ns), RECORDING_ENDING, FileContent::Past);
+        let (at, times) = match self.is_past() {
+            true => (self.wall(self.now_ns), self.times_around(self.now_ns)),
+            false => (self.wall(to_ns), String::new()),
+        };
+        let ending = format!("{RECORDING_ENDING}{times}");
+        self.name_file(at, &ending, FileContent::Past);
     }
 
     /// Stops the recording, or starts it; opens the prompt for its name if there is none yet.
@@ -151,7 +158,7 @@ impl App {
     fn begin_export(&mut self, replace: bool) -> Option<Effect> {
         let export = self.layers.export()?;
         let is_report = export.content == FileContent::Past && export.report().is_some();
-        let is_recording = export.line.text().trim().ends_with(RECORDING_ENDING);
+        let is_recording = export.name().ends_with(RECORDING_ENDING);
         if !export.is_of_table() && !is_recording && !is_report {
             let wrong = match export.content {
                 FileContent::Past => {
@@ -170,6 +177,10 @@ impl App {
             return None;
         }
         let path = export.path(self.home.as_deref());
+        if let Err(wrong) = self.span_to_save(export.span()) {
+            self.stage_export(Stage::Naming(Some(wrong)));
+            return None;
+        }
         if export.content == FileContent::Recording {
             return Some(Effect::Record(path));
         }
@@ -195,13 +206,15 @@ impl App {
                 self.stage_export(Stage::Asking(done));
             }
             WriterReport::Failed(reason) => {
-                let wrong = format!("cannot write {}: {reason}", export.line.text().trim());
+                let wrong = format!("cannot write {}: {reason}", export.name());
                 let place = 0..export.line.text().len();
                 self.stage_export(Stage::Naming(Some((place, wrong))));
             }
             WriterReport::Done => {
-                let name = export.line.text().trim();
-                let sessions = export.progress().map_or(0, |p| p.sessions);
+                let name = export.name();
+                let sessions = export
+                    .progress()
+                    .map_or(0, |p| p.sessions + p.saved.load(Ordering::Relaxed));
                 let s = if sessions == 1 { "" } else { "s" };
                 let count = fields::grouped(sessions);
                 let mut text = match (export.content, export.report()) {
@@ -243,10 +256,12 @@ impl App {
         let export = self.layers.export();
         let export = export.filter(|export| export.content == FileContent::Past)?;
         let progress = export.progress().filter(|p| p.wanted > 0 && !p.is_whole)?;
-        let (mut progress, saver) = (progress.clone(), self.saver(export.report()));
+        let mut progress = progress.clone();
+        let span = self.span_to_save(export.span()).unwrap_or_default();
+        let saver = self.saver(export.report(), span, Arc::clone(&progress.saved));
         match saver {
-            Ok((saver, sessions)) => {
-                (progress.is_whole, progress.sessions) = (true, sessions);
+            Ok(saver) => {
+                progress.is_whole = true;
                 self.stage_export(Stage::Writing(progress));
                 Some(saver)
             }

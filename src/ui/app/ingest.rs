@@ -202,6 +202,11 @@ impl App {
 
     /// True while something is left to ingest, to filter or to count; [`App::work`] does that.
     pub fn is_working(&self) -> bool {
+        self.is_settling() || self.is_working_behind()
+    }
+
+    /// True while something is left of that for what is to be shown.
+    pub fn is_settling(&self) -> bool {
         self.is_travelling()
             || self.arriving.is_some()
             || self.is_due()
@@ -229,6 +234,9 @@ impl App {
         if self.rows.is_incomplete(&self.store) {
             self.rows.work(&self.store, &self.view_filter);
             return self.follow_restarted();
+        }
+        if !self.is_settling() {
+            return self.work_behind();
         }
         self.panes.work(&self.store, &self.view_filter);
         if let Some(detail) = self.layers.detail_mut() {

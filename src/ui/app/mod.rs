@@ -48,6 +48,7 @@ use crate::ui::state::view_filter::{Selected, ViewFilter};
 use crate::ui::theme::Appearance;
 
 mod appearance;
+mod asked;
 mod baseline;
 mod columns;
 mod command;

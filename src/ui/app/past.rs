@@ -3,36 +3,38 @@
 //! The live state and the one of the past are each a whole [`App`]; what they do not share is exchanged. Only one of them is on the
 //! screen, and the keys go to that one.
 
-use std::ops::ControlFlow::{Break, Continue};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::Timestamp;
 
-use crate::collector::replay::{Passage, SeekableReplay};
+use crate::collector::replay::{Depth, Passage, SeekableReplay};
 use crate::model::batch::Batch;
 use crate::model::black_box::{BlackBox, Bounds, Frame, Player};
-use crate::model::recording::Header;
+use crate::model::recording::{Header, ReadError};
 use crate::model::session::SessionId;
+use crate::model::span::Span;
 use crate::model::store::SessionRef;
 use crate::output::Limits;
-use crate::output::black_box::{FrameRecorder, Saver};
-use crate::output::report::{Format, FrameReport, Origin};
+use crate::output::black_box::{PastBatches, PastRecorder, Saver};
+use crate::output::report::{Format, Origin, PastReport};
 use crate::text::moment;
 use crate::text::units::S;
-use crate::ui::action::{Action, Edit, Mode};
+use crate::ui::action::{Action, Mode};
+use crate::ui::app::asked::{CarryOut, LineError};
 use crate::ui::app::effect::Effect;
-use crate::ui::app::update::Offer;
 use crate::ui::app::{App, Selection};
+use crate::ui::state::asked::Asks;
+use crate::ui::state::export::TypedSpan;
 use crate::ui::state::known_totals::KnownSum;
-use crate::ui::state::layers::Layer;
-use crate::ui::state::past::{FreezeOn, PastPrompt, PastQuestion, Watch};
+use crate::ui::state::past::{FreezeOn, Watch};
 use crate::ui::state::screens::Screen;
 use crate::ui::state::self_traffic::SelfTraffic;
 
 /// Sessions that are unpacked for a moment at most, if an earlier full state is not needed for it: less than a second.
 const MOST_SESSIONS: u64 = 300_000;
-/// Sessions that closed before a moment, of those that are read of recordings for it.
-const MOST_READ: u64 = 10_000;
+/// Time before and after a moment of the past that is offered to be saved, ns.
+const AROUND_NS: u64 = 120 * S;
 /// Sessions seen among the closed ones to find one again.
 const RECENT: usize = 1 << 16;
 
@@ -52,7 +54,10 @@ pub struct Past {
     live: Option<Box<App>>,
     /// Moment of the baseline that moments after it are compared with, ns of boot time.
     baseline_ns: Option<u64>,
+    /// The way to a moment that is to be shown.
     journey: Option<Journey>,
+    /// The way to a baseline of now.
+    to_baseline: Option<Journey>,
     /// This state is being built, and is not on the screen.
     is_hidden: bool,
 }
@@ -77,6 +82,8 @@ struct Journey {
     app: Option<Box<App>>,
     /// Moment on the way at which the baseline is set, ns of boot time.
     baseline_ns: Option<u64>,
+    /// At its end, the baseline is set there.
+    sets_baseline: bool,
     purpose: Purpose,
 }
 
@@ -101,6 +108,8 @@ impl Way {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Purpose {
     Show,
+    /// The same moment is shown, built of less: this one replaces it.
+    Complete,
     /// Its baseline becomes that of the live state, once it is of the same moment.
     Baseline,
 }
@@ -117,6 +126,7 @@ impl Past {
             live: None,
             baseline_ns: None,
             journey: None,
+            to_baseline: None,
             is_hidden: false,
         }
     }
@@ -207,6 +217,12 @@ impl App {
         })
     }
 
+    /// True while the rates, findings and the like of the moment that is shown are being computed.
+    pub fn is_completing(&self) -> bool {
+        let journey = self.past.journey.as_ref();
+        journey.is_some_and(|j| j.purpose == Purpose::Complete)
+    }
+
     /// Time between the moment that is shown and now, ns.
     pub fn ago_ns(&self) -> u64 {
         self.live().now_ns.saturating_sub(self.now_ns)
@@ -214,8 +230,7 @@ impl App {
 
     /// Takes a frame of the black box.
     pub fn frame(&mut self, frame: Arc<Frame>) {
-        if let Some(journey) = &mut self.past.journey
-            && journey.purpose == Purpose::Baseline
+        if let Some(journey) = &mut self.past.to_baseline
             && let Way::Kept(player) = &mut journey.way
         {
             player.push(Arc::clone(&frame));
@@ -373,6 +388,7 @@ impl App {
                     goes_on: false,
                     app,
                     baseline_ns,
+                    sets_baseline: false,
                     purpose: Purpose::Show,
                 });
             }
@@ -383,15 +399,14 @@ impl App {
 
     /// Sets out for a moment that is read of recordings; `is_next`: the first one after it.
     fn travel_in_recordings(&mut self, to_ns: u64, is_next: bool) -> Option<Effect> {
-        let is_further = self.is_past() && (to_ns > self.now_ns || is_next);
+        let seekable = self.past.seekable.as_ref();
+        let is_near = |to_ns| seekable.is_some_and(|s| s.is_near(self.now_ns, to_ns));
+        let is_further = self.is_past() && (is_next || to_ns > self.now_ns && is_near(to_ns));
         let passage = self.past.passage.take_if(|_| is_further);
         let (way, app) = match passage {
             Some(passage) => (Ok(Some(passage)), None),
             None => {
-                let at = self.wall(to_ns);
-                let seekable = self.past.seekable.as_ref();
-                let way = seekable.map(|seekable| seekable.seek(at, MOST_READ));
-                let way = way.transpose().map(|way| way.flatten().map(Box::new));
+                let way = self.seek(to_ns, Depth::Rows);
                 (way, Some(Box::new(self.blank())))
             }
         };
@@ -405,6 +420,7 @@ impl App {
                     goes_on: is_next,
                     app,
                     baseline_ns: None,
+                    sets_baseline: false,
                     purpose: Purpose::Show,
                 });
             }
@@ -412,6 +428,32 @@ impl App {
             Err(e) => self.notice.complain(format!("cannot look back: {e}")),
         }
         None
+    }
+
+    /// A way through recordings to a moment; `None`: there is none.
+    fn seek(&self, to_ns: u64, depth: Depth) -> Result<Option<Box<Passage>>, ReadError> {
+        let seekable = self.past.seekable.as_ref();
+        let way = seekable.map(|seekable| seekable.seek(to_ns, depth));
+        Ok(way.transpose()?.flatten().map(Box::new))
+    }
+
+    /// Sets out for the moment that is shown again, with all that rates and findings look back at.
+    fn complete(&mut self) {
+        match self.seek(self.now_ns, Depth::Whole) {
+            Ok(Some(passage)) => {
+                self.past.journey = Some(Journey {
+                    to_ns: self.now_ns,
+                    way: Way::Read(passage),
+                    goes_on: false,
+                    app: Some(Box::new(self.blank())),
+                    baseline_ns: None,
+                    sets_baseline: false,
+                    purpose: Purpose::Complete,
+                });
+            }
+            Ok(None) => {}
+            Err(e) => self.notice.complain(format!("cannot look back: {e}")),
+        }
     }
 
     /// Moment of the baseline, if these frames have it.
@@ -445,23 +487,11 @@ impl App {
         app
     }
 
-    /// True while there is something to do for the past, or for now behind it.
+    /// True while what is to be shown is on its way, or now behind it moves on.
     pub(super) fn is_travelling(&self) -> bool {
-        // for the frame with the moment of now
-        let is_waiting = |j: &Journey| {
-            let is_now = j
-                .app
-                .as_ref()
-                .is_some_and(|app| app.now_ns == self.live().now_ns);
-            let is_done = matches!(&j.way, Way::Kept(player) if player.is_done());
-            j.purpose == Purpose::Baseline && is_done && !is_now
-        };
-        self.past.journey.as_ref().is_some_and(|j| !is_waiting(j))
-            || self
-                .past
-                .live
-                .as_ref()
-                .is_some_and(|live| live.is_working())
+        let live = self.past.live.as_ref();
+        self.past.journey.is_some() && !self.is_completing()
+            || live.is_some_and(|live| live.is_working())
     }
 
     /// Goes on with a part of that. False if there is nothing to do.
@@ -472,14 +502,53 @@ impl App {
             live.work();
             return true;
         }
-        let Some(mut journey) = self.past.journey.take() else {
-            return false;
+        let journey = self.past.journey.take_if(|j| j.purpose == Purpose::Show);
+        journey.is_some_and(|journey| self.travel_on(journey))
+    }
+
+    /// True while there is something to do for the past that nothing on the screen waits for.
+    pub(super) fn is_working_behind(&self) -> bool {
+        // for the frame with the moment of now
+        let is_waiting = |j: &Journey| {
+            let app = j.app.as_ref();
+            let is_now = app.is_some_and(|app| app.now_ns == self.live().now_ns);
+            let is_done = matches!(&j.way, Way::Kept(player) if player.is_done());
+            is_done && !is_now
         };
+        self.is_completing()
+            || self
+                .past
+                .to_baseline
+                .as_ref()
+                .is_some_and(|j| !is_waiting(j))
+    }
+
+    /// Goes on with a part of that.
+    pub(super) fn work_behind(&mut self) {
+        let completing = self
+            .past
+            .journey
+            .take_if(|j| j.purpose == Purpose::Complete);
+        if let Some(journey) = completing.or_else(|| self.past.to_baseline.take()) {
+            self.travel_on(journey);
+        }
+    }
+
+    /// Goes on with a journey later.
+    fn pause(&mut self, journey: Journey) {
+        match journey.purpose {
+            Purpose::Show | Purpose::Complete => self.past.journey = Some(journey),
+            Purpose::Baseline => self.past.to_baseline = Some(journey),
+        }
+    }
+
+    /// Goes on with a part of a journey. False if there is nothing to do yet.
+    fn travel_on(&mut self, mut journey: Journey) -> bool {
         let live_ns = self.live().now_ns;
         let app = journey.app.as_deref_mut().unwrap_or(self);
         if app.is_arriving() {
             app.work();
-            self.past.journey = Some(journey);
+            self.pause(journey);
             return true;
         }
         if journey
@@ -492,6 +561,7 @@ impl App {
         let is_there = match journey.purpose {
             // a moment after the one that was asked for, as there is none before it
             Purpose::Show => journey.goes_on && app.now_ns >= journey.to_ns,
+            Purpose::Complete => false,
             Purpose::Baseline => app.now_ns == live_ns && app.baseline.is_some(),
         };
         if !is_there {
@@ -502,20 +572,24 @@ impl App {
             match journey.way.next(to_ns) {
                 Ok((Some(batch), _)) => {
                     app.take_batch(batch);
-                    self.past.journey = Some(journey);
+                    self.pause(journey);
                     return true;
                 }
                 Ok((None, true)) => {
-                    self.past.journey = Some(journey);
+                    self.pause(journey);
                     return true;
                 }
                 Ok((None, false)) if journey.purpose == Purpose::Baseline => {
-                    self.past.journey = Some(journey);
+                    self.pause(journey);
                     return false;
                 }
-                Ok((None, false)) if !journey.goes_on && !app.has_snapshot() => {
+                Ok((None, false))
+                    if journey.purpose == Purpose::Show
+                        && !journey.goes_on
+                        && !app.has_snapshot() =>
+                {
                     journey.goes_on = true;
-                    self.past.journey = Some(journey);
+                    self.pause(journey);
                     return true;
                 }
                 Ok((None, false)) => {}
@@ -525,24 +599,38 @@ impl App {
                 }
             }
         }
+        self.arrive_at(journey);
+        true
+    }
+
+    /// Uses what a journey has built.
+    fn arrive_at(&mut self, journey: Journey) {
         if journey.purpose == Purpose::Show {
             let is_back = self.is_past() && journey.to_ns < self.now_ns;
             let is_same = journey.app.as_ref().map(|app| app.now_ns) == Some(self.now_ns);
             if is_back && is_same {
                 self.say_first_moment();
             }
+        }
+        if journey.purpose != Purpose::Baseline {
             self.past.passage = match journey.way {
                 Way::Read(passage) => Some(passage),
                 Way::Kept(_) => None,
             };
         }
         match (journey.purpose, journey.app) {
-            (Purpose::Show, Some(app)) => self.arrive_in_past(app),
+            (Purpose::Show | Purpose::Complete, Some(app)) => self.arrive_in_past(app),
             (Purpose::Baseline, Some(app)) => self.take_baseline(*app),
             // the state that is shown has moved on
             (_, None) => {}
         }
-        true
+        if journey.sets_baseline {
+            self.set_baseline_then();
+        }
+        let passage = self.past.passage.as_ref();
+        if journey.purpose == Purpose::Show && passage.is_some_and(|p| !p.is_whole) {
+            self.complete();
+        }
     }
 
     /// Shows a state that has been built.
@@ -561,7 +649,7 @@ impl App {
 
     /// Goes back to now.
     pub(super) fn return_to_now(&mut self) -> Option<Effect> {
-        self.past.journey.take_if(|j| j.purpose == Purpose::Show);
+        self.past.journey = None;
         let Some(mut live) = self.past.live.take() else {
             self.notice.hint("this is now".into());
             return None;
@@ -666,34 +754,59 @@ impl App {
 
     /// Sets a baseline at the moment of the past that is shown, which now is compared with later.
     pub(super) fn set_baseline_then(&mut self) {
-        if self.is_read(self.now_ns)
-            && let Some((first_ns, _)) = self.past.black_box.reach()
-        {
-            let first = self.time_at(first_ns);
-            let text = format!("a baseline can be set from {first} on, as far as memory reaches");
-            return self.notice.hint(text);
+        if self.is_read(self.now_ns) {
+            return self.set_baseline_of_recordings();
         }
-        let (at_ns, at) = (
-            self.now_ns,
-            self.time(self.names.times.clock.wall(self.now_ns)),
-        );
+        self.reference = None;
         // also if more sessions have closed since than are unpacked for a moment
-        let mut frames = self.past.black_box.frames_to(at_ns, MOST_SESSIONS);
-        frames.extend(self.past.black_box.frames_between(at_ns, u64::MAX));
+        let mut frames = self.past.black_box.frames_to(self.now_ns, MOST_SESSIONS);
+        let later = self.past.black_box.frames_between(self.now_ns, u64::MAX);
+        frames.extend(later);
         self.set_baseline();
-        self.past.baseline_ns = Some(at_ns);
+        self.past.baseline_ns = Some(self.now_ns);
+        let at = self.time_at(self.now_ns);
+        let text = format!("baseline set at {at}; back at now it is compared with now");
+        self.notice.say(text);
+        self.build_baseline(frames, Some(self.now_ns));
+    }
+
+    /// Sets a baseline at a moment that memory does not have. What memory has is compared with it, and so is any other moment.
+    fn set_baseline_of_recordings(&mut self) {
+        if let Some(journey) = &mut self.past.journey
+            && journey.purpose == Purpose::Complete
+        {
+            journey.sets_baseline = true;
+            return self.notice.say("setting the baseline …".into());
+        }
+        let counted = self.counted_baseline();
+        let set = self.wall(self.now_ns);
+        self.reference = Some(Arc::new((counted, set)));
+        self.is_compared = false;
+        self.place_reference();
+        self.past.baseline_ns = None;
+        let text = format!(
+            "baseline set at {}; all other moments are compared with it",
+            self.time(set)
+        );
+        self.notice.say(text);
+        let frames = self.past.black_box.frames().cloned().collect();
+        self.build_baseline(frames, None);
+        self.refresh_screen();
+    }
+
+    /// Sets out to build the baseline of now from these frames; `at_ns`: its moment, if that is one of theirs.
+    fn build_baseline(&mut self, frames: Vec<Arc<Frame>>, at_ns: Option<u64>) {
         match Player::new(frames) {
             Ok(player) => {
-                self.past.journey = Some(Journey {
+                self.past.to_baseline = Some(Journey {
                     to_ns: u64::MAX,
                     way: Way::Kept(Box::new(player)),
                     goes_on: false,
                     app: Some(Box::new(self.blank())),
-                    baseline_ns: Some(at_ns),
+                    baseline_ns: at_ns,
+                    sets_baseline: false,
                     purpose: Purpose::Baseline,
                 });
-                let text = format!("baseline set at {at}; back at now it is compared with now");
-                self.notice.say(text);
             }
             Err(e) => self
                 .notice
@@ -707,6 +820,7 @@ impl App {
         live.baseline = built.baseline;
         live.baseline_set = built.baseline_set;
         live.baseline_ns = built.baseline_ns;
+        live.is_compared = true;
         live.update_baseline();
         if !self.is_past() {
             self.refresh_screen();
@@ -715,7 +829,7 @@ impl App {
 
     /// Opens the prompt for a time.
     pub(super) fn ask_time(&mut self) {
-        self.ask_past(PastQuestion::Time, String::new());
+        self.ask(Asks::Time, String::new());
     }
 
     /// Opens the prompt for a condition; thaws the black box if it is frozen.
@@ -728,92 +842,75 @@ impl App {
             return effect;
         }
         let text = self.past.watch.as_ref().map(|watch| watch.on.to_string());
-        self.ask_past(PastQuestion::FreezeOn, text.unwrap_or_default());
+        self.ask(Asks::FreezeOn, text.unwrap_or_default());
         None
     }
 
-    fn ask_past(&mut self, question: PastQuestion, text: String) {
-        let prompt = PastPrompt::new(question, text);
-        self.layers.push(Layer::PastPrompt(Box::new(prompt)));
-        self.adapt_to_layout();
-    }
-
-    /// Handles an action in the prompt for a time or a condition.
-    pub(super) fn update_past_prompt(&mut self, action: Action) -> Offer {
-        let Some(prompt) = self.layers.past_prompt_mut() else {
-            return Continue(());
-        };
-        match action {
-            Action::Edit(Edit::Request(request)) => {
-                let fits = prompt.line.edit(request);
-                prompt.wrong = None;
-                self.say_if_cut(fits);
-            }
-            Action::Accept => return Break(self.accept_past_prompt()),
-            Action::Cancel => self.close_past_prompt(),
-            _ => return Continue(()),
-        }
-        Break(None)
-    }
-
-    /// Inserts typed or pasted text into that prompt.
-    pub(super) fn type_past_prompt(&mut self, text: &str) {
-        if let Some(prompt) = self.layers.past_prompt_mut() {
-            let fits = prompt.line.insert(text);
-            prompt.wrong = None;
-            self.say_if_cut(fits);
-        }
-    }
-
-    fn close_past_prompt(&mut self) {
-        self.layers.take_past_prompt();
-        self.adapt_to_layout();
-    }
-
-    fn accept_past_prompt(&mut self) -> Option<Effect> {
-        let prompt = self.layers.past_prompt()?;
-        let text = prompt.line.text().to_owned();
-        let result = match prompt.question {
-            PastQuestion::Time => self.time_to_go(&text).map(Some),
-            PastQuestion::FreezeOn if text.trim().is_empty() => {
-                if self.past.watch.take().is_some() {
-                    self.notice.say("the black box does not freeze".into());
-                }
-                Ok(None)
-            }
-            PastQuestion::FreezeOn => FreezeOn::parse(&text, self.uid_of).map(|on| {
-                let text = format!("the black box freezes 2 minutes after `{on}`");
-                self.notice.say(text);
-                self.past.watch = Some(Watch::new(on));
-                None
-            }),
-        };
-        match result {
-            Ok(to_ns) => {
-                self.close_past_prompt();
-                to_ns.and_then(|to_ns| self.go_to_moment(to_ns))
-            }
-            Err(wrong) => {
-                if let Some(prompt) = self.layers.past_prompt_mut() {
-                    prompt.wrong = Some(wrong);
+    /// What a typed condition does.
+    pub(super) fn condition_of(&self, text: &str) -> Result<CarryOut, LineError> {
+        if text.trim().is_empty() {
+            return Ok(Box::new(|app| {
+                if app.past.watch.take().is_some() {
+                    app.notice.say("the black box does not freeze".into());
                 }
                 None
-            }
+            }));
         }
+        let on = FreezeOn::parse(text, self.uid_of)?;
+        Ok(Box::new(move |app| {
+            let text = format!("the black box freezes 2 minutes after `{on}`");
+            app.notice.say(text);
+            app.past.watch = Some(Watch::new(on));
+            None
+        }))
+    }
+
+    /// What a typed time does.
+    pub(super) fn time_of(&self, text: &str) -> Result<CarryOut, LineError> {
+        let to_ns = self.time_to_go(text)?;
+        let remark = self.remark_on_clock(text);
+        Ok(Box::new(move |app| {
+            let effect = app.go_to_moment(to_ns);
+            if let Some(remark) = remark {
+                app.notice.say(remark);
+            }
+            effect
+        }))
+    }
+
+    /// The wall-clock time of a text, and true if it asks for the first time that the clock had it.
+    fn wall_of(&self, text: &str) -> Result<(Timestamp, bool), LineError> {
+        let first = moment::without_first(text);
+        let text = first.unwrap_or(text);
+        let live = self.live();
+        let now = match text.trim() {
+            "" | "now" => self.wall(live.now_ns),
+            ago if ago.starts_with('-') => self.wall(live.now_ns),
+            _ => live.names.times.clock.latest(live.now_ns),
+        };
+        let at = moment::looking_back(text, now, &self.names.times.zone)?;
+        Ok((at, first.is_some()))
     }
 
     /// The boot time that a text means, ns. An error says what is possible.
-    fn time_to_go(&self, text: &str) -> Result<u64, (std::ops::Range<usize>, String)> {
+    pub(super) fn time_to_go(&self, text: &str) -> Result<u64, LineError> {
+        let (at, is_first) = self.wall_of(text)?;
         let now = self.wall(self.live().now_ns);
-        let at = moment::looking_back(text, now, &self.names.times.zone)?;
         let all = || 0..text.len();
         let Some((first_ns, _)) = self.reach() else {
             return Err((all(), self.why_empty().into()));
         };
-        if at > now {
+        let clock = &self.live().names.times.clock;
+        if at > clock.latest(self.live().now_ns) {
             return Err((all(), "is in the future".into()));
         }
-        let at_ns = self.live().names.times.clock.boot(at).unwrap_or(0);
+        let boots = self.boots_of(at);
+        let at_ns = match is_first {
+            true => boots.last(),
+            false => boots.first(),
+        };
+        let at_ns = at_ns.copied().or_else(|| clock.boot(at));
+        let at_ns = at_ns.unwrap_or(0);
         // times of day are shown and typed to the second
         let whole_ns = match text.trim_start().starts_with('-') {
             true => 1,
@@ -831,23 +928,151 @@ impl App {
         Ok(at_ns + whole_ns - 1)
     }
 
-    /// Begins to save the black box: what is to be written, and the number of closed sessions in it. Without a format of a report, it
-    /// becomes a recording.
-    pub(super) fn saver(&self, report: Option<Format>) -> std::io::Result<(Saver, usize)> {
-        let frames: Vec<Arc<Frame>> = self.past.black_box.frames().cloned().collect();
-        let sessions = frames
-            .iter()
-            .map(|frame| frame.counts.closed as usize)
-            .sum();
-        let header = self.past.origin.clone();
+    /// Boot times up to now at which the clock had a time, the latest first, ns.
+    fn boots_of(&self, at: Timestamp) -> Vec<u64> {
+        let live = self.live();
+        let mut boots = live.names.times.clock.all_boots(at);
+        boots.retain(|ns| *ns <= live.now_ns);
+        boots
+    }
+
+    /// What is to be said if the clock had the time of a text more or less than once.
+    fn remark_on_clock(&self, text: &str) -> Option<String> {
+        let (at, is_first) = self.wall_of(text).ok()?;
+        let (first_ns, _) = self.reach()?;
+        let boots = self.boots_of(at);
+        let times = boots.iter().filter(|ns| **ns + S > first_ns).count();
+        let time = self.time(at);
+        match times {
+            0 if boots.is_empty() => Some(format!(
+                "the clock was set forward past {time}: this is the moment at which it was"
+            )),
+            2.. if is_first => Some(format!(
+                "the clock was set back, and had {time} {times} times: this is the first one"
+            )),
+            2.. => Some(format!(
+                "the clock was set back, and had {time} {times} times: this is the last one; `{time} {}` is the first",
+                moment::FIRST
+            )),
+            _ => None,
+        }
+    }
+
+    /// Times around a moment, as the prompt for a file takes them, as far as there is something.
+    pub(super) fn times_around(&self, at_ns: u64) -> String {
+        let Some((first_ns, last_ns)) = self.reach() else {
+            return String::new();
+        };
+        let zone = &self.names.times.zone;
+        let today = self.wall(self.live().now_ns).to_zoned(zone.clone()).date();
+        let text = |ns: u64| {
+            let at = self
+                .wall(ns.clamp(first_ns, last_ns))
+                .to_zoned(zone.clone());
+            let form = if at.date() == today { "%T" } else { "%F %T" };
+            at.strftime(form).to_string()
+        };
+        let (from, to) = (at_ns.saturating_sub(AROUND_NS), at_ns + AROUND_NS);
+        format!(" from {} to {}", text(from), text(to))
+    }
+
+    /// The time that is to be saved, ns of boot time, both ends included; `None`: all that memory has. An error says what is possible.
+    pub(super) fn span_to_save(
+        &self,
+        typed: TypedSpan<'_>,
+    ) -> Result<Option<(u64, u64)>, LineError> {
+        if typed == TypedSpan::default() {
+            // without anything in memory, all is read
+            let kept = self.past.black_box.reach();
+            return Ok(self.reach().filter(|_| kept.is_none()));
+        }
+        let place = |at: usize, text: &str| at..at + text.len();
+        let end = |typed: Option<(usize, &str)>, default: u64| match typed {
+            Some((at, text)) => self
+                .time_to_go(text)
+                .map_err(|(_, wrong)| (place(at, text), wrong)),
+            None => Ok(default),
+        };
+        let (first_ns, last_ns) = self.reach().unwrap_or_default();
+        let from_ns = end(typed.from, first_ns)?;
+        let to_ns = end(typed.to, last_ns)?;
+        // a time of day is the whole second
+        let from_ns = match typed.from {
+            Some((_, text)) if !text.trim_start().starts_with('-') => from_ns + 1 - S,
+            _ => from_ns,
+        };
+        match typed.to.or(typed.from) {
+            Some((at, text)) if from_ns > to_ns => {
+                Err((place(at, text), "ends before it begins".into()))
+            }
+            _ => Ok(Some((from_ns, to_ns))),
+        }
+    }
+
+    /// The batches of a time, and those before it that say what was open.
+    fn batches_of(&self, span: Option<(u64, u64)>) -> Result<PastBatches, String> {
+        let frames = match span {
+            Some((from_ns, _)) if self.is_read(from_ns) => None,
+            Some((from_ns, to_ns)) => {
+                let mut frames = self.past.black_box.frames_to(from_ns, 0);
+                frames.extend(self.past.black_box.frames_between(from_ns, u64::MAX));
+                let is_early = |frame: &Arc<Frame>| frame.from_ns <= to_ns;
+                Some(frames.into_iter().take_while(is_early).collect::<Vec<_>>())
+            }
+            None => Some(self.past.black_box.frames().cloned().collect()),
+        };
+        match (frames, span) {
+            (None, Some((from_ns, to_ns))) => {
+                let seekable = self.past.seekable.as_ref();
+                let passage = seekable.map(|seekable| seekable.before(from_ns));
+                let passage = passage.transpose().map_err(|e| e.to_string())?.flatten();
+                let mut passage = passage.ok_or("there is no recording of that time")?;
+                Ok(Box::new(move || {
+                    passage.next(to_ns).map_err(std::io::Error::other)
+                }))
+            }
+            (frames, _) => {
+                let player = Player::new(frames.unwrap_or_default());
+                let mut player = player.map_err(|e| e.to_string())?;
+                Ok(Box::new(move || player.next()))
+            }
+        }
+    }
+
+    /// Begins to save the past, or a time of it, and counts the closed sessions. Without a format of a report, it becomes a recording.
+    pub(super) fn saver(
+        &self,
+        report: Option<Format>,
+        span: Option<(u64, u64)>,
+        saved: Arc<AtomicUsize>,
+    ) -> Result<Saver, String> {
+        let mut part = span.map(|(from_ns, to_ns)| Span::new(from_ns, to_ns));
+        let mut all =
+            self.batches_of(part.as_ref().map(|part| (part.first_ns(), part.last_ns())))?;
+        let batches: PastBatches = Box::new(move || {
+            let (batch, has_more) = all()?;
+            let batch = match &mut part {
+                Some(part) => batch.and_then(|batch| part.take(batch)),
+                None => batch,
+            };
+            let closed = batch.as_ref().map_or(0, |batch| batch.closed.len());
+            saved.fetch_add(closed, Ordering::Relaxed);
+            Ok((batch, has_more))
+        });
+        let mut header = self.past.origin.clone();
+        if let Some((from_ns, to_ns)) = span {
+            let [from, to] = [from_ns, to_ns].map(|ns| self.time_at(ns));
+            let before = if header.cut.is_empty() { "" } else { "; " };
+            header.cut += &format!("{before}from {from}, to {to}");
+        }
         let Some(format) = report else {
-            let recorder = FrameRecorder::new(frames, header)?;
-            return Ok((Saver::Recording(Box::new(recorder)), sessions));
+            let recorder = PastRecorder::new(batches, header);
+            return Ok(Saver::Recording(Box::new(recorder)));
         };
         let own = SelfTraffic::new(&self.session_env);
         let filter = self.view_filter.filter.clone();
-        let report = FrameReport {
-            player: Player::new(frames)?,
+        let report = PastReport {
+            batches,
             format,
             origin: Origin {
                 header,
@@ -869,6 +1094,6 @@ impl App {
             watched: (self.findings.restarted(), self.session_env.port_use()),
             is_self: Box::new(move |session| own.is(session)),
         };
-        Ok((Saver::Report(Some(Box::new(report))), sessions))
+        Ok(Saver::Report(Some(Box::new(report))))
     }
 }

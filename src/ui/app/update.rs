@@ -21,6 +21,7 @@ use crate::ui::keys::{KeyPress, explained};
 use crate::ui::layout::panes;
 use crate::ui::layout::panes::Focus;
 use crate::ui::page;
+use crate::ui::state::asked::Asks;
 use crate::ui::state::detail::Detail;
 use crate::ui::state::layers::Layer;
 use crate::ui::state::other_end::OtherEnd;
@@ -167,8 +168,7 @@ impl App {
             }
             Mode::Help | Mode::Search => self.update_help(action),
             Mode::Prompt => self.update_prompt(action),
-            Mode::PastPrompt => self.update_past_prompt(action),
-            Mode::Command => self.update_command(action),
+            Mode::PastPrompt | Mode::Command => self.update_asked(action),
             Mode::FileName | Mode::Replace | Mode::Writing => self.update_export(action),
             Mode::Copied => {
                 self.layers.close_copied();
@@ -196,7 +196,7 @@ impl App {
                 self.open_prompt(Purpose::Filter);
                 return effect;
             }
-            Action::Command => self.ask_command(),
+            Action::Command => self.ask(Asks::Command, String::new()),
             Action::Export => self.name_export(),
             Action::Columns => self.choose_columns(),
             Action::Screen(mode) => return self.turn_to_screen(mode),
@@ -474,8 +474,8 @@ impl App {
 
     /// Inserts typed or pasted text into the prompt. Elsewhere text has no effect.
     pub fn text(&mut self, text: &str) {
-        if self.layers.command().is_some() {
-            return self.type_command(text);
+        if self.layers.asked().is_some() {
+            return self.type_asked(text);
         }
         if self.layers.help().is_some() {
             return self.type_search(text);
@@ -485,7 +485,6 @@ impl App {
             self.typed();
             self.say_if_cut(fits);
         }
-        self.type_past_prompt(text);
         self.type_line_search(text);
         self.type_export(text);
     }

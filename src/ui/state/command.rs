@@ -2,15 +2,6 @@
 
 use crate::model::fields;
 use crate::model::fields::Field;
-use crate::ui::state::line::Line;
-
-/// A command being typed.
-#[derive(Debug, Default)]
-pub struct CommandLine {
-    pub line: Line,
-    /// Why the text is no command.
-    pub wrong: Option<String>,
-}
 
 /// A command.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -5,7 +5,10 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
+use crate::host::broker::RECORDING_ENDING;
 use crate::output::Sink;
 use crate::output::csv::AllFields;
 use crate::output::json::Json;
@@ -72,6 +75,19 @@ pub struct Progress {
     /// Blocks that the writer can accept.
     pub wanted: usize,
     pub is_whole: bool,
+    /// Sessions of the past that were written so far.
+    pub saved: Arc<AtomicUsize>,
+}
+
+/// Words that follow the name of a file of the past, before the times of what it is to have.
+const FROM: &str = " from ";
+const TO: &str = " to ";
+
+/// Times of what a file of the past is to have, as typed, with their positions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TypedSpan<'a> {
+    pub from: Option<(usize, &'a str)>,
+    pub to: Option<(usize, &'a str)>,
 }
 
 #[derive(Debug)]
@@ -100,18 +116,54 @@ impl Export {
         self.content == FileContent::Table
     }
 
+    /// The name, without times after it.
+    pub fn name(&self) -> &str {
+        self.named().0.trim()
+    }
+
+    /// The times after the name.
+    pub fn span(&self) -> TypedSpan<'_> {
+        let (name, rest) = self.named();
+        let mut span = TypedSpan::default();
+        let (before, to) = match rest.split_once(TO) {
+            Some((before, to)) => (before, Some(to)),
+            None => (rest, None),
+        };
+        span.from = before
+            .strip_prefix(FROM)
+            .map(|from| (name.len() + FROM.len(), from));
+        span.to = to.map(|to| (name.len() + before.len() + TO.len(), to));
+        span
+    }
+
+    /// The text up to the end of the name, and the rest. A name may have the words too, if none of them follows its ending.
+    fn named(&self) -> (&str, &str) {
+        let text = self.line.text();
+        let is_name = |name: &str| {
+            name.ends_with(RECORDING_ENDING) || report::Format::of(Path::new(name)).is_some()
+        };
+        let places = text.match_indices(' ').map(|(at, _)| text.split_at(at));
+        let mut named = places.filter(|(name, rest)| {
+            is_name(name) && (rest.starts_with(FROM) || rest.starts_with(TO))
+        });
+        match self.content {
+            FileContent::Past => named.next().unwrap_or((text, "")),
+            _ => (text, ""),
+        }
+    }
+
     /// Form of a report, if the name is that of one.
     pub fn report(&self) -> Option<report::Format> {
-        report::Format::of(Path::new(self.line.text().trim()))
+        report::Format::of(Path::new(self.name()))
     }
 
     pub fn format(&self) -> Option<Format> {
-        Format::of(self.line.text().trim())
+        Format::of(self.name())
     }
 
     /// Range of the extension in the text: everything after the last dot.
     pub fn ending(&self) -> Range<usize> {
-        let text = self.line.text();
+        let (text, _) = self.named();
         let name = text.rfind('/').map_or(0, |at| at + 1);
         let dot = text[name..].rfind('.').map(|at| name + at);
         dot.unwrap_or(text.len())..text.len()
@@ -125,7 +177,7 @@ impl Export {
     }
 
     pub fn path(&self, home: Option<&Path>) -> PathBuf {
-        let text = self.line.text().trim();
+        let text = self.name();
         match (text.strip_prefix("~/"), home) {
             (Some(rest), Some(home)) => home.join(rest),
             _ => text.into(),
@@ -169,5 +221,41 @@ mod tests {
         assert_eq!(path(" a.csv ", Some("/root")), Path::new("a.csv"));
         assert_eq!(path("~a/b.csv", Some("/root")), Path::new("~a/b.csv"));
         assert_eq!(path("~/a.csv", None), Path::new("~/a.csv"));
+    }
+
+    #[test]
+    fn export_of_the_past_has_times_after_its_name() {
+        for (text, name, from, to) in [
+            ("a.html", "a.html", None, None),
+            (
+                "a.html from 03:10 to now",
+                "a.html",
+                Some((12, "03:10")),
+                Some((21, "now")),
+            ),
+            (
+                "a.jsonl.zst to 03:20",
+                "a.jsonl.zst",
+                None,
+                Some((15, "03:20")),
+            ),
+            (
+                "a.md from yesterday 03:10",
+                "a.md",
+                Some((10, "yesterday 03:10")),
+                None,
+            ),
+            ("from me to you.md", "from me to you.md", None, None),
+            ("a.csv from 03:10", "a.csv from 03:10", None, None),
+        ] {
+            let export = Export {
+                line: Line::new(text.into()),
+                stage: Stage::Naming(None),
+                holds: false,
+                content: FileContent::Past,
+            };
+            assert_eq!(export.name(), name, "{text}");
+            assert_eq!(export.span(), TypedSpan { from, to }, "{text}");
+        }
     }
 }

@@ -4,12 +4,11 @@ use crate::ui::action::Mode;
 use crate::ui::keys::titles;
 use crate::ui::keys::titles::ScreenTitle;
 use crate::ui::layout::panes::{Focus, Subject};
+use crate::ui::state::asked::AskedLine;
 use crate::ui::state::columns::Chooser;
-use crate::ui::state::command::CommandLine;
 use crate::ui::state::detail::Detail;
 use crate::ui::state::export::{Export, Stage};
 use crate::ui::state::help::Help;
-use crate::ui::state::past::PastPrompt;
 use crate::ui::state::prompt::Prompt;
 use crate::ui::state::screens::Screen;
 use crate::ui::state::sort_menu::SortMenu;
@@ -26,10 +25,8 @@ pub enum Layer {
     SortMenu(SortMenu),
     Help(Box<Help>),
     Prompt(Box<Prompt>),
-    /// A time or a condition is being typed.
-    PastPrompt(Box<PastPrompt>),
-    /// A command is being typed.
-    Command(Box<CommandLine>),
+    /// An answer to a question is being typed.
+    Asked(Box<AskedLine>),
     /// A file is being named or written.
     Export(Box<Export>),
     /// A copied text, to select by hand.
@@ -51,8 +48,7 @@ impl Layer {
             Layer::Help(help) if help.typing.is_some() => Mode::Search,
             Layer::Help(_) => Mode::Help,
             Layer::Prompt(_) => Mode::Prompt,
-            Layer::PastPrompt(_) => Mode::PastPrompt,
-            Layer::Command(_) => Mode::Command,
+            Layer::Asked(asked) => asked.mode(),
             Layer::Export(export) => match export.stage {
                 Stage::Naming(_) => Mode::FileName,
                 Stage::Asking(_) => Mode::Replace,
@@ -112,20 +108,7 @@ impl Layers {
     layer!(SortMenu, SortMenu, sort_menu, sort_menu_mut, take_sort_menu);
     layer!(Help, Box<Help>, help, help_mut, take_help);
     layer!(Prompt, Box<Prompt>, prompt, prompt_mut, take_prompt);
-    layer!(
-        PastPrompt,
-        Box<PastPrompt>,
-        past_prompt,
-        past_prompt_mut,
-        take_past_prompt
-    );
-    layer!(
-        Command,
-        Box<CommandLine>,
-        command,
-        command_mut,
-        take_command
-    );
+    layer!(Asked, Box<AskedLine>, asked, asked_mut, take_asked);
     layer!(Export, Box<Export>, export, export_mut, take_export);
 
     /// The copied text, which is above all other layers.
@@ -203,9 +186,7 @@ impl Layers {
     /// True while a line is being typed, or waits for an answer.
     pub fn is_prompting(&self) -> bool {
         match self.0.last() {
-            Some(
-                Layer::Prompt(_) | Layer::PastPrompt(_) | Layer::Command(_) | Layer::Export(_),
-            ) => true,
+            Some(Layer::Prompt(_) | Layer::Asked(_) | Layer::Export(_)) => true,
             Some(Layer::Help(help)) => help.typing.is_some(),
             Some(layer @ Layer::Screen(_)) => layer.mode() == Mode::LineSearch,
             _ => false,

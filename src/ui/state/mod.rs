@@ -1,5 +1,6 @@
 //! Parts of the dashboard's state, each with its data and how it changes.
 
+pub mod asked;
 pub mod baseline;
 pub mod columns;
 pub mod command;

@@ -1,5 +1,4 @@
-//! The past, as far as the black box reaches: its time bar, the prompts for a time and for a condition, and the condition on which
-//! it freezes.
+//! The past, as far as the black box reaches: its time bar, and the condition on which it freezes.
 
 use std::ops::Range;
 
@@ -11,7 +10,6 @@ use crate::model::black_box::{BlackBox, Counts};
 use crate::model::recording::TapeSpan;
 use crate::model::session::Session;
 use crate::text::units::S;
-use crate::ui::state::line::Line;
 
 /// Time that the black box goes on after its condition was met, ns: what follows belongs to the picture.
 const GOES_ON_NS: u64 = 120 * S;
@@ -71,43 +69,17 @@ pub fn time_bar(
         for (i, cell) in bar.iter_mut().enumerate().take(last + 1).skip(first) {
             let from = begin.max(i as f64 * cell_ns);
             let to = end.min((i + 1) as f64 * cell_ns);
+            cell.has_failures |= span.failed > 0 && to > from;
+            cell.has_missed |= span.missed > 0 && to > from;
             cell.rate += (per_ns * (to - from).max(0.0)) as f32 / seconds;
         }
     }
     for (cell, counts) in bar.iter_mut().zip(counts) {
         cell.rate += counts.closed as f32 / seconds;
-        cell.has_failures = counts.failed > 0;
-        cell.has_missed = counts.missed > 0;
+        cell.has_failures |= counts.failed > 0;
+        cell.has_missed |= counts.missed > 0;
     }
     (bar, cell_of(at_ns))
-}
-
-/// The line that a [`PastPrompt`] asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PastQuestion {
-    /// A time to go to.
-    Time,
-    /// A condition on which the black box freezes.
-    FreezeOn,
-}
-
-/// A time or a condition being typed.
-#[derive(Debug)]
-pub struct PastPrompt {
-    pub question: PastQuestion,
-    pub line: Line,
-    /// An error in the text, and its position.
-    pub wrong: Option<(Range<usize>, String)>,
-}
-
-impl PastPrompt {
-    pub fn new(question: PastQuestion, text: String) -> Self {
-        PastPrompt {
-            question,
-            line: Line::new(text),
-            wrong: None,
-        }
-    }
 }
 
 /// Condition on which the black box freezes.

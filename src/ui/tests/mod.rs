@@ -40,6 +40,7 @@ mod names;
 mod no_match;
 mod one_moment;
 mod past;
+mod past_of_recordings;
 mod pause;
 mod ports;
 mod screens;

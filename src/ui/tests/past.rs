@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::model::batch::Clock;
 use crate::model::black_box::{BlackBox, Bounds, Packer};
 use crate::model::recording::{Event, Found, Header, RecordingReader, TapeSpan};
 use crate::output::export_file::WriterReport;
@@ -428,6 +429,86 @@ fn past_is_saved_as_a_recording_of_all_sessions() {
     assert!(screen(&app, SIZE).contains("use .jsonl.zst for a recording, .html or .md"));
 }
 
+/// Saves the past under a name with times, and returns the bytes of the file.
+pub fn save(app: &mut App, name: &str) -> Vec<u8> {
+    press(app, "W ^U");
+    type_text(app, name);
+    let Some(Effect::Export(ExportCommand::Begin { .. })) = press(app, "Enter") else {
+        panic!("no file is begun: {}", screen(app, SIZE));
+    };
+    app.exported(WriterReport::Ready);
+    let mut saver = app.export_saver().expect("a saver");
+    let mut bytes = Vec::new();
+    loop {
+        let block = saver.block().expect("memory");
+        bytes.extend(block.bytes);
+        if block.is_last {
+            break;
+        }
+    }
+    app.exported(WriterReport::Done);
+    bytes
+}
+
+/// The header of a recording, and its numbers of closed and of open sessions.
+fn read(bytes: Vec<u8>) -> (String, usize, usize) {
+    let mut reader = RecordingReader::new(std::io::Cursor::new(bytes)).expect("a recording");
+    let (mut cut, mut closed) = (String::new(), 0);
+    while let Some(found) = reader.next().expect("a recording") {
+        match found {
+            Found::Event(event) => match *event {
+                Event::Header(header) => cut = header.cut,
+                Event::Close(_) => closed += 1,
+                _ => {}
+            },
+            other => panic!("{other:?}"),
+        }
+    }
+    (cut, closed, reader.events.open().len())
+}
+
+#[test]
+fn past_is_saved_for_the_times_after_the_name_of_the_file() {
+    let mut app = looking_back(SIZE);
+    press(&mut app, "W");
+    let text = screen(&app, LARGE);
+    // what is around the moment is offered
+    let offered = "tcplife-19700101-000030.jsonl.zst from 00:00:10 to 00:01:10";
+    assert!(text.contains(offered), "{text}");
+    press(&mut app, "Esc");
+    let bytes = save(&mut app, "a.jsonl.zst from 00:00:35 to 00:00:45");
+    let cut = "from 00:00:35, to 00:00:45".to_owned();
+    assert_eq!(read(bytes), (cut, 1, 0));
+    let text = screen(&app, SIZE);
+    assert!(
+        text.contains("saved 1 closed session: tcplife --replay a.jsonl.zst"),
+        "{text}"
+    );
+    let bytes = save(&mut app, "a.jsonl.zst to 00:00:30");
+    assert_eq!(read(bytes), ("from 00:00:10, to 00:00:30".into(), 0, 1));
+    let page = save(&mut app, "a.md from 00:00:50 to now");
+    let page = String::from_utf8(page).expect("UTF-8");
+    assert!(
+        page.contains("198.51.100.9") && !page.contains("198.51.100.7"),
+        "{page}"
+    );
+    for (name, wrong) in [
+        ("a.md from 00:00:50 to 00:00:40", "^ ends before it begins"),
+        ("a.md from x", "^ must be a time like 03:12"),
+        (
+            "a.md to 00:00:01",
+            "^ the black box reaches from 00:00:10 to 00:01:10",
+        ),
+    ] {
+        press(&mut app, "W ^U");
+        type_text(&mut app, name);
+        press(&mut app, "Enter");
+        let text = screen(&app, SIZE);
+        assert!(text.contains(wrong), "{name}: {text}");
+        press(&mut app, "Esc");
+    }
+}
+
 #[test]
 fn past_is_saved_as_a_report_of_the_sessions_of_the_filter() {
     let mut app = course(SIZE, 70).app;
@@ -604,6 +685,8 @@ fn time_bar_spans_a_recording_that_memory_has_only_the_end_of() {
         from_ns: from * S,
         to_ns: to * S,
         closed,
+        failed: u64::from(from == 0),
+        missed: u64::from(from == 30),
     };
     // the last one is half in memory
     let before = [span(0, 30, 60), span(30, 60, 0), span(90, 110, 20)];
@@ -611,7 +694,73 @@ fn time_bar_spans_a_recording_that_memory_has_only_the_end_of() {
     let (bar, at) = time_bar(black_box, &before, (0, 120 * S), 35 * S, 12);
     let rates: Vec<f32> = bar.iter().map(|cell| cell.rate).collect();
     assert_eq!(at, 3);
+    let failed: Vec<usize> = (0..12).filter(|i| bar[*i].has_failures).collect();
+    assert_eq!(failed, [0, 1, 2]);
+    let missed: Vec<usize> = (0..12).filter(|i| bar[*i].has_missed).collect();
+    assert_eq!(missed, [3, 4, 5]);
     assert!(rates[..3].iter().all(|rate| *rate >= 1.5), "{rates:?}");
     assert!(rates[4..9].iter().all(|rate| *rate < 0.1), "{rates:?}");
     assert!((0.9..=1.6).contains(&rates[11]), "{rates:?}");
+}
+
+/// Wall-clock time at boot time 0.
+const HOUR_NS: i128 = 3_600_000_000_000;
+
+/// The course, with the clock set by so many seconds at second 45.
+fn course_with_step(by_s: i64) -> Watched {
+    let mut watched = Watched::new(SIZE, None);
+    let mut clock = Clock::fixed(HOUR_NS);
+    for second in 10..=70 {
+        if second == 45 {
+            clock.set(45 * S, HOUR_NS + i128::from(45 + by_s) * i128::from(S));
+        }
+        let session = Session {
+            start_ns: 10 * S,
+            established_ns: 10 * S,
+            end_ns: second * S,
+            ..open(1, "curl", "198.51.100.7", second * 1000)
+        };
+        watched.batch(Batch {
+            clock,
+            ..batch_at(second, vec![session], vec![])
+        });
+    }
+    watched
+}
+
+#[test]
+fn past_time_that_the_clock_had_twice_is_the_last_one_and_says_so() {
+    // 0:15 to 0:45 came twice: it is 0:40 now
+    let mut app = course_with_step(-30).app;
+    let sent = |app: &App| app.selected().map(|s| s.tx_bytes);
+    go_to(&mut app, "01:00:20");
+    let text = screen(&app, LARGE);
+    let remark = "the clock was set back, and had 01:00:20 2 times: this is the last one; `01:00:20 first` is the first";
+    assert!(text.contains(remark), "{text}");
+    assert!(text.contains("PAST 01:00:20"), "{text}");
+    assert_eq!(sent(&app), Some(50_000));
+    go_to(&mut app, "01:00:20 first");
+    let text = screen(&app, LARGE);
+    assert!(
+        text.contains("01:00:20 2 times: this is the first one"),
+        "{text}"
+    );
+    assert!(text.contains("PAST 01:00:20"), "{text}");
+    assert_eq!(sent(&app), Some(20_000));
+    // only before the step, and later than now
+    go_to(&mut app, "01:00:42");
+    assert_eq!(sent(&app), Some(42_000));
+    assert!(!screen(&app, LARGE).contains("the clock was set"));
+    go_to(&mut app, "-5s");
+    assert_eq!(sent(&app), Some(65_000));
+}
+
+#[test]
+fn past_time_that_the_clock_never_had_is_that_at_which_it_was_set_and_says_so() {
+    let mut app = course_with_step(30).app;
+    go_to(&mut app, "01:01:00");
+    let text = screen(&app, LARGE);
+    let remark = "the clock was set forward past 01:01:00: this is the moment at which it was";
+    assert!(text.contains(remark), "{text}");
+    assert_eq!(app.selected().map(|s| s.tx_bytes), Some(45_000));
 }

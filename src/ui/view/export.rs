@@ -41,15 +41,21 @@ pub fn draw(export: &Export, app: &App, theme: &Theme, area: Rect, frame: &mut F
     below(&Below { x, text, style }, area, frame);
 }
 
-/// Says what the black box has.
+/// Says what can be saved.
 fn span(app: &App) -> String {
     let black_box = &app.past.black_box;
-    black_box
-        .reach()
-        .map_or_else(String::new, |(from_ns, to_ns)| {
-            let [from, to] = [from_ns, to_ns].map(|at| app.time_at(at));
-            let length = fields::seconds(to_ns - from_ns);
-            let size = fields::bytes(black_box.bytes() as u64);
-            format!("from {from} to {to} ({length}, {size}B in memory); .html and .md: a report")
-        })
+    let kept = black_box.reach();
+    let Some((from_ns, to_ns)) = kept.or(app.reach()) else {
+        return String::new();
+    };
+    let [from, to] = [from_ns, to_ns].map(|at| app.time_at(at));
+    let length = fields::seconds(to_ns - from_ns);
+    let size = fields::bytes(black_box.bytes() as u64);
+    let place = match kept {
+        Some(_) => format!("{size}B in memory"),
+        None => "read of the recording".into(),
+    };
+    format!(
+        "from {from} to {to} ({length}, {place}); .html and .md: a report; `from 03:10 to 03:20` after the name: a part"
+    )
 }

@@ -11,9 +11,9 @@ use crate::ui::state::layers::Layer;
 use crate::ui::state::screens::Screen;
 use crate::ui::theme::Theme;
 
+pub mod asked;
 pub mod baseline;
 pub mod columns;
-pub mod command;
 pub mod copied;
 pub mod detail;
 pub mod distributions;
@@ -77,11 +77,8 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
     } else if let Some(prompt) = app.layers.prompt() {
         prompt::draw(prompt, &app.view_filter.filter, theme, layout.prompt, frame);
     }
-    if let Some(prompt) = app.layers.past_prompt() {
-        past::prompt(prompt, app, theme, layout.prompt, frame);
-    }
-    if let Some(command) = app.layers.command() {
-        command::draw(command, theme, layout.prompt, frame);
+    if let Some(asked) = app.layers.asked() {
+        asked::draw(asked, app, theme, layout.prompt, frame);
     }
     if let Some(Screen::Table(shown)) = app.layers.screen()
         && let Some(line) = shown.arrangement().typing()

@@ -1,6 +1,5 @@
 //! The two lines above everything while a moment of the past is shown: which one, and the time bar.
 
-use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
@@ -9,9 +8,8 @@ use crate::model::fields;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
 use crate::ui::layout::charts::sparkline;
-use crate::ui::state::past::{PastPrompt, PastQuestion, time_bar};
+use crate::ui::state::past::time_bar;
 use crate::ui::theme::Theme;
-use crate::ui::view::prompt::{Below, LineStyles, below, pointed, typed};
 
 /// Draws both lines.
 pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
@@ -42,6 +40,9 @@ fn title(app: &App, width: usize) -> String {
         Some(to) => format!(" PAST {at}  {ago} ago  {now}  {to}"),
         None => format!(" PAST {at}  {ago} ago  {now}"),
     };
+    if app.is_completing() {
+        text += "  computing rates, findings …";
+    }
     let pair = |a, b, what| format!("{} {} {what}", key(a), key(b));
     for part in [
         pair(Action::StepInTime(-1), Action::StepInTime(1), "step"),
@@ -102,38 +103,4 @@ fn bar(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         area.right().saturating_sub(x).into(),
         theme.quiet,
     );
-}
-
-/// Draws the prompt for a time or for a condition.
-pub fn prompt(prompt: &PastPrompt, app: &App, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
-    let (label, hint) = match prompt.question {
-        PastQuestion::Time => ("go to time: ", hint(app)),
-        PastQuestion::FreezeOn => (
-            "freeze the black box on: ",
-            "2 minutes after a match the past ([) is kept: `reason refused`, `… 50/s`".into(),
-        ),
-    };
-    let (x, text, style) = match &prompt.wrong {
-        None => (0, hint, theme.quiet),
-        Some((span, text)) => {
-            let (x, text) = pointed(label, &prompt.line, span.start, text, area);
-            (x, text, theme.alarm_text)
-        }
-    };
-    let styles = LineStyles::plain(theme);
-    let wrong = prompt.wrong.as_ref().map(|(span, _)| span.clone());
-    typed(label, &prompt.line, wrong, &styles, area, frame);
-    below(&Below { x, text, style }, area, frame);
-}
-
-/// Times that can be typed.
-fn hint(app: &App) -> String {
-    let forms = "03:12, 03:12:40, -5m, yesterday 03:12; Enter alone: now";
-    match app.reach() {
-        None => forms.into(),
-        Some((first_ns, _)) => {
-            let first = app.time_at(first_ns);
-            format!("from {first} on: {forms}")
-        }
-    }
 }

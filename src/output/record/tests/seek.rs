@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::model::recording::{Medium, Played, Player, Reports, Tape};
+use crate::model::recording::{Medium, Played, Player, Reports, Tape, To};
 use crate::text::units::S;
 
 /// The sessions at a moment: the open ones by their cookies with the bytes that they have sent, and the closed ones.
@@ -133,7 +133,9 @@ fn state_at_any_moment_is_that_of_the_batches_up_to_it() {
         for (batch, then) in &batches {
             let at = golden_clock().wall(batch.taken_ns);
             for closed in [0, 100] {
-                let (mut player, to_ns) = tape.seek(at, closed, Reports::All).expect("a recording");
+                let (mut player, to_ns) = tape
+                    .seek(To::Wall(at), closed, Reports::All)
+                    .expect("a recording");
                 assert_eq!(to_ns, batch.taken_ns);
                 let mut moment = Moment::default();
                 play(&mut player, to_ns, &mut moment);
@@ -226,7 +228,9 @@ fn player_that_stops_and_goes_on_shows_each_moment() {
     let batches = history(40);
     let tape = tape(&[written(&batches, 7)]);
     let at = golden_clock().wall(9 * S + 1);
-    let (mut player, _) = tape.seek(at, 0, Reports::All).expect("a recording");
+    let (mut player, _) = tape
+        .seek(To::Wall(at), 0, Reports::All)
+        .expect("a recording");
     let mut moment = Moment::default();
     for nth in 9..=40_usize {
         // and moments between two snapshots
@@ -281,7 +285,9 @@ fn recordings_of_one_boot_are_one_tape_in_whatever_order() {
     assert_eq!(moment.closed, batches[59].1.closed);
     assert_eq!(moment.open, batches[59].1.open);
     let at = golden_clock().wall(45 * S);
-    let (mut player, to_ns) = tape.seek(at, u64::MAX, Reports::All).expect("recordings");
+    let (mut player, to_ns) = tape
+        .seek(To::Wall(at), u64::MAX, Reports::All)
+        .expect("recordings");
     let mut moment = Moment::default();
     play(&mut player, to_ns, &mut moment);
     assert_eq!(moment.closed, batches[44].1.closed);
