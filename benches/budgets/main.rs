@@ -27,6 +27,7 @@ mod many_open;
 mod bpf_blind_spot;
 mod churn;
 mod idle;
+mod jumps;
 mod kernel_cost;
 mod losses;
 mod recordings;
