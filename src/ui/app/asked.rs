@@ -78,5 +78,5 @@ impl App {
     }
 }
 
-/// What an answer does.
+/// The effect of an answer, once the line is closed.
 pub(super) type CarryOut = Box<dyn FnOnce(&mut App) -> Option<Effect>>;

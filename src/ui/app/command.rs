@@ -7,7 +7,7 @@ use crate::ui::app::effect::Effect;
 use crate::ui::state::command::Command;
 
 impl App {
-    /// What a command does. An error says why the text is none.
+    /// The effect of a command. An error says why the text is none.
     pub(super) fn command_of(&self, text: &str) -> Result<CarryOut, LineError> {
         let command = Command::parse(text).map_err(|wrong| (0..text.len(), wrong))?;
         Ok(Box::new(move |app| app.obey(command)))

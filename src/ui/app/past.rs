@@ -846,7 +846,7 @@ impl App {
         None
     }
 
-    /// What a typed condition does.
+    /// The effect of a typed condition.
     pub(super) fn condition_of(&self, text: &str) -> Result<CarryOut, LineError> {
         if text.trim().is_empty() {
             return Ok(Box::new(|app| {
@@ -865,7 +865,7 @@ impl App {
         }))
     }
 
-    /// What a typed time does.
+    /// The effect of a typed time.
     pub(super) fn time_of(&self, text: &str) -> Result<CarryOut, LineError> {
         let to_ns = self.time_to_go(text)?;
         let remark = self.remark_on_clock(text);
@@ -936,7 +936,7 @@ impl App {
         boots
     }
 
-    /// What is to be said if the clock had the time of a text more or less than once.
+    /// Remark on a text whose time the clock had more or less than once.
     fn remark_on_clock(&self, text: &str) -> Option<String> {
         let (at, is_first) = self.wall_of(text).ok()?;
         let (first_ns, _) = self.reach()?;
