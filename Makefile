@@ -141,7 +141,7 @@ past: setup-test ## compare ten instants of busy traffic, looked back at and rep
 	TCPLIFE_PAST=$(or $(DURATION),5m) $(CARGO) test --locked $(if $(SUDO),--config '$(RUN_AS_ROOT)') --test dashboard -- \
 		--nocapture past_of_mixed_traffic_at_ten_instants_is_that_of_its_recording
 
-bench: setup-bench ## check tcplife against its budgets, next to other tools (root or SUDO=1); QUICK=1 takes two minutes
+bench: setup-bench ## check tcplife against its budgets, next to other tools (root or SUDO=1); QUICK=1 takes five minutes
 	$(CARGO) bench --locked --bench budgets $(if $(SUDO),--config '$(RUN_AS_ROOT)') -- $(if $(QUICK),--quick)
 
 fuzz: setup ## play changed recordings (needs cargo-fuzz, but no nightly compiler); DURATION=1h
