@@ -38,10 +38,10 @@ else \
 fi
 endef
 
-.PHONY: help setup setup-test setup-bench setup-healthy build run test test-bare lint deny static release book reproducible test-packages clean picture demo accuracy healthy past bench fuzz
+.PHONY: help setup setup-test setup-bench setup-healthy build run test test-bare lint deny static release book reproducible test-packages test-aarch64 clean picture demo accuracy healthy past bench fuzz
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what the build needs, when something is missing
 	@$(SETUP)
@@ -99,8 +99,8 @@ deny: ## check licenses, sources and known flaws of all dependencies
 	@$(SETUP) deny
 	$(CARGO) deny --locked check
 
-static: setup ## build one file without shared libraries, to copy to any host
-	@CARGO='$(CARGO)' scripts/static.sh
+static: setup ## build one file without shared libraries, to copy to any host; ARCH=aarch64
+	@CARGO='$(CARGO)' scripts/static.sh $(ARCH)
 
 release: ## build the program, packages, source, bill of materials and checksums in dist/
 	@$(SETUP) static release
@@ -120,6 +120,10 @@ reproducible: ## build the program twice, in different directories and homes, an
 test-packages: ## install, run, upgrade and purge the packages of dist/ in a fresh Debian (root; after make release)
 	@$(SETUP) bare
 	scripts/test-packages.sh $(DEBIAN)
+
+test-aarch64: ## build for aarch64 in a Debian of its own, and run it in an emulated machine (root; minutes)
+	@$(SETUP) bare
+	scripts/test-aarch64.sh
 
 clean: ## remove everything that was built
 	$(CARGO) clean

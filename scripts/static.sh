@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
-# Builds tcplife as one file without shared libraries, to be copied to any host of this
-# architecture. Called by `make static`.
+# Builds tcplife as one file without shared libraries, to be copied to any host of its architecture. Called by
+# `make static`.
+#
+#   scripts/static.sh          for this host's architecture
+#   scripts/static.sh aarch64  for that one; takes its compiler and C libraries, and Rust's standard library for it
 set -euo pipefail
 cd -- "${BASH_SOURCE[0]%/*}/.."
 
@@ -14,20 +17,32 @@ die() {
 # too; and that of elfutils 0.192 is incomplete (https://sourceware.org/PR32293).
 libelf_links() {
     printf '#include <libelf.h>\nint main(void) { return elf_begin(0, ELF_C_NULL, 0) || elf_end(0); }\n' |
-        cc -static -x c -o /dev/null - -lelf -lz 2>/dev/null
+        "$cc" -static -x c -o /dev/null - -lelf -lz 2>/dev/null
 }
 
 read -ra cargo <<<"${CARGO:-cargo}"
-target=$("${cargo[@]}" -vV | sed -n 's/^host: //p')
-[[ $target == *-linux-gnu* ]] ||
-    die "works with glibc only, and \`${cargo[*]}\` builds for ${target:-nothing it tells}; use a distribution with glibc"
+host=$("${cargo[@]}" -vV | sed -n 's/^host: //p')
+[[ $host == *-linux-gnu* ]] ||
+    die "works with glibc only, and \`${cargo[*]}\` builds for ${host:-nothing it tells}; use a distribution with glibc"
+architecture=${1:-${host%%-*}}
+target=$architecture-${host#*-}
+cc=cc
+if [[ $target != "$host" ]]; then
+    cc=$architecture-linux-gnu-gcc
+    command -v "$cc" >/dev/null || die "no $cc here, which builds for $architecture; Debian has it in gcc-${architecture/_/-}-linux-gnu"
+    linker=CARGO_TARGET_${target^^}_LINKER
+    export "${linker//-/_}=$cc"
+fi
 
 if libelf_links; then
     feature=static
-    # Debian, Fedora and others keep static libraries in different places; the compiler knows.
-    libraries=$(dirname -- "$(cc -print-file-name=libelf.a)"):$(dirname -- "$(cc -print-file-name=libz.a)")
-    export "LIBBPF_SYS_LIBRARY_PATH_${target//-/_}=$libraries"
+    # Debian, Fedora and others keep static libraries in different places; the compiler knows. The build script links them, too.
+    for side in "$host cc" "$target $cc"; do
+        compiler=${side#* } variable=LIBBPF_SYS_LIBRARY_PATH_${side% *}
+        export "${variable//-/_}=$(dirname -- "$("$compiler" -print-file-name=libelf.a)"):$(dirname -- "$("$compiler" -print-file-name=libz.a)")"
+    done
 else
+    [[ $target == "$host" ]] || die "no libelf.a and libz.a for $architecture here; Debian has them in libelf-dev and zlib1g-dev of that architecture"
     printf 'static: the libelf.a here is missing or does not link: building libelf and zlib from source\n' >&2
     scripts/setup.sh static
     feature=libbpf-rs/vendored
@@ -39,7 +54,7 @@ packed_relocations_work() {
     local try
     try=$(mktemp) || return
     printf 'int a, *b[] = {&a, &a, &a, &a};\nint main(void) { return b[3] != &a; }\n' |
-        cc -static-pie -fPIE $pack -x c -o "$try" - 2>/dev/null && "$try"
+        "$cc" -static-pie -fPIE $pack -x c -o "$try" - 2>/dev/null && "$try"
     local status=$?
     rm -f "$try"
     return $status

@@ -9,7 +9,7 @@ use anyhow::Context;
 use libc::c_long;
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule, apply_filter, sock_filter,
+    SeccompRule, apply_filter,
 };
 
 /// Calls that the program never makes once it runs: to start programs, to look into other processes, to change the system.
@@ -235,8 +235,8 @@ fn rule(
 
 /// Instructions that refuse all calls with that number or a higher one, to precede others.
 #[cfg(target_arch = "x86_64")]
-fn refuse_from(number: u32) -> [sock_filter; 3] {
-    let instruction = |code: u32, jt, jf, k| sock_filter {
+fn refuse_from(number: u32) -> [seccompiler::sock_filter; 3] {
+    let instruction = |code: u32, jt, jf, k| seccompiler::sock_filter {
         code: code as u16,
         jt,
         jf,
