@@ -17,7 +17,7 @@ use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
 use crate::ui::app::screens::NOT_SELECTED;
 use crate::ui::app::toggles::Toggle;
-use crate::ui::keys::{KeyPress, explained};
+use crate::ui::keys::{KeyCode, KeyPress, explained};
 use crate::ui::layout::panes;
 use crate::ui::layout::panes::Focus;
 use crate::ui::page;
@@ -72,6 +72,12 @@ impl App {
             (None, Some(c)) if self.layers.is_prompting() => {
                 self.text(c.encode_utf8(&mut [0; 4]));
                 None
+            }
+            (None, _) if press.has_alt() && !self.layers.is_prompting() => {
+                // a slow line brings Esc and the next key at once, and a terminal sends the same for Alt
+                let of_esc = self.key(KeyPress::new(KeyCode::Esc, false), None);
+                let press = press.with_alt(false);
+                of_esc.or_else(|| self.key(press, press.typed()))
             }
             (None, _) => {
                 self.explain(press);

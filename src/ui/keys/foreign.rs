@@ -76,13 +76,7 @@ const LONGEST: usize = 78;
 /// Says which keys do what a key of another program does there, if that is known; otherwise names the help.
 pub fn explained(press: KeyPress, mode: Mode, keymap: &Keymap) -> String {
     let name = press.name();
-    let unbound = match press.has_alt() {
-        true => format!(
-            "{name}, or Esc and {} at once, is not bound",
-            press.with_alt(false).name()
-        ),
-        false => format!("{name} is not bound"),
-    };
+    let unbound = format!("{name} is not bound");
     let found = FOREIGN_KEYS.iter().find(|f| f.presses.contains(&press));
     let (actions, remark) = found.map_or((&[][..], ""), |f| (f.actions, f.remark));
     let mut text = match remark {

@@ -122,7 +122,15 @@ impl KeyPress {
 
     /// True for a character, which a prompt takes as text.
     pub fn is_text(self) -> bool {
-        matches!(self.code, KeyCode::Char(_)) && !self.ctrl && !self.alt
+        self.typed().is_some()
+    }
+
+    /// The character that the key types.
+    pub fn typed(self) -> Option<char> {
+        match self.code {
+            KeyCode::Char(c) if !self.ctrl && !self.alt => Some(c),
+            _ => None,
+        }
     }
 
     /// The key's name as written on keyboards and in manuals.

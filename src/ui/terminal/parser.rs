@@ -352,11 +352,7 @@ fn key(code: KeyCode, modifiers: Modifiers) -> Option<Input> {
         (code, _) => code,
     };
     let press = press(code, modifiers.ctrl);
-    let typed = match code {
-        KeyCode::Char(c) if press.is_text() => Some(c),
-        _ => None,
-    };
-    Some(Input::Key(press, typed))
+    Some(Input::Key(press, press.typed()))
 }
 
 /// Parameters of a sequence: numbers, separated by `;`, each with sub-parameters after `:`.
@@ -658,17 +654,10 @@ mod tests {
         let bound = KEYS.iter().flat_map(|key| key.presses).copied();
         for press in bound.chain(functions) {
             let bytes = sent(press);
-            let expected = [Input::Key(press, press_types(press))];
+            let expected = [Input::Key(press, press.typed())];
             assert_eq!(read(&[&bytes]), expected, "{press:?}");
             let single: Vec<&[u8]> = bytes.chunks(1).collect();
             assert_eq!(read(&single), expected, "{press:?}");
-        }
-    }
-
-    fn press_types(press: KeyPress) -> Option<char> {
-        match press.parts() {
-            (KeyCode::Char(c), _) if press.is_text() => Some(c),
-            _ => None,
         }
     }
 

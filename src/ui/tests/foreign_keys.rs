@@ -155,8 +155,6 @@ const AMONG_SESSIONS: &[(&str, &str)] = &[
     ("F12", "s sort, ? help"),
     (".", "s sort, ? help"),
     (",", "s sort, ? help"),
-    // a slow line brings Esc and the next key at once, and a terminal sends the same for Alt
-    ("Alt-f", "Alt-f, or Esc and f at once, is not bound; ? help"),
     ("Ctrl-←", "Ctrl-← is not bound; ? help"),
 ];
 
@@ -178,6 +176,21 @@ fn key_of_another_program_names_the_keys_that_do_that_here() {
             "{name} is cut: {footer}"
         );
     }
+}
+
+#[test]
+fn esc_and_a_key_that_come_at_once_are_two_keys_but_in_a_prompt() {
+    let mut app = app(SIZE);
+    press_and_settle(&mut app, "f");
+    app.key(named("Alt-?"), None);
+    assert_eq!(app.layers.mode(), Mode::Help);
+    app.key(named("Alt-/"), None);
+    assert_eq!(app.layers.mode(), Mode::Prompt);
+    type_text(&mut app, "comm curl");
+    app.key(named("Alt-x"), None);
+    let shown = screen(&app, SIZE);
+    assert!(shown.contains("Alt-x is not bound"), "{shown}");
+    assert!(shown.contains("filter: comm curl"), "{shown}");
 }
 
 #[test]
