@@ -261,7 +261,7 @@ fn past_of_a_replay_goes_back_beyond_memory_to_the_beginning() {
         return;
     }
     let folder = tempfile::tempdir().expect("a directory");
-    let config = configured(folder.path(), "40kB");
+    let config = configured(folder.path(), "8kB");
     let file = folder.path().join("run.jsonl.zst");
     let name = file.to_str().expect("UTF-8");
     let listener = listen(V4);
