@@ -23,7 +23,9 @@ impl Seen {
         self.wait_for("the prompt", |s| s.shows("go to time: "));
         self.press(&format!("{time}\r"));
         self.wait_for("the past", |s| {
-            s.lines()[0].contains("PAST ") && !s.shows("going to ") && !s.shows("go to time: ")
+            let is_under_way = ["going to ", "go to time: ", "computing rates"];
+            let has_arrived = !is_under_way.iter().any(|sign| s.shows(sign));
+            s.lines()[0].contains("PAST ") && has_arrived && s.is_whole()
         });
     }
 

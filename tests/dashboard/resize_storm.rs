@@ -174,7 +174,13 @@ fn screen_after_resize_storm_is_complete_in_every_mode() {
         seen.settle(Duration::from_millis(300));
         let after = seen.cells();
         for (y, (before, after)) in before.iter().zip(&after).enumerate() {
-            assert_eq!(before, after, "{mode:?}, line {y}:\n{}", seen.picture());
+            // what had happened before the pause may still arrive, and is counted there
+            let is_counting = seen.lines()[y].contains("PAUSED, ");
+            assert!(
+                before == after || is_counting,
+                "{mode:?}, line {y}:\n{before}\n{after}\n{}",
+                seen.picture()
+            );
         }
         let first = &seen.lines()[0];
         let figures = first.strip_prefix("host: ").unwrap_or(first); // said where there is a filter
