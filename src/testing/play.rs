@@ -38,6 +38,9 @@ pub fn play_any(bytes: &[u8]) -> usize {
         ] {
             let to = Timestamp::from_nanosecond(to).unwrap_or(Timestamp::MAX);
             if let Some((mut player, to_ns)) = tape.seek(To::Wall(to), closed, Reports::All) {
+                if closed == 10 && player.first().is_ok() {
+                    player.skip_closes_before(to_ns);
+                }
                 play(&mut player, to_ns, bytes.len() as u64);
                 play(&mut player, u64::MAX, bytes.len() as u64);
             }
