@@ -49,9 +49,9 @@ impl Node {
         Node::compile(expr, &|node| node)
     }
 
-    /// Compiles an expression for [`Node::matches_line`]; `None` if it excludes no end by its name.
+    /// Compiles an expression for [`Node::matches_line`]; `None` if it excludes no end by its name, or says which end is wanted.
     pub fn of_lines(expr: &Expr) -> Result<Option<Node>, regex::Error> {
-        let excludes = expr.excludes(&Field::names_an_end);
+        let excludes = expr.excludes(&Field::names_an_end) && !expr.chooses_end();
         let of_either = |node| Node::OfEither(Box::new(node));
         let node = excludes.then(|| Node::compile(expr, &of_either));
         node.transpose()
@@ -84,7 +84,7 @@ impl Node {
                     FieldKind::Moment => Node::Ago(f.get, check.clone()),
                     _ => Node::Test(f.get, check.clone()),
                 };
-                let node = Node::any_of(ends(field).map(test));
+                let node = Node::any_of(ends(field).map(test).chain(shown_like(field, &check)));
                 let node = match field.names_an_end() {
                     true => named(node),
                     false => node,
@@ -178,6 +178,17 @@ fn shown_as(needle: &Needle) -> Option<Node> {
     let names: Vec<String> = reasons.map(|r| r.name().to_owned()).collect();
     let status = by_word("status").filter(|_| !names.is_empty())?;
     Some(Node::Test(status.get, Check::Equals(names)))
+}
+
+/// Returns a test for the reasons that the dashboard shows as words that a regular expression of a status matches.
+fn shown_like(field: &Field, check: &Check) -> Option<Node> {
+    let Check::Matches(regex) = check else {
+        return None;
+    };
+    let is_shown = ["status", "reason"].contains(&field.word);
+    let reasons = Reason::ALL.iter().filter(|r| regex.is_match(r.word()));
+    let names: Vec<String> = reasons.map(|r| r.name().to_owned()).collect();
+    (is_shown && !names.is_empty()).then(|| Node::Test(field.get, Check::Equals(names)))
 }
 
 /// Returns the numbers that satisfy a comparison, as sorted ranges that do not touch; empty for other values. Negation

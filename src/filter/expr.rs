@@ -58,6 +58,18 @@ impl Expr {
         }
     }
 
+    /// True if it says which end of a connection is wanted: a term that names one, and is not negated.
+    pub fn chooses_end(&self) -> bool {
+        match self {
+            Expr::All(parts) | Expr::Any(parts) => parts.iter().any(Expr::chooses_end),
+            Expr::Not(_) | Expr::Term(Term::Words(_)) => false,
+            Expr::Term(Term::Compare { field, op, .. }) => {
+                let is_of_one = !matches!(field.kind, FieldKind::Either(..));
+                is_of_one && field.names_an_end() && !op.is_negative()
+            }
+        }
+    }
+
     fn has_words(&self) -> bool {
         let mut found = false;
         self.each_word(&mut |_| found = true);

@@ -117,6 +117,9 @@ const OPERATORS: &[(&str, Op)] = &[
     ("gt", Op::Gt),
     ("ge", Op::Ge),
     ("matches", Op::Match),
+    ("rlike", Op::Match),
+    ("regexp", Op::Match),
+    ("regex", Op::Match),
     ("over", Op::Gt),
     ("above", Op::Gt),
     ("under", Op::Lt),
@@ -126,11 +129,14 @@ const OPERATORS: &[(&str, Op)] = &[
 /// Adds wildcards to a value.
 type Pattern = fn(&str) -> String;
 
-/// Words for operators that compare with a part of a text, and the wildcards that they mean.
-const PATTERNS: &[(&str, Pattern)] = &[
-    ("contains", |text| format!("*{text}*")),
-    ("like", |text| text.replace('%', "*")),
-    ("ilike", |text| text.replace('%', "*")),
+/// Words for operators that compare with a part of a text, the wildcards that they mean, and true for those that ignore case.
+const PATTERNS: &[(&str, Pattern, bool)] = &[
+    ("contains", |text| format!("*{text}*"), false),
+    ("startswith", |text| format!("{text}*"), false),
+    ("endswith", |text| format!("*{text}"), false),
+    ("like", |text| text.replace('%', "*"), false),
+    ("ilike", |text| text.replace('%', "*"), true),
+    ("glob", str::to_owned, false),
 ];
 
 /// Words that can match no session, with the reason.
@@ -174,6 +180,8 @@ const PACKETS: &[&str] = &[
 pub fn field_named(word: &str) -> Option<&'static Field> {
     // a flag, as other tools write it
     let word = word.strip_prefix("--").unwrap_or(word);
+    // and as jq does
+    let word = word.strip_prefix('.').unwrap_or(word);
     by_word(&word.to_ascii_lowercase())
 }
 
@@ -238,12 +246,12 @@ pub fn is_operator(word: &str) -> bool {
     operator(word).is_some() || pattern(word, "").is_some()
 }
 
-/// The text with wildcards that the value after a word means: `like '%sql'` is `*sql`.
-pub fn pattern(word: &str, value: &str) -> Option<String> {
+/// The text with wildcards that the value after a word means, and true if case does not count: `like '%sql'` is `*sql`.
+pub fn pattern(word: &str, value: &str) -> Option<(String, bool)> {
     let found = PATTERNS
         .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case(word));
-    found.map(|(_, pattern)| pattern(value))
+        .find(|(name, ..)| name.eq_ignore_ascii_case(word));
+    found.map(|(_, pattern, ignores_case)| (pattern(value), *ignores_case))
 }
 
 /// Reason that a word names a part of a packet, like `tcp.analysis.retransmission`, and no field.

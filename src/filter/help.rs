@@ -108,7 +108,8 @@ A missing value (`-` in the table) never matches a comparison, except with `!=` 
 may match. A word directly before an operator is always a field, and so is one before a colon: `port:443`.
 
 Where the dashboard shows both ends of a local connection on one line, `not`, `!=` and `!~` leave it out if either end has that
-name, address or port: `not comm curl` shows no connection of curl.
+name, address or port: `not comm curl` shows no connection of curl. Not so if the filter says which end it wants:
+`rport 443 and not comm nginx` shows the clients of nginx.
 
 What can mean only one thing is done: `prt 443`, `tx > 10 MB`, `reason refusd`, `state refused`. On the command line, a note on stderr says how a
 misspelled word of `-f` was read. What may mean several is an error that says what to write. In quotes, a word is text to

@@ -71,8 +71,8 @@ pub fn lex(text: &str) -> Vec<Token<'_>> {
             t.kind == TokenKind::Word && t.span.end == input.current_token_start()
         });
         let rest: &str = input.as_ref();
-        // nothing else begins like a group of a regular expression: `(?i)nginx`
-        let is_pattern = after_match || rest.starts_with("(?");
+        // nothing else begins like a group of a regular expression: `(?i)nginx`, `^(a|b)$`
+        let is_pattern = after_match || rest.starts_with("(?") || rest.starts_with("^(");
         let next = match (is_pattern, after_field) {
             (true, _) => alt((quoted, pattern, token))
                 .with_taken()

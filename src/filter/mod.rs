@@ -169,6 +169,11 @@ impl Filter {
         matches!(self.expr, Expr::Any(_))
     }
 
+    /// True if a text is compared with a regular expression.
+    pub fn has_regex(&self) -> bool {
+        self.expr.has_regex()
+    }
+
     /// The bare words that are searched for as text.
     pub fn searched(&self) -> Vec<&str> {
         let mut words = Vec::new();

@@ -16,13 +16,17 @@ pub fn readings(text: &str, values: &dyn Fn(&Field) -> Vec<String>) -> Vec<Strin
     let tokens = lex(text);
     let mut wants = Wants::Term;
     let (mut found, mut either) = (Vec::new(), Vec::new());
-    for token in &tokens {
+    for (i, token) in tokens.iter().enumerate() {
+        let next = tokens.get(i + 1);
         let instead = |new: String| {
             let (start, end) = (&text[..token.span.start], &text[token.span.end..]);
             format!("{start}{new}{end}")
         };
         match token.kind {
             Tok::And => either.push(instead("or".into())),
+            // `port redis` is no process id
+            _ if token.text.eq_ignore_ascii_case("port")
+                && next.is_some_and(|t| t.text.starts_with(char::is_alphabetic)) => {}
             _ => found.extend(replacements(wants, token, values).into_iter().map(instead)),
         }
         wants = after(wants, token);

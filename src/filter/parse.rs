@@ -39,7 +39,7 @@ use crate::filter::literal::{self, Bad, did_you_mean};
 use crate::filter::phrases::translated;
 use crate::filter::services;
 use crate::filter::shorthand::{
-    Bare, Meaning, bare, condition, meaning, meant_field, port_or_pid, wildcard,
+    Bare, Meaning, bare, between_slashes, condition, meaning, meant_field, port_or_pid, wildcard,
 };
 use crate::model::fields::{Field, FieldKind, by_word};
 
@@ -525,7 +525,8 @@ fn with_pattern(field: &'static Field, input: &mut Input<'_>) -> Result<Option<E
         return Ok(None);
     };
     count_regex(value, input)?;
-    let term = wildcard(field, &pattern).or_else(|bad| fail(told(bad, value, input)))?;
+    let (text, ignores_case) = pattern;
+    let term = wildcard(field, &text, ignores_case).or_else(|bad| fail(told(bad, value, input)))?;
     apart(value, input)?;
     Ok(Some(term))
 }
@@ -654,10 +655,11 @@ fn value(field: &'static Field, op: Op, in_list: bool, input: &mut Input<'_>) ->
                     .help("for several, write `~ ^(a|b)`; quote a literal `,`"),
             );
         }
-        literal::regex(text).or_else(|bad| fail(told(bad, token, input)))?;
+        let pattern = between_slashes(text).unwrap_or(text.into());
+        literal::regex(&pattern).or_else(|bad| fail(told(bad, token, input)))?;
         input.next_token();
         apart(token, input)?;
-        let values = vec![Literal::Regex(text.to_owned())];
+        let values = vec![Literal::Regex(pattern.into_owned())];
         let terms = Vec::new();
         return Ok(Meaning { values, terms });
     }

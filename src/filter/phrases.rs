@@ -118,6 +118,13 @@ const PHRASES: &[(&[&str], Means)] = &[
     (&["first"], Counts(NO_COUNT, BY_ORDER)),
     (&["exclude", "state"], Begins("not state")),
     (&["exclude"], Begins("not")),
+    (&["excluding"], Begins("not")),
+    (&["except"], Begins("not")),
+    (&["without"], Begins("not")),
+    (&["all", "but"], Begins("not")),
+    (&["all", "except"], Begins("not")),
+    (&["everything", "but"], Begins("not")),
+    (&["everything", "except"], Begins("not")),
     (&["state", "all"], Is("tcp")),
     (
         &["state", "synchronized"],
@@ -260,6 +267,7 @@ fn is_call(word: &Token<'_>, open: &Token<'_>) -> bool {
         && open.kind == Tok::Open
         && open.text == "("
         && word.span.end == open.span.start
+        && word.text.starts_with(char::is_alphabetic)
         && any_field_named(word.text).is_none()
         && !is_operator(word.text)
         && !word.text.eq_ignore_ascii_case("in")
@@ -306,6 +314,18 @@ pub fn translated<'s>(
             && others.first().is_some_and(|t| is_word(t, "grep"))
         {
             all.push(instead(first, Tok::And, "and"));
+            rest = &others[1..];
+            continue;
+        }
+        if begins
+            && let [not, operator, _, ..] = others
+            && any_field_named(first.text).is_some()
+            && not.kind == Tok::Not
+            && operator.kind == Tok::Word
+            && is_operator(operator.text)
+        {
+            all.push(instead(not, Tok::Not, "not"));
+            all.push(first.clone());
             rest = &others[1..];
             continue;
         }

@@ -135,9 +135,9 @@ pub fn bare(text: &str) -> Result<Bare, Bad> {
     }
     let flag = text.trim_start_matches('-');
     if flag != text && flag.starts_with(char::is_alphabetic) {
-        let message = format!("{} is a flag of another program", quoted(text));
-        let help = format!("to search for the word, quote it: \"{text}\"");
-        return Err(Bad::new(message, help).partial(true));
+        let message = format!("{} is a flag elsewhere", quoted(text));
+        let help = format!("`not {flag}` excludes that word, \"{text}\" is searched for");
+        return Err(Bad::new(message, help));
     }
     let number = text.strip_suffix("/tcp").unwrap_or(text);
     if let Some(n) = digits::<u32>(number) {
@@ -185,7 +185,7 @@ pub fn bare(text: &str) -> Result<Bare, Bad> {
             true => addr,
             false => comm,
         };
-        return Ok(Bare::Condition(wildcard(field, text)?));
+        return Ok(Bare::Condition(wildcard(field, text, false)?));
     }
     if let Some((name, port)) = text.split_once(':')
         && name.starts_with(char::is_alphabetic)
@@ -220,14 +220,8 @@ fn has_group(text: &str) -> bool {
 
 /// The regular expression that a word can only be meant as: `(?i)ngin`, `^ngin`, `ngin$`, `/ngin/`, `/NGIN/i`, `ngin.*`, `[ng]inx`.
 fn as_regex(text: &str) -> Option<Cow<'_, str>> {
-    if let Some((within, flag)) = text.strip_prefix('/').and_then(|t| t.rsplit_once('/'))
-        && !within.is_empty()
-    {
-        match flag {
-            "" => return Some(within.into()),
-            "i" => return Some(format!("(?i){within}").into()),
-            _ => {}
-        }
+    if let Some(within) = between_slashes(text) {
+        return Some(within);
     }
     let is_anchored = text.len() > 1 && (text.starts_with('^') || text.ends_with('$'));
     let is_repeated = text.len() > 2
@@ -240,6 +234,17 @@ fn as_regex(text: &str) -> Option<Cow<'_, str>> {
             .split_once('[')
             .is_some_and(|(_, rest)| rest.contains(']'));
     (has_group(text) || is_anchored || is_repeated || is_class).then_some(text.into())
+}
+
+/// The regular expression between slashes, as `/ngin/` or `/NGIN/i` write it.
+pub fn between_slashes(text: &str) -> Option<Cow<'_, str>> {
+    let (within, flag) = text.strip_prefix('/')?.rsplit_once('/')?;
+    match flag {
+        _ if within.is_empty() => None,
+        "" => Some(within.into()),
+        "i" => Some(format!("(?i){within}").into()),
+        _ => None,
+    }
 }
 
 /// True for the number of a network's bits, or its beginning.
@@ -290,7 +295,7 @@ pub fn meaning(
         _ => false,
     };
     if has_wildcard && !in_quotes {
-        return Ok(Meaning::term(wildcard(field, text)?));
+        return Ok(Meaning::term(wildcard(field, text, false)?));
     }
     Ok(Meaning {
         values: found?,
@@ -426,14 +431,16 @@ fn split_port(text: &str) -> Option<(&str, &str)> {
 pub const WILDCARDS: [char; 2] = ['*', '?'];
 
 /// The condition of a text with wildcards.
-pub fn wildcard(field: &'static Field, text: &str) -> Result<Expr, Bad> {
+pub fn wildcard(field: &'static Field, text: &str, ignores_case: bool) -> Result<Expr, Bad> {
     let escaped = regex::escape(text).replace("\\*", ".*").replace("\\?", ".");
     let pattern = format!("^{escaped}$");
     let pattern = pattern.trim_end_matches(".*$").trim_start_matches("^.*");
-    literal::regex(pattern)?;
+    let flags = if ignores_case { "(?i)" } else { "" };
+    let pattern = format!("{flags}{pattern}");
+    literal::regex(&pattern)?;
     Ok(Expr::Term(Term::Compare {
         field,
         op: Op::Match,
-        values: vec![Literal::Regex(pattern.to_owned())],
+        values: vec![Literal::Regex(pattern)],
     }))
 }

@@ -19,6 +19,8 @@ pub struct NoMatch {
     pub is_out_of_scope: bool,
     /// True if they are of the other IP version.
     pub is_of_other_family: bool,
+    /// True if sessions match whose other ends, which would be on the same lines, are excluded.
+    pub is_of_other_end: bool,
     /// Another filter that the text may have been meant as, which would show some.
     pub reading: Option<String>,
 }
@@ -57,6 +59,8 @@ impl App {
         let by_scope = is_limited && any(&|s| matches(s) && view.is_of_family(s));
         let by_family = is_limited && any(&|s| matches(s) && view.is_in_scope(s));
         let by_both = is_limited && any(&|s| matches(s)) && !by_scope && !by_family;
+        let is_of_other_end =
+            view.pairs && any(&|s| matches(s) && view.is_in_scope(s) && view.is_of_family(s));
         let reading = || {
             let values = |field: &_| self.values(field, &Filter::default());
             let shows = |text: &String| {
@@ -73,7 +77,8 @@ impl App {
             hidden,
             is_out_of_scope: by_scope || by_both,
             is_of_other_family: by_family || by_both,
-            reading: if by_scope || by_family || by_both {
+            is_of_other_end,
+            reading: if by_scope || by_family || by_both || is_of_other_end {
                 None
             } else {
                 reading()

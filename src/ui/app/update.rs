@@ -154,7 +154,7 @@ impl App {
                 Mode::Help => self.keymap.of(mode, Action::Help),
                 _ => self.keymap.of(mode, Action::Back),
             };
-            let text = format!("{name} does nothing here; {back} goes back to the sessions");
+            let text = format!("{name} does nothing here; {back} goes back");
             return self.notice.say(text);
         }
         self.notice.hint(explained(press, mode, &self.keymap));

@@ -237,6 +237,12 @@ fn local_connection_is_excluded_by_what_either_end_is() {
         ("rport != 18080", vec![]),
         ("not lport 30001", vec!["nginx wrk 18080 open"]),
         ("not comm curl", both.clone()),
+        // the end that is wanted is said
+        (
+            "rport 18080 and comm != nginx",
+            vec!["wrk nginx 30001 open", "wrk nginx 30002 closed"],
+        ),
+        ("port 18080 and not nginx", vec![]),
         // how it goes is of one end
         ("not closed", both.clone()),
         (
@@ -251,6 +257,10 @@ fn local_connection_is_excluded_by_what_either_end_is() {
         let talkers = pane(&app, Subject::Processes);
         assert_eq!(talkers.is_empty(), shown.is_empty(), "{text}: {talkers:?}");
     }
+    filter(&mut app, "port 18080 and not nginx");
+    let shown = screen(&app, SIZE);
+    let said = "The other ends of those that match are excluded: l.";
+    assert!(shown.contains(said), "{shown}");
     press_and_settle(&mut app, "l");
     filter(&mut app, "not comm wrk");
     assert_eq!(lines(&app), ["nginx  18080 open", "nginx  18080 open"]);

@@ -129,7 +129,7 @@ fn keys_of_the_sessions_on_other_screens_work_or_say_where_they_do() {
     press(&mut app, "f");
     let columns = KeyPress::new(KeyCode::Char('c'), false);
     assert_eq!(app.key(columns, Some('c')), None);
-    let said = "c does nothing here; Esc goes back to the sessions";
+    let said = "c does nothing here; Esc goes back";
     assert!(screen(&app, SIZE).contains(said), "{}", screen(&app, SIZE));
     // what has no meaning anywhere stays without one
     app.key(KeyPress::new(KeyCode::Char('~'), false), Some('~'));

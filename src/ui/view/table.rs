@@ -160,6 +160,12 @@ fn why_empty(app: &App) -> Vec<String> {
         let text = format!("Only {} is shown", family.name());
         with_key(text, Action::Family(family))
     });
+    let other_end = found.is_of_other_end.then(|| {
+        with_key(
+            "The other ends of those that match are excluded".into(),
+            Action::LocalPairs,
+        )
+    });
     let undo = match key(Action::Widen) {
         Some(key) => filter.has_previous().then_some(key),
         None => app
@@ -173,12 +179,23 @@ fn why_empty(app: &App) -> Vec<String> {
         .as_ref()
         .map(|text| format!("Did you mean {text}?"));
     let searched = filter.filter.searched();
-    let searched = (meant.is_none() && !searched.is_empty()).then(|| {
+    let searched = (meant.is_none() && other_end.is_none() && !searched.is_empty()).then(|| {
         let words: Vec<String> = searched.iter().map(|word| format!("\"{word}\"")).collect();
         let words = shorten(&words.join(", "), LONGEST_SOURCE, FieldKind::Text);
         format!("Searched for in programs, addresses and STATUS: {words}.")
     });
-    let all = [Some(matches), scope, family, undo, meant, searched];
+    let by_regex = filter.filter.has_regex() && meant.is_none();
+    let by_regex = by_regex.then(|| "A regular expression is looked for in one field.".to_owned());
+    let all = [
+        Some(matches),
+        scope,
+        family,
+        undo,
+        meant,
+        other_end,
+        searched,
+        by_regex,
+    ];
     all.into_iter().flatten().collect()
 }
 
