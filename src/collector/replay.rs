@@ -30,6 +30,8 @@ const MOST_FOR_A_MOMENT: u64 = 100_000;
 const FOR_A_MOMENT: u64 = 10_000;
 /// The same for its rows alone, about: more than a screen has.
 const FOR_ROWS: u64 = 1000;
+/// Closed sessions that are read at once for all of a moment: more take longer than a key may.
+const AT_ONCE: u64 = 5000;
 /// Least and most time in which these are looked for, ns.
 const ROWS_NS: (u64, u64) = (100_000_000, 60_000_000_000);
 
@@ -155,7 +157,18 @@ impl SeekableReplay {
     /// True if reading on from one moment to a later one is no more than reading for the rows of that alone.
     pub fn is_near(&self, from_ns: u64, to_ns: u64) -> bool {
         let begins_ns = self.tape.begins_at(To::Boot(self.rows_from(to_ns)), 0);
-        begins_ns.is_none_or(|begins_ns| begins_ns <= from_ns)
+        let is_early = begins_ns.is_none_or(|begins_ns| begins_ns <= from_ns);
+        is_early && self.closed_between(from_ns, to_ns) <= AT_ONCE
+    }
+
+    /// Number of sessions that closed between two moments, about.
+    fn closed_between(&self, from_ns: u64, to_ns: u64) -> u64 {
+        let closed = self.spans.iter().map(|span| {
+            let time = |from_ns: u64, to_ns: u64| to_ns.saturating_sub(from_ns) as f64;
+            let both = time(from_ns.max(span.from_ns), to_ns.min(span.to_ns));
+            span.closed as f64 * both / time(span.from_ns, span.to_ns).max(1.0)
+        });
+        closed.sum::<f64>() as u64
     }
 
     /// The instant from which on the last rows before a moment closed, by the rate at which sessions closed then.
@@ -203,8 +216,9 @@ impl SeekableReplay {
         let whole = recent.max(FOR_A_MOMENT);
         let rows_ns = self.rows_from(to_ns);
         let rows = To::Boot(rows_ns);
-        let is_whole =
-            depth == Depth::Whole || self.tape.begins_at(rows, 0) <= self.tape.begins_at(at, whole);
+        let (few, many) = (self.tape.begins_at(rows, 0), self.tape.begins_at(at, whole));
+        let is_short = self.closed_between(many.unwrap_or(0), to_ns) <= AT_ONCE;
+        let is_whole = depth == Depth::Whole || few <= many && is_short;
         let seeked = match is_whole {
             true => self.tape.seek(at, whole, Reports::All),
             false => self.tape.seek(rows, 0, Reports::All),
