@@ -86,6 +86,19 @@ impl Expr {
         }
     }
 
+    /// True if a value is this name.
+    pub fn has_name(&self, name: &str) -> bool {
+        match self {
+            Expr::All(parts) | Expr::Any(parts) => parts.iter().any(|part| part.has_name(name)),
+            Expr::Not(part) => part.has_name(name),
+            Expr::Term(Term::Compare { values, .. }) => {
+                let is_it = |value: &Literal| matches!(value, Literal::Name(n) if *n == name);
+                values.iter().any(is_it)
+            }
+            Expr::Term(Term::Words(words)) => words.iter().any(|w| w.eq_ignore_ascii_case(name)),
+        }
+    }
+
     /// True if a text is compared with a regular expression.
     pub fn has_regex(&self) -> bool {
         match self {

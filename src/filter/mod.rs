@@ -174,6 +174,11 @@ impl Filter {
         self.expr.has_regex()
     }
 
+    /// True if a name, as of a state, is among its values or words.
+    pub fn has_name(&self, name: &str) -> bool {
+        self.expr.has_name(name)
+    }
+
     /// The bare words that are searched for as text.
     pub fn searched(&self) -> Vec<&str> {
         let mut words = Vec::new();

@@ -53,6 +53,21 @@ fn no_match_says_which_words_were_searched_for() {
 }
 
 #[test]
+fn no_match_says_where_sockets_in_fin_wait_2_are() {
+    let mut app = app(SIZE);
+    for text in ["fin-wait-2", "state fin-wait-2", "status = fin-wait-2"] {
+        press(&mut app, "/ ^U");
+        type_text(&mut app, text);
+        press_and_settle(&mut app, "Enter");
+        let seen = screen(&app, SIZE);
+        assert!(
+            seen.contains("a socket in FIN-WAIT-2 is one in"),
+            "{text}: {seen}"
+        );
+    }
+}
+
+#[test]
 fn no_match_suggests_only_what_would_match() {
     for (text, meant) in [
         ("ngnix", "Did you mean nginx?"),

@@ -7,7 +7,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::model::fields;
 use crate::model::fields::{Field, FieldKind};
-use crate::model::session::{Reason, Session};
+use crate::model::session::{Reason, Session, State};
 use crate::text::wrap::words;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
@@ -184,6 +184,11 @@ fn why_empty(app: &App) -> Vec<String> {
         let words = shorten(&words.join(", "), LONGEST_SOURCE, FieldKind::Text);
         format!("Searched for in programs, addresses and STATUS: {words}.")
     });
+    // tcp_time_wait() takes over such a socket (net/ipv4/tcp.c, __tcp_close(), Linux 6.18)
+    let fin_wait_2 = filter.filter.has_name(State::FinWait2.name()).then(|| {
+        "Once its process has closed it, a socket in FIN-WAIT-2 is one in TIME-WAIT: closed here."
+            .to_owned()
+    });
     let by_regex = filter.filter.has_regex() && meant.is_none();
     let by_regex = by_regex.then(|| "A regular expression is looked for in one field.".to_owned());
     let all = [
@@ -193,6 +198,7 @@ fn why_empty(app: &App) -> Vec<String> {
         undo,
         meant,
         other_end,
+        fin_wait_2,
         searched,
         by_regex,
     ];
