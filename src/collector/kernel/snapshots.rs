@@ -17,11 +17,11 @@ use crate::model::session::{Session, SessionId};
 
 /// While a snapshot is taken, its thread rests for this many times as long as it reads.
 const REST: u32 = 3;
-/// The interval between snapshots is this many times the CPU time of one, so that they take a fiftieth of a processor, as
+/// The interval between snapshots is this many times the CPU time of one, so that they take a fortieth of a processor, as
 /// long as figures get no older than [`NOT_OLDER`].
-const SHARE: u32 = 50;
+const SHARE: u32 = 40;
 /// Age of the figures from which on snapshots take a greater share instead of coming even less often.
-const NOT_OLDER: Duration = Duration::from_secs(4);
+const NOT_OLDER: Duration = Duration::from_secs(5);
 /// The interval is at least this many times the CPU time: a twelfth of a processor is the greatest share.
 const GREATEST_SHARE: u32 = 12;
 
@@ -321,18 +321,18 @@ mod tests {
             pacing.add(Duration::from_millis(cost_ms));
             pacing.stretched(second).map_or(1, |s| s.as_secs())
         };
-        assert_eq!(after(320), 1, "the first has all sessions in full");
-        assert_eq!(after(16), 1);
-        assert_eq!(after(17), 1);
-        assert_eq!([after(52), after(48)], [1, 3]);
-        assert_eq!([after(56), after(60)], [3, 3]);
-        assert_eq!([after(48), after(52)], [3, 3], "hardly cheaper");
-        assert_eq!([after(33), after(30)], [2, 2]);
+        assert_eq!(after(400), 1, "the first has all sessions in full");
+        assert_eq!(after(20), 1);
+        assert_eq!(after(22), 1);
+        assert_eq!([after(65), after(60)], [1, 3]);
+        assert_eq!([after(70), after(75)], [3, 3]);
+        assert_eq!([after(60), after(65)], [3, 3], "hardly cheaper");
+        assert_eq!([after(42), after(38)], [2, 2]);
         assert_eq!([after(5), after(5)], [1, 1]);
     }
 
     #[test]
-    fn interval_beyond_four_seconds_takes_a_greater_share_first() {
+    fn interval_beyond_five_seconds_takes_a_greater_share_first() {
         let second = Duration::from_secs(1);
         let stretched = |cost_ms| {
             let mut pacing = Pacing::default();
@@ -340,7 +340,7 @@ mod tests {
             pacing.add(Duration::from_millis(cost_ms));
             pacing.stretched(second).map_or(1, |s| s.as_secs())
         };
-        let seconds = [100, 200, 330, 340, 800].map(stretched);
-        assert_eq!(seconds, [4, 4, 4, 5, 10]);
+        let seconds = [100, 200, 410, 420, 800].map(stretched);
+        assert_eq!(seconds, [4, 5, 5, 6, 10]);
     }
 }
