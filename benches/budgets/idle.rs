@@ -65,10 +65,11 @@ fn interval(screen: &Screen) -> Duration {
     Duration::from_secs(seconds.unwrap_or(1))
 }
 
-/// Waits until a dashboard no longer changes the time between its snapshots. Returns that.
-fn settled_interval(screen: &Screen) -> Duration {
-    // the first snapshot has everything, and the next two decide
+/// Waits until a dashboard no longer changes the time between its snapshots, of which the first took so long. Returns that.
+fn settled_interval(screen: &Screen, first: Duration) -> Duration {
+    // the first snapshot has everything, and the next two, which are shorter, decide
     let mut every = Duration::from_secs(1);
+    std::thread::sleep(first * 2);
     loop {
         std::thread::sleep(every * 3);
         let now = interval(screen);
@@ -79,12 +80,14 @@ fn settled_interval(screen: &Screen) -> Duration {
     }
 }
 
-/// Measures an idle dashboard for at least this long, and two snapshots. Returns the time between these, too.
+/// Measures an idle dashboard, whose first snapshot took so long, for at least this long, and two snapshots. Returns the time
+/// between these, too.
 pub(crate) fn watch_snapshots(
     screen: &Screen,
+    first: Duration,
     least: Duration,
 ) -> anyhow::Result<(Quiet, Duration)> {
-    let every = settled_interval(screen);
+    let every = settled_interval(screen, first);
     Ok((watch(screen, least.max(every * 2))?, every))
 }
 

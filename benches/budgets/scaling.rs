@@ -142,7 +142,8 @@ impl Growth {
                     let (screen, frame, whole) = idle::start(open)?;
                     first.push(frame.as_secs_f64() * 1e3);
                     all.push(whole.as_secs_f64() * 1e3);
-                    let (quiet, interval) = idle::watch_snapshots(&screen, bench.times.quiet)?;
+                    let (quiet, interval) =
+                        idle::watch_snapshots(&screen, whole, bench.times.quiet)?;
                     percent.push(quiet.percent);
                     every.push(interval.as_secs_f64());
                     bytes.push(testbed::memory_of(screen.pid())? as f64);
