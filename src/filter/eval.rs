@@ -138,9 +138,7 @@ impl Node {
             }),
         }
     }
-}
 
-impl Node {
     /// True if a line matches that stands for a session and its other end: a name is that of either of them, and anything
     /// else is of the session.
     pub fn matches_line(&self, session: &Session, other: &Session, now_ns: u64) -> bool {
@@ -173,11 +171,8 @@ fn searched(needle: &Needle) -> impl Iterator<Item = &'static Field> {
 
 /// Returns a test for the statuses that the dashboard shows as words with the needle in them, if there are any.
 fn shown_as(needle: &Needle) -> Option<Node> {
-    let is_other = |r: &&Reason| r.word() != r.name() && needle.is_in(r.word());
-    let reasons = Reason::ALL.iter().filter(is_other);
-    let names: Vec<String> = reasons.map(|r| r.name().to_owned()).collect();
-    let status = by_word("status").filter(|_| !names.is_empty())?;
-    Some(Node::Test(status.get, Check::Equals(names)))
+    let status = by_word("status")?;
+    of_reasons(status, |r| r.word() != r.name() && needle.is_in(r.word()))
 }
 
 /// Returns a test for the reasons that the dashboard shows as words that a regular expression of a status matches.
@@ -186,9 +181,15 @@ fn shown_like(field: &Field, check: &Check) -> Option<Node> {
         return None;
     };
     let is_shown = ["status", "reason"].contains(&field.word);
-    let reasons = Reason::ALL.iter().filter(|r| regex.is_match(r.word()));
+    let test = is_shown.then(|| of_reasons(field, |r| regex.is_match(r.word())));
+    test.flatten()
+}
+
+/// Returns a test of a field for the reasons that are meant, if there are any.
+fn of_reasons(field: &Field, is_meant: impl Fn(&Reason) -> bool) -> Option<Node> {
+    let reasons = Reason::ALL.iter().filter(|r| is_meant(r));
     let names: Vec<String> = reasons.map(|r| r.name().to_owned()).collect();
-    (is_shown && !names.is_empty()).then(|| Node::Test(field.get, Check::Equals(names)))
+    (!names.is_empty()).then(|| Node::Test(field.get, Check::Equals(names)))
 }
 
 /// Returns the numbers that satisfy a comparison, as sorted ranges that do not touch; empty for other values. Negation

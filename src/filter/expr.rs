@@ -34,18 +34,38 @@ impl Expr {
         Expr::Term(Term::Compare { field, op, values })
     }
 
+    /// A field that matches a regular expression.
+    pub fn matching(field: &'static Field, pattern: String) -> Expr {
+        let (op, values) = (Op::Match, vec![Literal::Regex(pattern)]);
+        Expr::Term(Term::Compare { field, op, values })
+    }
+
     pub fn negated(self) -> Expr {
         Expr::Not(Box::new(self))
     }
 
+    /// Gives each term, negated or not.
+    fn each_term<'a>(&'a self, take: &mut impl FnMut(&'a Term)) {
+        match self {
+            Expr::All(parts) | Expr::Any(parts) => parts.iter().for_each(|p| p.each_term(take)),
+            Expr::Not(part) => part.each_term(take),
+            Expr::Term(term) => take(term),
+        }
+    }
+
+    /// True if a term is meant, negated or not.
+    fn any_term(&self, is_meant: impl Fn(&Term) -> bool) -> bool {
+        let mut found = false;
+        self.each_term(&mut |term| found |= is_meant(term));
+        found
+    }
+
     /// True if a field that is meant is compared.
     pub fn mentions(&self, is_meant: &impl Fn(&Field) -> bool) -> bool {
-        match self {
-            Expr::All(parts) | Expr::Any(parts) => parts.iter().any(|part| part.mentions(is_meant)),
-            Expr::Not(part) => part.mentions(is_meant),
-            Expr::Term(Term::Compare { field, .. }) => is_meant(field),
-            Expr::Term(_) => false,
-        }
+        self.any_term(|term| match term {
+            Term::Compare { field, .. } => is_meant(field),
+            Term::Words(_) => false,
+        })
     }
 
     /// True if a term of a field that is meant, or of bare words, is negated.
@@ -71,42 +91,32 @@ impl Expr {
     }
 
     fn has_words(&self) -> bool {
-        let mut found = false;
-        self.each_word(&mut |_| found = true);
-        found
+        self.any_term(|term| matches!(term, Term::Words(_)))
     }
 
     /// Gives each bare word.
     pub fn each_word<'a>(&'a self, take: &mut impl FnMut(&'a str)) {
-        match self {
-            Expr::All(parts) | Expr::Any(parts) => parts.iter().for_each(|p| p.each_word(take)),
-            Expr::Not(part) => part.each_word(take),
-            Expr::Term(Term::Words(words)) => words.iter().for_each(|word| take(word)),
-            Expr::Term(Term::Compare { .. }) => {}
-        }
+        self.each_term(&mut |term| {
+            if let Term::Words(words) = term {
+                words.iter().for_each(|word| take(word));
+            }
+        });
     }
 
     /// True if a value is this name.
     pub fn has_name(&self, name: &str) -> bool {
-        match self {
-            Expr::All(parts) | Expr::Any(parts) => parts.iter().any(|part| part.has_name(name)),
-            Expr::Not(part) => part.has_name(name),
-            Expr::Term(Term::Compare { values, .. }) => {
+        self.any_term(|term| match term {
+            Term::Compare { values, .. } => {
                 let is_it = |value: &Literal| matches!(value, Literal::Name(n) if *n == name);
                 values.iter().any(is_it)
             }
-            Expr::Term(Term::Words(words)) => words.iter().any(|w| w.eq_ignore_ascii_case(name)),
-        }
+            Term::Words(words) => words.iter().any(|w| w.eq_ignore_ascii_case(name)),
+        })
     }
 
     /// True if a text is compared with a regular expression.
     pub fn has_regex(&self) -> bool {
-        match self {
-            Expr::All(parts) | Expr::Any(parts) => parts.iter().any(Expr::has_regex),
-            Expr::Not(part) => part.has_regex(),
-            Expr::Term(Term::Compare { op, .. }) => op.takes_regex(),
-            Expr::Term(Term::Words(_)) => false,
-        }
+        self.any_term(|term| matches!(term, Term::Compare { op, .. } if op.takes_regex()))
     }
 
     /// True if there is no condition.

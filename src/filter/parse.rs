@@ -699,7 +699,7 @@ fn value(field: &'static Field, op: Op, in_list: bool, input: &mut Input<'_>) ->
             _ => {}
         }
     }
-    let patterns = found.terms.iter().filter(|term| is_regex(term)).count();
+    let patterns = found.terms.iter().filter(|term| term.has_regex()).count();
     for _ in 0..patterns {
         count_regex(token, input)?;
     }
@@ -715,10 +715,6 @@ fn value(field: &'static Field, op: Op, in_list: bool, input: &mut Input<'_>) ->
         alone(field, op, last, input)?;
     }
     Ok(found)
-}
-
-fn is_regex(expr: &Expr) -> bool {
-    matches!(expr, Expr::Term(Term::Compare { op, .. }) if op.takes_regex())
 }
 
 /// Rejects what directly follows a number and is no term of its own, like the second one in `port 80 90`.

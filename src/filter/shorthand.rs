@@ -169,11 +169,7 @@ pub fn bare(text: &str) -> Result<Bare, Bad> {
     if let Some(pattern) = as_regex(text) {
         literal::regex(&pattern)?;
         let fields = ["comm", "addr"].into_iter().filter_map(by_word);
-        let terms = fields.map(|field| {
-            let values = vec![Literal::Regex(pattern.clone().into_owned())];
-            let op = Op::Match;
-            Expr::Term(Term::Compare { field, op, values })
-        });
+        let terms = fields.map(|field| Expr::matching(field, pattern.to_string()));
         return Ok(Bare::Condition(Expr::any(terms.collect())));
     }
     if text == "*" {
@@ -279,11 +275,7 @@ pub fn meaning(
     let takes_text = literal::operators(field).contains(&Op::Match);
     if takes_text && has_group(text) && !in_quotes {
         literal::regex(text)?;
-        return Ok(Meaning::term(Expr::Term(Term::Compare {
-            field,
-            op: Op::Match,
-            values: vec![Literal::Regex(text.to_owned())],
-        })));
+        return Ok(Meaning::term(Expr::matching(field, text.to_owned())));
     }
     let found = literal::read(field, text, in_quotes, users);
     if let (Err(_), Some(term)) = (&found, condition_of(field, text)) {
@@ -438,9 +430,5 @@ pub fn wildcard(field: &'static Field, text: &str, ignores_case: bool) -> Result
     let flags = if ignores_case { "(?i)" } else { "" };
     let pattern = format!("{flags}{pattern}");
     literal::regex(&pattern)?;
-    Ok(Expr::Term(Term::Compare {
-        field,
-        op: Op::Match,
-        values: vec![Literal::Regex(pattern)],
-    }))
+    Ok(Expr::matching(field, pattern))
 }

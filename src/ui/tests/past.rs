@@ -6,6 +6,7 @@ use super::*;
 use crate::model::batch::Clock;
 use crate::model::black_box::{BlackBox, Bounds, Packer};
 use crate::model::recording::{Event, Found, Header, RecordingReader, TapeSpan};
+use crate::output::black_box::Saver;
 use crate::output::export_file::WriterReport;
 use crate::output::record::RecordStatus;
 use crate::ui::state::export::ExportCommand;
@@ -387,17 +388,9 @@ fn past_is_saved_as_a_recording_of_all_sessions() {
     };
     assert!(app.export_saver().is_none(), "the file is not open yet");
     app.exported(WriterReport::Ready);
-    let mut saver = app.export_saver().expect("a saver");
+    let saver = app.export_saver().expect("a saver");
     assert!(app.export_saver().is_none(), "only once");
-    let mut bytes = Vec::new();
-    loop {
-        let block = saver.block().expect("memory");
-        bytes.extend(block.bytes);
-        if block.is_last {
-            break;
-        }
-    }
-    app.exported(WriterReport::Done);
+    let bytes = written(&mut app, saver);
     let text = screen(&app, SIZE);
     assert!(
         text.contains("saved 1 closed session: tcplife --replay tcplife-1970"),
@@ -429,15 +422,8 @@ fn past_is_saved_as_a_recording_of_all_sessions() {
     assert!(screen(&app, SIZE).contains("use .jsonl.zst for a recording, .html or .md"));
 }
 
-/// Saves the past under a name with times, and returns the bytes of the file.
-pub fn save(app: &mut App, name: &str) -> Vec<u8> {
-    press(app, "W ^U");
-    type_text(app, name);
-    let Some(Effect::Export(ExportCommand::Begin { .. })) = press(app, "Enter") else {
-        panic!("no file is begun: {}", screen(app, SIZE));
-    };
-    app.exported(WriterReport::Ready);
-    let mut saver = app.export_saver().expect("a saver");
+/// Lets a saver write its file to the end, and returns the bytes.
+fn written(app: &mut App, mut saver: Saver) -> Vec<u8> {
     let mut bytes = Vec::new();
     loop {
         let block = saver.block().expect("memory");
@@ -448,6 +434,18 @@ pub fn save(app: &mut App, name: &str) -> Vec<u8> {
     }
     app.exported(WriterReport::Done);
     bytes
+}
+
+/// Saves the past under a name with times, and returns the bytes of the file.
+pub fn save(app: &mut App, name: &str) -> Vec<u8> {
+    press(app, "W ^U");
+    type_text(app, name);
+    let Some(Effect::Export(ExportCommand::Begin { .. })) = press(app, "Enter") else {
+        panic!("no file is begun: {}", screen(app, SIZE));
+    };
+    app.exported(WriterReport::Ready);
+    let saver = app.export_saver().expect("a saver");
+    written(app, saver)
 }
 
 /// The header of a recording, and its numbers of closed and of open sessions.
