@@ -60,11 +60,11 @@ impl Servers {
         }
     }
 
-    /// Makes the session with this number. Every twentieth is refused, in every other stretch of a thousand.
+    /// Makes the session with this number. Every twentieth is refused, in every other one of stretches that become longer.
     fn make(&self, nth: u64) {
         let bytes = (nth % 7 * 100) as usize;
         match nth % 20 {
-            0 if nth / 1000 % 2 == 1 => {
+            0 if nth.isqrt() / 16 % 2 == 1 => {
                 TcpStream::connect(self.nobody).expect_err("nobody listens");
             }
             1..=4 => drop(session(&self.v6, V6, bytes, 10)),
