@@ -363,7 +363,7 @@ fn initial(options: Options) -> anyhow::Result<(App, Arc<Broker>)> {
     app.findings = Findings::new(options.config.thresholds, descriptor_limit);
     app.findings.capture = app.capture.clone();
     if options.starts_with_findings {
-        app.toggle_screen(Mode::Findings);
+        app.go_to(Mode::Findings);
     }
     // a demo says by itself how far it is
     if let Some(replayed) = options

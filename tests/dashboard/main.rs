@@ -47,3 +47,4 @@ mod slow;
 mod table;
 mod troubleshooting;
 mod unusual_terminals;
+mod way_back;

@@ -216,6 +216,9 @@ fn tabs_lead_to_every_screen_by_key_and_by_click() {
     let column = tabs.find("Fail").expect("a tab") + 1;
     seen.press(&format!("\x1b[<0;{column};3M"));
     seen.wait_for("the failures", |s| s.shows("ERRNO"));
+    // a step back at a time
+    seen.press("q");
+    seen.wait_for("the charts again", |s| s.shows("DURATION"));
     seen.press("q");
     seen.quit();
 }

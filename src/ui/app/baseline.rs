@@ -122,13 +122,14 @@ impl App {
         is_set
     }
 
-    pub fn clear_baseline(&mut self) {
+    /// Clears the baseline, and leaves the comparison.
+    pub fn clear_baseline(&mut self) -> Option<Effect> {
         self.baseline = None;
         self.reference = None;
-        if matches!(self.layers.screen(), Some(Screen::Baseline(_))) {
-            self.layers.take_screen();
+        match self.layers.screen() {
+            Some(Screen::Baseline(_)) => self.leave_screen(),
+            _ => None,
         }
-        self.adapt_to_layout();
     }
 
     /// Updates the comparison after a snapshot, or when it opens.

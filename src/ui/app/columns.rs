@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow::{Break, Continue};
 
-use crate::ui::action::Action;
+use crate::ui::action::{Action, Mode, Sideways};
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
 use crate::ui::app::update::Offer;
@@ -15,6 +15,28 @@ impl App {
         let chooser = self.columns.chooser(self.layout().table.width);
         self.layers.push(Layer::Chooser(chooser));
         self.adapt_to_layout();
+    }
+
+    /// Scrolls the table horizontally, or says why it does not.
+    pub(super) fn scroll_sideways(&mut self, to: Sideways) {
+        let is_moved = self.columns.go(to, self.size.width);
+        let key = |to| self.keymap.of(Mode::Table, Action::Sideways(to));
+        let text = match to {
+            _ if !is_moved && !self.columns.is_scrollable(self.size.width) => {
+                "all columns are in view".into()
+            }
+            Sideways::Left | Sideways::Start if !is_moved => {
+                let (right, last) = (key(Sideways::Right), key(Sideways::End));
+                format!("this is the first column; {right} scrolls right, {last} to the last one")
+            }
+            Sideways::Right if is_moved => return,
+            Sideways::Left | Sideways::Start => return,
+            Sideways::Right | Sideways::End => {
+                let first = key(Sideways::Start);
+                format!("the last column is in view; {first} goes back to the first")
+            }
+        };
+        self.notice.hint(text);
     }
 
     /// Handles an action in the column chooser.

@@ -13,15 +13,23 @@ use crate::ui::state::help::{Help, HelpPosition, step};
 use crate::ui::state::layers::Layer;
 
 impl App {
-    /// Opens the help at the chapter of the topmost screen.
-    pub(super) fn open_help(&mut self, mode: Mode) {
-        self.open_help_at(help::chapter_of(mode));
+    /// Opens the help on the topmost prompt or menu, or else at the chapter of the topmost screen.
+    pub(super) fn open_help(&mut self) {
+        let (title, _) = self.layers.present();
+        let mode = self.layers.mode();
+        let width = page_area(self.layout().main).width;
+        let prompt = help::position_of(&self.help_sources(), mode, width);
+        let screen = HelpPosition {
+            chapter: help::chapter_of(title.mode),
+            line: 0,
+        };
+        self.open_help_at(prompt.unwrap_or(screen));
     }
 
-    /// Opens the help at a chapter.
-    pub(super) fn open_help_at(&mut self, chapter: usize) {
+    /// Opens the help at a line.
+    pub(super) fn open_help_at(&mut self, top: HelpPosition) {
         let (about, _) = self.layers.present();
-        let help = Help::new(about, chapter);
+        let help = Help::new(about, top);
         self.layers.push(Layer::Help(Box::new(help)));
         self.adapt_to_layout();
     }
@@ -39,20 +47,33 @@ impl App {
     /// Handles an action in the help.
     pub(super) fn update_help(&mut self, action: Action) -> Offer {
         let area = page_area(self.layout().main);
+        if action == Action::Help && !matches!(self.layers.top(), Some(Layer::Help(_))) {
+            // asked for in the command line, which is above this one
+            return Continue(());
+        }
         // taken out, because its contents come from the rest of the state
         let Some(mut help) = self.layers.take_help() else {
             return Continue(());
         };
         let mut is_left = false;
+        let mut is_still = None;
         let mut is_taken = true;
         let chapter = help.top.chapter;
         match action {
             Action::Move(motion) => {
                 let lines = help::lines(&self.help_sources(), chapter, area.width);
+                let before = help.top.line;
                 help.top.line = scrolled(help.top.line, motion, lines.len(), area);
+                if help.top.line == before {
+                    is_still = Some((motion, lines.len()));
+                }
             }
             Action::NextPane => help.go_to((chapter + 1) % CHAPTERS.len()),
             Action::PreviousPane => help.go_to((chapter + CHAPTERS.len() - 1) % CHAPTERS.len()),
+            Action::Chapter(to) if to == chapter && help.top.line == 0 => {
+                let name = CHAPTERS[chapter].name;
+                self.notice.hint(format!("this is that chapter: {name}"));
+            }
             Action::Chapter(to) => help.go_to(to.min(CHAPTERS.len() - 1)),
             Action::Search => help.ask(),
             Action::Hit(_) if help.searched.is_empty() => {
@@ -77,6 +98,9 @@ impl App {
         }
         if !is_left {
             self.layers.push(Layer::Help(help));
+        }
+        if let Some((motion, lines)) = is_still {
+            self.say_why_still(motion, lines, area);
         }
         self.adapt_to_layout();
         match is_taken {

@@ -10,6 +10,7 @@ use crate::ui::app::App;
 use crate::ui::keys::titles::ScreenTitle;
 use crate::ui::layout::panes::Subject;
 use crate::ui::layout::{list_area, panes, sort_menu, table};
+use crate::ui::state::layers::Layer;
 use crate::ui::state::screens::Screen;
 
 /// The item at a cell.
@@ -52,7 +53,7 @@ pub fn hit(app: &App, column: u16, row: u16) -> Hit {
         let action = action_at(app, layout.footer.width, column - layout.footer.x);
         return action.map_or(Hit::Nothing, Hit::Key);
     }
-    if let Some(menu) = app.layers.sort_menu() {
+    if let Some(Layer::SortMenu(menu)) = app.layers.top() {
         let entry = sort_menu::entry_at(layout.main, menu.position(), at);
         let field = entry.and_then(|entry| fields::columns().nth(entry));
         return field.map_or(Hit::Nothing, |(field, _)| Hit::Heading(field));

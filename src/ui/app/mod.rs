@@ -74,14 +74,15 @@ mod sort;
 mod table_screen;
 mod toggles;
 mod update;
+mod way_back;
 
 use ingest::Arriving;
 use no_match::NoMatch;
 use past::Past;
-use screens::LeftScreen;
+use way_back::Step;
 
 /// The sort order of the table.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sort {
     /// The sort column.
     pub field: &'static Field,
@@ -139,8 +140,8 @@ pub struct App {
     pub layers: Layers,
     /// Details that were left, which go on watching their sessions, the last one last.
     left_details: Vec<Detail>,
-    /// The screens to go back to from where lines of them led, the last one first.
-    left_screens: Vec<LeftScreen>,
+    /// The steps to go back, the last one last.
+    way_back: Vec<Step>,
     pub sort: Sort,
     pub columns: Columns,
     pub keymap: Keymap,
@@ -233,7 +234,7 @@ impl App {
             uid_of: |_| None,
             layers: Layers::default(),
             left_details: Vec::new(),
-            left_screens: Vec::new(),
+            way_back: Vec::new(),
             sort,
             columns: Columns::default(),
             keymap: Keymap::default(),
@@ -362,7 +363,7 @@ impl App {
     /// True if the key that clears the filter goes back to now, or stays there instead of going to a moment.
     pub fn returns_to_now(&self) -> bool {
         let is_leaving = self.is_past() || self.destination().is_some();
-        is_leaving && self.screen_to_return_to().is_none()
+        is_leaving && !self.can_go_back()
     }
 
     /// The line of tabs in `width` cells.
@@ -381,7 +382,7 @@ impl App {
             tabs: &tabs,
             undoable: self.view_filter.has_previous(),
             filtered: self.view_filter.is_limited(),
-            returns: self.screen_to_return_to().is_some(),
+            returns: self.can_go_back(),
             past: self.returns_to_now(),
             searched: self.layers.help().is_some_and(|h| !h.searched.is_empty()),
         };

@@ -6,9 +6,10 @@ use crate::filter::for_difference::filter_for_difference;
 use crate::filter::for_failure::filter_for_failure;
 use crate::model::fields;
 use crate::model::measures::MEASURES;
-use crate::ui::action::{Action, Mode};
+use crate::ui::action::{Action, Mode, Purpose};
 use crate::ui::app::effect::Effect;
 use crate::ui::app::update::Offer;
+use crate::ui::app::way_back::{LineStep, MOST_STEPS, OrderBefore, Pages, Step, Way};
 use crate::ui::app::{App, Sort};
 use crate::ui::keys::titles::tabs;
 use crate::ui::layout;
@@ -23,29 +24,12 @@ use crate::ui::state::listeners::ListenerLine;
 use crate::ui::state::ports::PortLine;
 use crate::ui::state::screens::Screen;
 use crate::ui::state::table_screen::{LineSources, Lines};
-use crate::ui::state::view_filter::Choice;
 
 /// The order of sessions that failed: there is no rate to sort by.
 const FAILED_BY: &str = "ended";
 
 /// Notice about a key for the selected line where there is none.
 pub(super) const NOT_SELECTED: &str = "there is no line to select";
-
-/// A screen that was left for the sessions of one of its lines, or for the screen that says more about it.
-#[derive(Debug)]
-pub(super) struct LeftScreen {
-    screen: Screen,
-    /// Mode of the sessions or of the screen that `Enter` led to.
-    to: Mode,
-    /// The choice of sessions before, and since.
-    before: Choice,
-    since: Choice,
-    /// The order before, if the sessions were given another one.
-    order: Option<Sort>,
-}
-
-/// Maximum number of screens to go back to, one after the other.
-const MOST_LEFT: usize = 8;
 
 impl App {
     /// Leaves the screen for what its selected line leads to.
@@ -54,8 +38,8 @@ impl App {
             return T::default();
         };
         let before = self.view_filter.choice();
-        // going to a screen by its own key is another way, which forgets this one
-        let mut earlier = std::mem::take(&mut self.left_screens);
+        // a screen that it shows has no other way back
+        let mut earlier = std::mem::take(&mut self.way_back);
         let shown = show(self);
         let order = match screen {
             Screen::Failures(_) => self.sort_failed(),
@@ -63,27 +47,44 @@ impl App {
         };
         let (to, since) = (self.base(), self.view_filter.choice());
         if to != screen.mode() {
-            earlier.drain(..(earlier.len() + 1).saturating_sub(MOST_LEFT));
-            earlier.push(LeftScreen {
-                screen,
-                to,
+            let focus = self.layers.focus();
+            let way = Way::Line(Box::new(LineStep {
                 before,
                 since,
                 order,
-            });
+            }));
+            earlier.push(Step::new(Pages::of(screen, focus), to, way));
         }
-        self.left_screens = earlier;
+        self.way_back = earlier;
         self.adapt_to_layout();
         shown
     }
 
-    /// Sorts sessions that failed by their end, the last one first, if the order is that of the start. Returns that.
-    fn sort_failed(&mut self) -> Option<Sort> {
-        let before = self.sort;
-        let is_first = before.field == fields::busiest() && !before.inverted;
-        let ended = fields::by_word(FAILED_BY).filter(|_| is_first)?;
-        self.sort_by(ended);
-        Some(before)
+    /// Sorts sessions that failed by their end, the last one first. Returns the order before, if it was another one.
+    fn sort_failed(&mut self) -> Option<OrderBefore> {
+        let given = Sort {
+            field: fields::by_word(FAILED_BY)?,
+            inverted: false,
+        };
+        if self.sort == given {
+            return None;
+        }
+        let order = OrderBefore {
+            sort: self.sort,
+            before_following: self.before_following,
+            given,
+        };
+        self.before_following = None;
+        self.set_sort(given);
+        Some(order)
+    }
+
+    /// Returns to the order before, unless another one was chosen since.
+    fn sort_as_before(&mut self, order: &OrderBefore) {
+        if self.sort == order.given && self.before_following.is_none() {
+            self.set_sort(order.sort);
+            self.before_following = order.before_following;
+        }
     }
 
     /// Mode of the screen that is shown instead of the sessions, or theirs.
@@ -91,42 +92,156 @@ impl App {
         self.layers.screen().map_or(Mode::Table, Screen::mode)
     }
 
-    /// The screen to go back to from the sessions or the screen that it led to, unless other sessions were chosen since.
-    pub(super) fn screen_to_return_to(&self) -> Option<Mode> {
-        let left = self.left_screens.last();
-        let left = left.filter(|l| l.to == self.base() && self.view_filter.is_choice(&l.since));
-        left.map(|l| l.screen.mode())
+    /// True if there is a page to go back to from here. After other sessions were chosen, those of a line are not on the way any
+    /// more.
+    pub(super) fn can_go_back(&self) -> bool {
+        let last = self.way_back.last();
+        last.is_some_and(|step| step.to == self.base() && self.is_open_way(step))
     }
 
-    /// Goes back to the screen that was left, with what was shown and selected then. False if there is none.
-    pub(super) fn return_to_screen(&mut self) -> bool {
-        let is_here = self.screen_to_return_to().is_some();
-        if is_here {
-            self.return_to_last();
+    fn is_open_way(&self, step: &Step) -> bool {
+        match &step.way {
+            Way::Line(line) => self.view_filter.is_choice(&line.since),
+            Way::Key | Way::Tabs | Way::Prompt => true,
         }
-        is_here
     }
 
-    fn return_to_last(&mut self) {
-        let Some(left) = self.left_screens.pop() else {
-            return;
-        };
-        let selected = self.view_filter.return_to(left.before);
-        self.layers.take_screen();
-        self.layers.push(Layer::Screen(left.screen));
-        self.choose();
-        if let Some(order) = left.order.filter(|_| self.sort.field.word == FAILED_BY) {
-            self.set_sort(order);
+    /// True if a step led to a screen, or to the sessions that it shows.
+    fn leads_to(&self, step: &Step, screen: Mode) -> bool {
+        [screen, Mode::Table].contains(&step.to) && self.is_open_way(step)
+    }
+
+    /// The step on the way back that leads to a screen. Of those by a line, only the last one counts: its sessions may be seen on
+    /// any screen.
+    fn step_back_to(&self, screen: Mode) -> Option<usize> {
+        let mut at = self.base();
+        for (i, step) in self.way_back.iter().enumerate().rev() {
+            if !self.leads_to(step, at) {
+                return None;
+            }
+            at = step.pages.base();
+            if at == screen {
+                return Some(i);
+            }
+            if matches!(step.way, Way::Line(_)) {
+                return None;
+            }
         }
-        if selected.is_some() {
-            self.select_again(selected);
+        None
+    }
+
+    /// Goes back a step, with what was shown and selected then.
+    pub(super) fn go_back(&mut self) -> Offer {
+        match self.can_go_back() {
+            true => Break(self.go_back_a_step(true)),
+            false => Continue(()),
+        }
+    }
+
+    /// Goes back a step, or from the screen to the sessions.
+    pub(super) fn leave_screen(&mut self) -> Option<Effect> {
+        match self.go_back() {
+            Break(effect) => effect,
+            Continue(()) => {
+                self.layers.take_screen();
+                self.update_baseline();
+                self.adapt_to_layout();
+                None
+            }
+        }
+    }
+
+    /// Goes back a step: to all pages, or to the screen below them alone.
+    fn go_back_a_step(&mut self, to_all: bool) -> Option<Effect> {
+        let Step { pages, way, .. } = self.way_back.pop()?;
+        let chosen = self.drop_pages();
+        let mut selected = None;
+        if let Way::Line(line) = &way {
+            selected = self.view_filter.return_to(line.before.clone());
+        }
+        let looked_up = self.put_back(pages, to_all);
+        match &way {
+            Way::Line(line) => {
+                self.choose();
+                if let Some(order) = &line.order {
+                    self.sort_as_before(order);
+                }
+                if selected.is_some() {
+                    self.select_again(selected);
+                }
+            }
+            Way::Key | Way::Tabs | Way::Prompt => self.restart_screen(),
         }
         self.update_baseline();
         self.adapt_to_layout();
+        chosen.or(looked_up)
+    }
+
+    /// Shows pages that were set aside.
+    fn put_back(&mut self, pages: Pages, to_all: bool) -> Option<Effect> {
+        self.turn_to(pages.focus);
+        if let Some(screen) = pages.screen {
+            self.layers.push(Layer::Screen(screen));
+        }
+        if !to_all {
+            return None;
+        }
+        if let Some((id, top)) = pages.detail {
+            self.reopen_detail(id, top);
+        }
+        if let Some(chooser) = pages.chooser {
+            self.layers.push(Layer::Chooser(chooser));
+        }
+        if let Some(help) = pages.help {
+            self.layers.push(Layer::Help(help));
+        }
+        self.due()
+    }
+
+    /// Takes away all that covers the sessions, to be shown again. The effect keeps chosen columns.
+    fn set_aside(&mut self) -> (Pages, Option<Effect>) {
+        let help = self.layers.take_help();
+        while self.layers.take_help().is_some() {}
+        let detail = self.layers.detail().map(|shown| (shown.id(), shown.top));
+        self.leave_detail();
+        self.layers.take_sort_menu();
+        let chooser = self.layers.take_chooser();
+        let words = chooser.as_ref().and_then(|c| c.changed(&self.columns));
+        let pages = Pages {
+            focus: self.layers.focus(),
+            screen: self.layers.take_screen(),
+            detail,
+            chooser,
+            help,
+        };
+        (pages, words.map(Effect::KeepColumns))
+    }
+
+    /// Takes away all that covers the sessions, for good.
+    fn drop_pages(&mut self) -> Option<Effect> {
+        self.set_aside().1
+    }
+
+    /// Remembers the way from these pages. What leads elsewhere is not on it.
+    fn remember_step(&mut self, base: Mode, step: Step) {
+        let is_on_the_way = |last: &Step| self.leads_to(last, base);
+        if !self.way_back.last().is_none_or(is_on_the_way) {
+            self.way_back.clear();
+        }
+        // a walk along the tabs ends where it began, also at the sessions
+        if !step.pages.is_empty() || matches!(step.way, Way::Tabs) {
+            let over = (self.way_back.len() + 1).saturating_sub(MOST_STEPS);
+            self.way_back.drain(..over);
+            self.way_back.push(step);
+        }
     }
 
     /// Shows the screen of this mode, whatever is above the sessions now.
-    pub(super) fn go_to(&mut self, mode: Mode) -> Option<Effect> {
+    pub fn go_to(&mut self, mode: Mode) -> Option<Effect> {
+        self.go(mode, Way::Key)
+    }
+
+    fn go(&mut self, mode: Mode, way: Way) -> Option<Effect> {
         let (_, present) = self.layers.present();
         if mode == present.mode && mode != Mode::Table {
             return None;
@@ -134,14 +249,19 @@ impl App {
         if mode == Mode::Help {
             return self.update(Action::Help);
         }
-        let effect = self.leave_pages();
-        let is_shown = |s: &Screen| s.mode() == mode;
-        if mode == Mode::Table {
-            self.layers.take_screen();
-            self.turn_to(Focus::Table);
-        } else if !self.layers.screen().is_some_and(is_shown) {
-            self.toggle_screen(mode);
+        if self.layers.prompt().is_some() {
+            // the help was opened on it
+            self.layers.take_help();
+            self.update(Action::Cancel);
         }
+        if mode != Mode::Table {
+            return self.show_screen(mode, way);
+        }
+        let effect = self.drop_pages();
+        while !self.way_back.is_empty() && !self.can_go_back() {
+            self.way_back.pop();
+        }
+        self.turn_to(Focus::Table);
         self.adapt_to_layout();
         effect
     }
@@ -152,45 +272,107 @@ impl App {
         let (_, present) = self.layers.present();
         let at = modes.iter().position(|m| *m == present.mode)?;
         let next = (at as isize + by).rem_euclid(modes.len() as isize);
-        self.go_to(modes[next as usize])
+        let effect = self.go(modes[next as usize], Way::Tabs);
+        self.say_where(by);
+        effect
+    }
+
+    /// Says which screen a step along the tabs has led to, and which keys lead on and back.
+    fn say_where(&mut self, by: isize) {
+        let (_, present) = self.layers.present();
+        let key = |action| self.keymap.of(self.layers.mode(), action);
+        let on = key(Action::StepScreen(by));
+        let text = match present.mode {
+            Mode::Table => format!("{}; {on} goes on", present.name),
+            Mode::Help => format!(
+                "{}; {} goes back, {on} goes on",
+                present.name,
+                key(Action::Help)
+            ),
+            _ => format!(
+                "{}; {} goes back, {on} goes on",
+                present.name,
+                key(Action::Back)
+            ),
+        };
+        self.notice.switched(text);
     }
 
     /// Opens the screen of this mode, or leaves it if it is on top.
     pub(super) fn turn_to_screen(&mut self, mode: Mode) -> Option<Effect> {
         let (_, present) = self.layers.present();
-        if present.mode != mode {
-            return self.go_to(mode);
+        match present.mode == mode {
+            true => self.leave_screen(),
+            false => self.go_to(mode),
         }
-        self.toggle_screen(mode);
-        None
     }
 
-    /// Leaves everything that covers the sessions or the screen instead of them.
-    fn leave_pages(&mut self) -> Option<Effect> {
-        self.layers.take_help();
-        if self.layers.prompt().is_some() {
-            // the help was opened on it
-            self.update(Action::Cancel);
-        }
-        self.leave_detail();
-        self.leave_chooser().map(Effect::KeepColumns)
+    /// Goes to the sessions to filter them, until the prompt is left.
+    pub(super) fn filter_sessions(&mut self) -> Option<Effect> {
+        let base = self.base();
+        let (pages, effect) = self.set_aside();
+        self.turn_to(Focus::Table);
+        self.remember_step(base, Step::new(pages, Mode::Table, Way::Prompt));
+        self.open_prompt(Purpose::Filter);
+        effect
     }
 
-    /// Opens a screen instead of any other, or leaves it again.
-    pub fn toggle_screen(&mut self, mode: Mode) {
-        // another screen about the same sessions is a detour on the way back
-        let is_on_the_way = |l: &&LeftScreen| {
-            [self.base(), Mode::Table].contains(&l.to) && self.view_filter.is_choice(&l.since)
-        };
-        match self.left_screens.last().filter(is_on_the_way) {
+    /// True if `Enter` on a line of another page has led here.
+    pub(super) fn came_by_line(&self) -> bool {
+        let last = self.way_back.last();
+        self.can_go_back() && last.is_some_and(|step| matches!(step.way, Way::Line(_)))
+    }
+
+    /// Goes back to the page on which the prompt was opened, if that is not on the screen.
+    pub(super) fn return_from_prompt(&mut self) -> Option<Effect> {
+        self.came_by_prompt().then(|| self.go_back_a_step(true))?
+    }
+
+    /// Stays at the sessions, whichever page the prompt was opened on.
+    pub(super) fn stay_after_prompt(&mut self) {
+        if self.came_by_prompt() {
+            self.way_back.clear();
+        }
+    }
+
+    fn came_by_prompt(&self) -> bool {
+        let last = self.way_back.last();
+        last.is_some_and(|step| matches!(step.way, Way::Prompt))
+    }
+
+    /// Shows a screen instead of any other.
+    fn show_screen(&mut self, mode: Mode, way: Way) -> Option<Effect> {
+        let base = self.base();
+        if base == mode {
+            // below the help
+            let (pages, effect) = self.set_aside();
+            let only = Pages {
+                detail: None,
+                chooser: None,
+                help: None,
+                ..pages
+            };
+            self.put_back(only, true);
+            self.adapt_to_layout();
+            return effect;
+        }
+        if let Some(at) = self.step_back_to(mode) {
             // the key of the screen that one came from leads back to it
-            Some(left) if left.screen.mode() == mode => return self.return_to_last(),
-            Some(left) if left.to == Mode::Table => {}
-            _ => self.left_screens.clear(),
+            self.way_back.truncate(at + 1);
+            return self.go_back_a_step(false);
         }
-        let before = self.layers.take_screen().map(|screen| screen.mode());
+        let (pages, effect) = self.set_aside();
+        let last = self.way_back.last_mut();
+        match last.filter(|step| matches!((&step.way, &way), (Way::Tabs, Way::Tabs))) {
+            // a walk along the tabs is one step
+            Some(step) if step.to == base => step.to = mode,
+            _ => {
+                let help = pages.help.filter(|_| matches!(way, Way::Key));
+                let pages = Pages { help, ..pages };
+                self.remember_step(base, Step::new(pages, mode, way));
+            }
+        }
         let screen = match mode {
-            _ if before == Some(mode) => None,
             Mode::Distributions => {
                 let distributions = Distributions::new(&self.store, &self.view_filter);
                 Some(Screen::Distributions(Box::new(distributions)))
@@ -211,6 +393,7 @@ impl App {
         }
         self.update_baseline();
         self.adapt_to_layout();
+        effect
     }
 
     /// Handles an action on a screen.
@@ -220,13 +403,7 @@ impl App {
             return Continue(());
         };
         let narrow = match (screen, action) {
-            (_, Action::Back) => {
-                if !self.return_to_screen() {
-                    self.layers.take_screen();
-                    self.adapt_to_layout();
-                }
-                return Break(None);
-            }
+            (_, Action::Back) => return Break(self.leave_screen()),
             (Screen::Distributions(shown), Action::NextPane) => {
                 shown.turn(1);
                 None
@@ -248,7 +425,9 @@ impl App {
                 let which = shown.selected;
                 let width = layout::distributions::areas(area, which)[which].width;
                 let buckets = layout::distributions::buckets(&shown.histogram(which), width);
-                if let Action::Move(motion) = action {
+                if let Action::Move(motion) = action
+                    && !buckets.is_empty()
+                {
                     shown.go(motion, &buckets);
                     None
                 } else {
@@ -258,6 +437,14 @@ impl App {
                     }
                     bucket.map(|b| MEASURES[which].filter(b))
                 }
+            }
+            (Screen::Failures(shown), Action::Move(_)) if shown.selected().is_none() => {
+                self.notice.hint(NOT_SELECTED.into());
+                None
+            }
+            (Screen::Baseline(shown), Action::Move(_)) if shown.selected().is_none() => {
+                self.notice.hint(NOT_SELECTED.into());
+                None
             }
             (Screen::Failures(shown), Action::Move(motion)) => {
                 shown.go(motion, list_area::FAILURES.count(area));
@@ -300,10 +487,7 @@ impl App {
                 }
                 None
             }
-            (Screen::Baseline(_), Action::ClearBaseline) => {
-                self.clear_baseline();
-                None
-            }
+            (Screen::Baseline(_), Action::ClearBaseline) => return Break(self.clear_baseline()),
             _ => return Continue(()),
         };
         if let Some(filter) = narrow {

@@ -3,6 +3,7 @@
 use crate::model::session::{Session, SessionId};
 use crate::model::store::{PairedEnd, SessionRef};
 use crate::ui::action::Motion;
+use crate::ui::app::screens::NOT_SELECTED;
 use crate::ui::app::{App, Selection};
 use crate::ui::state::list::gone;
 use crate::ui::state::view_filter::Selected;
@@ -210,6 +211,9 @@ impl App {
     }
 
     pub(super) fn move_selection(&mut self, motion: Motion) {
+        if self.rows.is_empty() {
+            self.notice.hint(NOT_SELECTED.into());
+        }
         let page = self.layout().rows();
         match motion {
             Motion::Top => self.select_top(),

@@ -5,20 +5,20 @@ use std::ops::ControlFlow::{Break, Continue};
 use crate::ui::action::{Action, Edit, Mode};
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
+use crate::ui::app::screens::NOT_SELECTED;
 use crate::ui::app::update::Offer;
 use crate::ui::layout::list_area;
 use crate::ui::page::help;
+use crate::ui::state::help::HelpPosition;
 use crate::ui::state::line::Line;
 use crate::ui::state::screens::Screen;
 
 impl App {
     /// Handles an action on a screen of lines, or in the line that is typed on it.
     pub(super) fn update_lines(&mut self, action: Action) -> Offer {
-        let is_left = action == Action::Back && self.layers.mode() != Mode::LineSearch;
-        if is_left && self.return_to_screen() {
-            return Break(None);
-        }
         let area = self.layout().main;
+        // its search is then that of the line
+        let is_proof = self.came_by_line();
         let Some(Screen::Table(shown)) = self.layers.screen_mut() else {
             return Continue(());
         };
@@ -33,12 +33,12 @@ impl App {
             Action::Cancel if is_typing => shown.arrangement_mut().cancel(),
             _ if is_typing => return Continue(()),
             Action::Search => shown.arrangement_mut().ask(),
-            Action::Back if !shown.arrangement().searched.is_empty() => {
+            Action::Back if !is_proof && !shown.arrangement().searched.is_empty() => {
                 shown.arrangement_mut().searched.clear();
             }
-            Action::Back => {
-                self.layers.take_screen();
-                self.adapt_to_layout();
+            Action::Back => return Break(self.leave_screen()),
+            Action::Move(_) if shown.counts().0 == 0 => {
+                self.notice.hint(NOT_SELECTED.into());
                 return Break(None);
             }
             Action::Move(motion) => {
@@ -75,7 +75,10 @@ impl App {
     /// go back from: it is above this one.
     fn show_proof(&mut self, mode: Mode, searched: String) -> Option<Effect> {
         if mode == Mode::Help {
-            self.open_help_at(help::MISSED);
+            self.open_help_at(HelpPosition {
+                chapter: help::MISSED,
+                line: 0,
+            });
             return None;
         }
         self.leave_screen_for(|app| {

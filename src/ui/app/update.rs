@@ -11,8 +11,8 @@ use crate::host::process_info::ProcessInfo;
 use crate::model::batch::Holders;
 use crate::model::fields;
 use crate::model::fields::Field;
-use crate::model::session::Session;
-use crate::ui::action::{Action, Mode, Motion, Purpose, Sideways, moved};
+use crate::model::session::{Session, SessionId};
+use crate::ui::action::{Action, Edit, Mode, Motion, Purpose, moved};
 use crate::ui::app::App;
 use crate::ui::app::effect::Effect;
 use crate::ui::app::screens::NOT_SELECTED;
@@ -137,8 +137,8 @@ impl App {
     fn command(&self, press: KeyPress) -> Option<Action> {
         let is_empty = |p: &Prompt| p.text().trim().is_empty();
         let action = self.keymap.lookup(self.layers.mode(), press);
-        action
-            .filter(|a| *a != Action::Language || self.layers.prompt().is_some_and(|p| is_empty(p)))
+        let is_typed = press.is_text() && !self.layers.prompt().is_some_and(|p| is_empty(p));
+        action.filter(|a| *a != Action::Language || !is_typed)
     }
 
     /// Says of a key that it means nothing here, and if it does among the sessions, how to go back to them.
@@ -176,13 +176,18 @@ impl App {
             Mode::Prompt => self.update_prompt(action),
             Mode::PastPrompt | Mode::Command => self.update_asked(action),
             Mode::FileName | Mode::Replace | Mode::Writing => self.update_export(action),
-            Mode::Copied => {
-                self.layers.close_copied();
-                match action {
-                    Action::Quit | Action::Suspend => Continue(()),
-                    _ => Break(None),
+            // below the help it stays
+            Mode::Copied if self.layers.copied().is_none() => Continue(()),
+            Mode::Copied => match action {
+                Action::Help => Continue(()),
+                action => {
+                    self.layers.close_copied();
+                    match action {
+                        Action::Quit | Action::Suspend => Continue(()),
+                        _ => Break(None),
+                    }
                 }
-            }
+            },
         }
     }
 
@@ -192,16 +197,9 @@ impl App {
             Action::Quit => return Some(Effect::Quit),
             Action::Redraw => return Some(Effect::Redraw),
             Action::Suspend => return Some(Effect::Suspend),
-            Action::Help => {
-                let (title, _) = self.layers.present();
-                self.open_help(title.mode);
-            }
+            Action::Help => self.open_help(),
             Action::Prompt(purpose) => self.open_prompt(purpose),
-            Action::FilterSessions => {
-                let effect = self.go_to(Mode::Table);
-                self.open_prompt(Purpose::Filter);
-                return effect;
-            }
+            Action::FilterSessions => return self.filter_sessions(),
             Action::Command => self.ask(Asks::Command, String::new()),
             Action::Export => self.name_export(),
             Action::Columns => self.choose_columns(),
@@ -267,23 +265,14 @@ impl App {
             Action::Record => return self.toggle_recording(),
             Action::FreezeOn => return self.ask_freeze_on(),
             Action::ClearFilter if self.returns_to_now() => return self.return_to_now(),
-            Action::ClearFilter => {
-                if !self.return_to_screen() {
-                    self.clear_filter();
-                }
-            }
+            Action::ClearFilter => match self.go_back() {
+                Break(effect) => return effect,
+                Continue(()) => self.clear_filter(),
+            },
             Action::Kill => self
                 .notice
                 .hint("tcplife only watches: nothing is killed here".into()),
-            Action::Sideways(to) => {
-                self.columns.go(to, self.size.width);
-                if to == Sideways::End {
-                    let first = Action::Sideways(Sideways::Start);
-                    let key = self.keymap.of(Mode::Table, first);
-                    let text = format!("the last column is in view; {key} goes back to the first");
-                    self.notice.hint(text);
-                }
-            }
+            Action::Sideways(to) => self.scroll_sideways(to),
             Action::Invert => self.invert(),
             // actions of layers that are not open
             Action::Accept
@@ -320,6 +309,9 @@ impl App {
             Action::Back => self.turn_to(Focus::Table),
             Action::NextPane => self.turn_to(focus.step(1)),
             Action::PreviousPane => self.turn_to(focus.step(-1)),
+            Action::Move(_) if self.panes.pane(subject).selected().is_none() => {
+                self.notice.hint(NOT_SELECTED.into());
+            }
             Action::Move(motion) => self.panes.go(subject, motion),
             Action::SortNext | Action::SortPrevious => {
                 let area = self.layout().talkers[subject as usize];
@@ -369,7 +361,11 @@ impl App {
                     &self.names,
                     area,
                 );
+                let before = detail.top;
                 detail.top = scrolled(detail.top, motion, lines.len(), area);
+                if detail.top == before {
+                    self.say_why_still(motion, lines.len(), area);
+                }
             }
             Action::OtherEnd => {
                 let other = match detail.other_end(&self.store) {
@@ -400,14 +396,26 @@ impl App {
             Action::Edit(edit) => {
                 if let Some(mut prompt) = self.layers.take_prompt() {
                     let before = prompt.before().clone();
+                    let text = prompt.text().to_owned();
                     let fits = prompt.edit(edit, &|field| self.values(field, &before));
+                    match edit {
+                        Edit::Older if prompt.text() == text => {
+                            self.notice
+                                .hint("there is no older filter in the history".into());
+                        }
+                        Edit::Newer if prompt.text() == text => {
+                            self.notice
+                                .hint("there is no newer filter in the history".into());
+                        }
+                        _ => {}
+                    }
                     self.layers.push(Layer::Prompt(prompt));
                     self.say_if_cut(fits);
                     self.typed();
                 }
             }
             Action::Accept => return Break(self.accept_prompt()),
-            Action::Language => self.open_help(Mode::Prompt),
+            Action::Language => self.open_help(),
             Action::Cancel => {
                 if let Some(prompt) = self.layers.take_prompt() {
                     if prompt.purpose == Purpose::Filter
@@ -417,6 +425,7 @@ impl App {
                         self.choose();
                     }
                     self.adapt_to_layout();
+                    return Break(self.return_from_prompt());
                 }
             }
             _ => return Continue(()),
@@ -431,7 +440,7 @@ impl App {
             false => self.view_filter.choice().with(Filter::default()),
         };
         if self.show(cleared) {
-            return self.select_top();
+            return;
         }
         let quit = self.keymap.of(Mode::Table, Action::Quit);
         let text = format!("there is no filter to clear; {quit} quits");
@@ -448,7 +457,7 @@ impl App {
         is_other
     }
 
-    fn open_prompt(&mut self, purpose: Purpose) {
+    pub(super) fn open_prompt(&mut self, purpose: Purpose) {
         let filter = match purpose {
             Purpose::Filter => &self.view_filter.filter,
             Purpose::Capture => &self.capture_filter,
@@ -480,19 +489,20 @@ impl App {
 
     /// Inserts typed or pasted text into the prompt. Elsewhere text has no effect.
     pub fn text(&mut self, text: &str) {
-        if self.layers.asked().is_some() {
-            return self.type_asked(text);
+        match self.layers.mode() {
+            Mode::PastPrompt | Mode::Command => self.type_asked(text),
+            Mode::Search => self.type_search(text),
+            Mode::LineSearch => self.type_line_search(text),
+            Mode::FileName => self.type_export(text),
+            Mode::Prompt => {
+                if let Some(prompt) = self.layers.prompt_mut() {
+                    let fits = prompt.insert(text);
+                    self.typed();
+                    self.say_if_cut(fits);
+                }
+            }
+            _ => {}
         }
-        if self.layers.help().is_some() {
-            return self.type_search(text);
-        }
-        if let Some(prompt) = self.layers.prompt_mut() {
-            let fits = prompt.insert(text);
-            self.typed();
-            self.say_if_cut(fits);
-        }
-        self.type_line_search(text);
-        self.type_export(text);
     }
 
     /// Reports that a line had no room for a text.
@@ -569,6 +579,7 @@ impl App {
         if is_other {
             self.choose();
         }
+        self.stay_after_prompt();
         self.adapt_to_layout();
         Some(effect.unwrap_or_else(|| Effect::Remember(self.history.clone())))
     }
@@ -616,14 +627,24 @@ impl App {
     pub(super) fn open(&mut self, session: Option<Session>) -> Option<Effect> {
         let session = session?;
         self.leave_detail();
-        let mut left = self.left_details.iter();
-        let detail = match left.position(|d| d.id() == session.id()) {
-            Some(at) => Box::new(self.left_details.remove(at).reopened(&self.store)),
-            None => Box::new(Detail::new(session, &self.store)),
-        };
-        self.layers.push(Layer::Detail(detail));
+        if !self.reopen_detail(session.id(), 0) {
+            let detail = Box::new(Detail::new(session, &self.store));
+            self.layers.push(Layer::Detail(detail));
+        }
         self.adapt_to_layout();
         self.due()
+    }
+
+    /// Opens the details of a session that is still watched. False if it is not.
+    pub(super) fn reopen_detail(&mut self, id: SessionId, top: usize) -> bool {
+        let at = self.left_details.iter().position(|d| d.id() == id);
+        let left = at.map(|at| self.left_details.remove(at).reopened(&self.store));
+        let is_watched = left.is_some();
+        if let Some(mut detail) = left {
+            detail.top = top;
+            self.layers.push(Layer::Detail(Box::new(detail)));
+        }
+        is_watched
     }
 
     /// Closes the details of a session, and goes on watching it: whoever comes back finds the rates of the meantime.
@@ -657,6 +678,24 @@ impl App {
             let is_other = |netns: &u32| own.is_some_and(|own| own != u64::from(*netns));
             detail.other_netns = holders.owner_netns.filter(is_other);
         }
+    }
+
+    /// Says why a page of text has not moved.
+    pub(super) fn say_why_still(&mut self, motion: Motion, lines: usize, area: Rect) {
+        let key = |motion| self.keymap.of(self.layers.mode(), Action::Move(motion));
+        let text = match motion {
+            _ if lines <= usize::from(area.height) => "the whole page is on the screen".into(),
+            Motion::Up | Motion::PageUp | Motion::HalfUp | Motion::Top => {
+                format!(
+                    "this is the top; {} goes to the bottom",
+                    key(Motion::Bottom)
+                )
+            }
+            Motion::Down | Motion::PageDown | Motion::HalfDown | Motion::Bottom => {
+                format!("this is the bottom; {} goes to the top", key(Motion::Top))
+            }
+        };
+        self.notice.hint(text);
     }
 
     pub fn resize(&mut self, size: Size) {

@@ -15,7 +15,7 @@ pub use foreign::explained;
 pub use key_press::{KeyCode, KeyPress};
 pub use keymap::{Bound, Keymap};
 pub use sections::HELP_SECTIONS;
-pub use table::{KEYS, current_name};
+pub use table::{HELPED, KEYS, current_name};
 
 /// One row of [`KEYS`].
 #[derive(Debug, PartialEq)]

@@ -145,6 +145,18 @@ const TYPING: &[Mode] = &[
     Mode::LineSearch,
 ];
 
+/// Prompts, menus and questions over which the help can be opened.
+pub const HELPED: &[Mode] = &[
+    Mode::SortMenu,
+    Mode::LineSearch,
+    Mode::PastPrompt,
+    Mode::Command,
+    Mode::FileName,
+    Mode::Replace,
+    Mode::Writing,
+    Mode::Copied,
+];
+
 /// Prompts, questions and what follows them: ^C cancels them.
 const ASKING: &[Mode] = &[
     Mode::Prompt,
@@ -176,8 +188,8 @@ pub fn current_name(name: &str) -> &str {
 #[rustfmt::skip]
 pub static KEYS: &[KeyBinding] = &[
     key("quit", &[Mode::Table], QUIT, Action::Quit, "quit", "quit tcplife"),
-    key("leave-screen", SCREENS, &[code(KeyCode::Esc), char('q')], Action::Back, "back", "go back to the sessions, or to the screen that led here"),
-    key("leave-screen", LINES, &[code(KeyCode::Esc), char('q')], Action::Back, "back", "show all lines again, then go back; after Enter on a screen: back to it"),
+    key("leave-screen", SCREENS, &[code(KeyCode::Esc), char('q')], Action::Back, "back", "go back one step: to the page before, at last to the sessions"),
+    key("leave-screen", LINES, &[code(KeyCode::Esc), char('q')], Action::Back, "back", "show all lines again, then go back one step"),
     key("leave-detail", &[Mode::Detail], &[code(KeyCode::Esc), char('q'), code(KeyCode::Backspace), code(KeyCode::Enter)], Action::Back, "back", "go back to the sessions"),
     key("leave-help", &[Mode::Help], &[char('q'), char('?'), char('h'), code(KeyCode::F(1)), code(KeyCode::Esc)], Action::Help, "back", "go back"),
     key("next-chapter", &[Mode::Help], &[code(KeyCode::Right), code(KeyCode::Tab)], Action::NextPane, "next chapter", "go to the next chapter"),
@@ -188,7 +200,7 @@ pub static KEYS: &[KeyBinding] = &[
     key("previous-hit", &[Mode::Help], &[char('N')], Action::Hit(-1), "", "go to the previous hit of the search"),
     key("help", LIST_AND_SCREENS, &[char('?'), char('h'), code(KeyCode::F(1))], Action::Help, "help", "show the help"),
     key("filter", FILTERABLE, &[char('/'), code(KeyCode::F(3)), code(KeyCode::F(4))], Action::Prompt(Purpose::Filter), "filter", "filter as you type: replaces the filter; `and …` adds to it, → edits it"),
-    key("filter-sessions", &[Mode::Detail, Mode::Columns, Mode::Baseline], &[char('/'), code(KeyCode::F(3)), code(KeyCode::F(4))], Action::FilterSessions, "", "go to the sessions and filter them"),
+    key("filter-sessions", &[Mode::Detail, Mode::Columns, Mode::Baseline], &[char('/'), code(KeyCode::F(3)), code(KeyCode::F(4))], Action::FilterSessions, "", "go to the sessions and filter them; Esc comes back"),
     key("command", READING, &[char(':')], Action::Command, "", "type a command of vim or less: :q, :120 goes to a line"),
     key("capture", FILTERABLE, &[char('C')], Action::Prompt(Purpose::Capture), "", "set the capture filter: what does not match is not followed"),
     key("widen", &[Mode::Table], &[code(KeyCode::Backspace)], Action::Widen, "undo", "go back to the previous filter, family and scope"),
@@ -204,7 +216,7 @@ pub static KEYS: &[KeyBinding] = &[
     key("sort-previous", LINES, &[char('<'), char('S')], Action::SortPrevious, "", "sort by the previous column"),
     key("invert", LINES, &[char('I')], Action::Invert, "reverse", "reverse the sort order"),
     key("new-baseline", &[Mode::Baseline], &[char('M')], Action::NewBaseline, "new baseline", "replace the baseline with a new one"),
-    key("clear-baseline", &[Mode::Baseline], &[char('x')], Action::ClearBaseline, "clear", "clear the baseline, once it is pressed twice, and go back to the sessions"),
+    key("clear-baseline", &[Mode::Baseline], &[char('x')], Action::ClearBaseline, "clear", "clear the baseline, once it is pressed twice, and go back one step"),
     key("talkers", MAIN, &[code(KeyCode::F(5))], Action::Panes, "", "go to the top talkers, or back"),
     key("next-pane", &[Mode::Table], &[code(KeyCode::Tab)], Action::NextPane, "talkers", "go to the next pane: sessions, processes, peers, ports, units"),
     key("next-pane", &[Mode::TopTalkers], &[code(KeyCode::Tab)], Action::NextPane, "next", "go to the next pane: sessions, processes, peers, ports, units"),
@@ -310,7 +322,7 @@ pub static KEYS: &[KeyBinding] = &[
     prompt("accept", &[code(KeyCode::Enter)], Action::Accept, "apply", "apply the filter and add it to the history"),
     prompt("cancel", &[code(KeyCode::Esc), ctrl('c')], Action::Cancel, "cancel", "restore the previous filter"),
     prompt("complete", &[code(KeyCode::Tab)], Action::Edit(Edit::Complete), "complete", "complete a field, name or value; press again for the next"),
-    prompt("language", &[char('?')], Action::Language, "", "in an empty prompt: explain the filter language"),
+    prompt("language", &[code(KeyCode::F(1)), char('?')], Action::Language, "language", "explain the filter language; ? only while nothing is typed"),
     prompt("older", &[code(KeyCode::Up), ctrl('p')], Action::Edit(Edit::Older), "history", "recall the previous filter in the history"),
     prompt("newer", &[code(KeyCode::Down), ctrl('n')], Action::Edit(Edit::Newer), "", "recall the next filter in the history"),
     key("accept", &[Mode::PastPrompt], &[code(KeyCode::Enter)], Action::Accept, "apply", "go to the time, or set the condition"),
@@ -326,6 +338,8 @@ pub static KEYS: &[KeyBinding] = &[
     key("replace", &[Mode::Replace], &[char('y')], Action::Replace, "replace", "replace the existing file"),
     key("keep-file", &[Mode::Replace], &[char('n'), code(KeyCode::Esc), ctrl('c')], Action::Cancel, "another name", "keep the existing file and enter another name"),
     key("cancel", &[Mode::Writing], &[code(KeyCode::Esc), ctrl('c')], Action::Cancel, "cancel", "while writing: cancel and remove the partial file"),
+    key("help-typing", HELPED, &[code(KeyCode::F(1))], Action::Help, "help", "show the help; what was typed stays"),
+    key("keep-search", &[Mode::Search], &[code(KeyCode::F(1))], Action::Accept, "", "stay at the hit, for the keys of the help"),
     key("close-copied", &[Mode::Copied], &[code(KeyCode::Esc), char('q'), code(KeyCode::Enter), char(' ')], Action::Back, "close", "close the copied text; any other key does so too"),
     key("quit-reading", &[Mode::Copied], &[ctrl('c'), code(KeyCode::F(10))], Action::Quit, "quit", "quit tcplife"),
     key("suspend", &[Mode::Copied], &[ctrl('z')], Action::Suspend, "", "suspend to the shell; `fg` resumes"),

@@ -5,7 +5,7 @@ use std::ops::Range;
 use unicode_width::UnicodeWidthStr;
 
 use crate::ui::action::{Action, Mode};
-use crate::ui::keys::{Bound, Keymap};
+use crate::ui::keys::{Bound, HELPED, Keymap};
 use crate::ui::layout::tabs::Tab;
 
 /// The state of the screen that the footer depends on.
@@ -39,10 +39,11 @@ impl Around<'_> {
     /// True if the footer shows the key.
     fn shows(self, row: &Bound) -> bool {
         let action = row.key.action;
-        // it closes the help, which no tab says
-        let closes = self.mode == Mode::Help && action == Action::Help;
+        // it closes the help, which no tab says, and where a line is typed the keys of the tabs are text
+        let is_another = self.mode == Mode::Help || HELPED.contains(&self.mode);
+        let is_another = is_another && action == Action::Help;
         let mut tabs = self.tabs.iter();
-        let is_on_tab = !closes && tabs.any(|t| t.title.action == Some(action));
+        let is_on_tab = !is_another && tabs.any(|t| t.title.action == Some(action));
         !row.key.footer.is_empty()
             && (self.undoable || action != Action::Widen)
             && (self.filtered || self.returns || self.past || action != Action::ClearFilter)

@@ -407,6 +407,26 @@ pub fn chapter_of(mode: Mode) -> usize {
     at.unwrap_or(0)
 }
 
+/// The heading of the keys of a prompt or a menu, for a screen of this width. The prompt for filters has a chapter.
+pub fn position_of(sources: &Sources<'_>, mode: Mode, width: u16) -> Option<HelpPosition> {
+    if mode == Mode::Prompt {
+        return Some(HelpPosition {
+            chapter: chapter_of(mode),
+            line: 0,
+        });
+    }
+    let is_titled = TITLES.iter().any(|title| title.mode == mode);
+    let mut sections = HELP_SECTIONS.iter().filter(|_| !is_titled);
+    let section = sections.find(|section| section.modes.contains(&mode))?;
+    (0..CHAPTERS.len()).find_map(|chapter| {
+        let is_it =
+            |line: &HelpLine| matches!(line, HelpLine::Heading(text) if text == section.heading);
+        let lines = lines(sources, chapter, width);
+        let line = lines.iter().position(is_it)?;
+        Some(HelpPosition { chapter, line })
+    })
+}
+
 /// The lines of a chapter, for a screen of this width.
 pub fn lines(sources: &Sources<'_>, chapter: usize, width: u16) -> Vec<HelpLine> {
     let lines = blocks(sources, chapter, width).into_iter();

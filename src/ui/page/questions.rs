@@ -257,11 +257,9 @@ pub static QUESTIONS: &[Question] = &[
         steps: &[
             press("f", "REASON", "failures by reason, destination and program; LAST is the time since the last one of a kind"),
             press("E", "failed last is on top", "the kind that failed last on top"),
-            press("Enter", "filter: ", "its sessions"),
+            press("Enter", "ENDED▼", "its sessions, the last one on top, with the time of day at which it failed"),
         ],
-        further: &[
-            press("E", "ENDED▼", "the last one on top, with the time of day at which it failed"),
-        ],
+        further: &[],
         remark: "`E` alone sorts all sessions by the time at which they closed. A filter does it by time, too: `failed and ended < 5m`.",
     },
     Question {

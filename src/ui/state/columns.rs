@@ -102,7 +102,8 @@ impl Columns {
     }
 
     /// Scrolls the table, which is `width` cells wide.
-    pub fn go(&mut self, to: Sideways, width: u16) {
+    /// Scrolls. False if there is nothing more on that side.
+    pub fn go(&mut self, to: Sideways, width: u16) -> bool {
         let last = window(self.view(), width).last;
         let now = self.scroll.min(last);
         self.scroll = match to {
@@ -111,6 +112,12 @@ impl Columns {
             Sideways::Start => 0,
             Sideways::End => last,
         };
+        self.scroll != now
+    }
+
+    /// True if some columns are out of view, or would be after a scroll.
+    pub fn is_scrollable(&self, width: u16) -> bool {
+        window(self.view(), width).last > 0
     }
 
     /// Scrolls as little as possible to bring a column into view.

@@ -38,11 +38,11 @@ pub struct Typing {
 }
 
 impl Help {
-    /// Opens it at a chapter.
-    pub fn new(about: &'static ScreenTitle, chapter: usize) -> Self {
+    /// Opens it at a line.
+    pub fn new(about: &'static ScreenTitle, top: HelpPosition) -> Self {
         Help {
             about,
-            top: HelpPosition { chapter, line: 0 },
+            top,
             searched: String::new(),
             hits: 0,
             found: None,

@@ -67,7 +67,7 @@ impl Layer {
     }
 }
 
-/// The layers, the topmost last; at most one of a kind.
+/// The layers, the topmost last. Of several of a kind, as of the help below a command and above it, the topmost counts.
 #[derive(Debug, Default)]
 pub struct Layers(Vec<Layer>);
 
@@ -75,14 +75,14 @@ pub struct Layers(Vec<Layer>);
 macro_rules! layer {
     ($variant:ident, $content:ty, $get:ident, $get_mut:ident, $take:ident) => {
         pub fn $get(&self) -> Option<&$content> {
-            self.0.iter().find_map(|layer| match layer {
+            self.0.iter().rev().find_map(|layer| match layer {
                 Layer::$variant(content) => Some(content),
                 _ => None,
             })
         }
 
         pub fn $get_mut(&mut self) -> Option<&mut $content> {
-            self.0.iter_mut().find_map(|layer| match layer {
+            self.0.iter_mut().rev().find_map(|layer| match layer {
                 Layer::$variant(content) => Some(content),
                 _ => None,
             })
@@ -92,7 +92,7 @@ macro_rules! layer {
             let at = self
                 .0
                 .iter()
-                .position(|layer| matches!(layer, Layer::$variant(_)))?;
+                .rposition(|layer| matches!(layer, Layer::$variant(_)))?;
             match self.0.remove(at) {
                 Layer::$variant(content) => Some(content),
                 _ => None,
@@ -110,6 +110,11 @@ impl Layers {
     layer!(Prompt, Box<Prompt>, prompt, prompt_mut, take_prompt);
     layer!(Asked, Box<AskedLine>, asked, asked_mut, take_asked);
     layer!(Export, Box<Export>, export, export_mut, take_export);
+
+    /// The topmost layer; `None`: there is none above the list.
+    pub fn top(&self) -> Option<&Layer> {
+        self.0.last()
+    }
 
     /// The copied text, which is above all other layers.
     pub fn copied(&self) -> Option<&str> {

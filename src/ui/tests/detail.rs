@@ -92,6 +92,8 @@ fn detail_can_be_scrolled_to_its_last_line() {
     let end = screen(&app, SIZE);
     assert!(end.contains("network namespace"), "{end}");
     press(&mut app, "j PgDn j");
+    assert!(line(&app, SIZE, 23).contains("this is the bottom; g goes to the top"));
+    app.notice.clear();
     assert_eq!(screen(&app, SIZE), end, "there is nothing below the end");
     press(&mut app, "k");
     assert_ne!(screen(&app, SIZE), end);

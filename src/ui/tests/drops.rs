@@ -152,7 +152,7 @@ fn detail_and_failures_say_what_this_host_dropped() {
     let is_line = |l: &&str| l.contains("10.9.9.9:5432") && !l.contains("finding");
     let lines = shown.lines().filter(is_line);
     assert!(lines.clone().count() == 1 && lines.clone().all(|l| l.contains("firewall")));
-    press(&mut app, "q o Enter");
+    press(&mut app, "q q o Enter");
     let shown = screen(&app, SIZE);
     let text = "4 of our SYNs were dropped by this host's netfilter (OUTPUT)";
     assert!(shown.contains(text), "{shown}");

@@ -117,7 +117,7 @@ fn esc_after_enter_on_a_finding_goes_back_with_the_former_filter() {
         "Enter Esc",
         // other screens about these sessions are on the way, and the key of the screen itself leads back
         "Enter f Esc Esc",
-        "Enter f d Esc Esc",
+        "Enter f d Esc Esc Esc",
         "Enter !",
         "Enter f !",
         "Enter Enter Esc Esc",
@@ -177,7 +177,7 @@ fn first_lines_say_which_figures_are_of_the_filter_and_which_of_the_host() {
         assert!(shown.contains(of), "{shown}");
     }
     // the family and the scope limit, too
-    press_and_settle(&mut app, "Esc Esc Esc Esc");
+    press_and_settle(&mut app, "Esc Esc Esc Esc Esc Esc Esc Esc");
     assert!(!first(&app).contains("host: "), "{}", first(&app));
     press_and_settle(&mut app, "o");
     assert!(first(&app).contains("host: "), "{}", first(&app));

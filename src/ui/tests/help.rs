@@ -24,7 +24,7 @@ fn title(app: &App) -> String {
 fn help_lists_every_key_and_column() {
     let size = Size {
         width: 80,
-        height: 140,
+        height: 150,
     };
     let mut app = app(size);
     press(&mut app, "?");

@@ -52,6 +52,7 @@ mod table;
 mod tabs;
 mod themes;
 mod top_talkers;
+mod way_back;
 
 const SIZE: Size = Size {
     width: 80,

@@ -579,9 +579,6 @@ fn enter_on_a_failure_shows_its_sessions_with_the_last_one_on_top_and_esc_restor
     press_and_settle(&mut app, "Esc Esc");
     let shown = screen(&app, SIZE);
     assert!(shown.contains("sort: rate ↓"), "{shown}");
-    // an order that someone has chosen stays
-    press_and_settle(&mut app, "B f Enter");
-    assert!(screen(&app, SIZE).contains("sort: bytes ↓"));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! No key is silent: wherever it is listed, it changes something, or a notice says why it does not.
 
 use super::*;
-use crate::ui::action::Action;
+use crate::ui::action::{Action, Edit};
 
 /// A place: its name, a dashboard, and the keys that lead there.
 type Place = (&'static str, fn(Size) -> App, &'static str);
@@ -31,6 +31,17 @@ const PLACES: &[Place] = &[
     ("columns", app, "c"),
     ("last column", app, "c G"),
     ("help", app, "?"),
+    ("end of the help", app, "? G"),
+    ("end of a detail", detail::watching, "G"),
+    ("no finding", app, "!"),
+    ("last columns", app, "$"),
+    ("prompt", app, "/"),
+    ("prompt for a capture filter", app, "C"),
+    ("command", app, ":"),
+    ("search of lines", app, "L /"),
+    ("search of the help", app, "? /"),
+    ("file name", app, "e"),
+    ("copied", app, "y"),
     ("sort menu", app, "s"),
 ];
 
@@ -53,6 +64,18 @@ fn changed(size: Size) -> App {
         app.batch(batch_at(second, vec![new], vec![]));
     }
     app
+}
+
+/// True if the screen has a cursor: that of a line being typed, or a selected line, bar or entry.
+fn shows_cursor(app: &App) -> bool {
+    let terminal = terminal(app, &MONOCHROME, SIZE);
+    let buffer = terminal.backend().buffer();
+    let selected = MONOCHROME.selected.add_modifier;
+    let from = app.layout().main.y + 1;
+    let mut cells = (from..SIZE.height - 1).flat_map(|y| (0..SIZE.width).map(move |x| (x, y)));
+    app.layers.is_prompting()
+        || screen(app, SIZE).contains('▲')
+        || cells.any(|at| buffer[at].modifier == selected)
 }
 
 fn there(begin: fn(Size) -> App, script: &str) -> App {
@@ -79,13 +102,11 @@ fn no_key_is_silent_wherever_it_is_listed() {
             rows.map(|r| (r.key.action, r.presses[0].name())).collect()
         };
         for (action, name) in names(&app) {
-            // at the end of a list there is nowhere to go, and the chapter may be the present one
-            let is_motion = matches!(
-                action,
-                Action::Move(_) | Action::Sideways(_) | Action::Chapter(_)
-            );
-            let is_movable = *place == "host chart" && matches!(action, Action::Move(_));
-            if is_motion && !is_movable {
+            // at the end of a list the cursor shows that there is nowhere to go, as it does at the end of a line
+            let has_cursor = shows_cursor(&app);
+            let is_motion = matches!(action, Action::Move(_) | Action::Edit(Edit::Request(_)));
+            let is_in_menu = mode == Mode::SortMenu && matches!(action, Action::Sideways(_));
+            if has_cursor && (is_motion || is_in_menu) {
                 continue;
             }
             let mut app = there(*begin, script);

@@ -70,23 +70,23 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
             }
         }
     }
-    if let Some(help) = app.layers.help() {
-        if let Some(typing) = &help.typing {
-            help::search(help, typing, app, theme, layout.prompt, frame);
+    match app.layers.top() {
+        Some(Layer::Help(help)) => {
+            if let Some(typing) = &help.typing {
+                help::search(help, typing, app, theme, layout.prompt, frame);
+            }
         }
-    } else if let Some(prompt) = app.layers.prompt() {
-        prompt::draw(prompt, &app.view_filter.filter, theme, layout.prompt, frame);
-    }
-    if let Some(asked) = app.layers.asked() {
-        asked::draw(asked, app, theme, layout.prompt, frame);
-    }
-    if let Some(Screen::Table(shown)) = app.layers.screen()
-        && let Some(line) = shown.arrangement().typing()
-    {
-        table_screen::search(shown.as_ref(), line, theme, layout.prompt, frame);
-    }
-    if let Some(export) = app.layers.export() {
-        export::draw(export, app, theme, layout.prompt, frame);
+        Some(Layer::Prompt(prompt)) => {
+            prompt::draw(prompt, &app.view_filter.filter, theme, layout.prompt, frame);
+        }
+        Some(Layer::Asked(asked)) => asked::draw(asked, app, theme, layout.prompt, frame),
+        Some(Layer::Export(export)) => export::draw(export, app, theme, layout.prompt, frame),
+        Some(Layer::Screen(Screen::Table(shown))) => {
+            if let Some(line) = shown.arrangement().typing() {
+                table_screen::search(shown.as_ref(), line, theme, layout.prompt, frame);
+            }
+        }
+        _ => {}
     }
     if let Some(text) = app.layers.copied() {
         copied::draw(text, theme, layout.main, frame.buffer_mut());
