@@ -75,6 +75,7 @@ mod tests {
                 let finding = Finding {
                     rule,
                     subject,
+                    is_preexisting: false,
                     since_ns: 0,
                     ended_ns: None,
                     times: 1,

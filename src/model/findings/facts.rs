@@ -322,6 +322,11 @@ impl Facts {
         self.now_ns.saturating_sub(begun_ns)
     }
 
+    /// Seconds that were watched before an instant.
+    pub(super) fn watched_before_s(&self, ns: u64) -> u64 {
+        ns.saturating_sub(self.begun_ns.unwrap_or(ns)) / S
+    }
+
     /// Seconds of a window that were watched.
     pub(super) fn watched_s(&self, window_s: u64) -> u64 {
         (self.watched_ns() / S).clamp(1, window_s)

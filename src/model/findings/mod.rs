@@ -172,6 +172,18 @@ impl FindingRule {
         age_s.saturating_add(self.watch_s + self.hold_s + cause_s)
     }
 
+    /// Time since the start in which it cannot tell what has begun since from what was there before, s. `is_dated`: the sessions say
+    /// when it began.
+    fn doubtful_s(&self, is_dated: bool) -> u64 {
+        match (is_dated, self.age) {
+            // the beginning of each session is known, unless it was so at the first snapshot
+            (true, Some(_)) => 2,
+            // the first event that was seen
+            (true, None) => facts::TRAFFIC_S,
+            (false, _) => facts::TRAFFIC_S + self.watch_s,
+        }
+    }
+
     /// The threshold with its unit: `threshold: 20 %, findings.refusing`.
     pub fn threshold_text(&self, thresholds: &Thresholds) -> String {
         let row = THRESHOLDS.iter().find(|t| t.name == self.threshold);
@@ -252,6 +264,8 @@ pub struct Finding {
     pub rule: &'static FindingRule,
     pub subject: Subject,
     pub since_ns: u64,
+    /// It was there at the start, or soon after: it may have begun before.
+    pub is_preexisting: bool,
     /// `None`: it still holds.
     pub ended_ns: Option<u64>,
     /// How often it has begun.
@@ -269,6 +283,8 @@ pub type FindingKey = (usize, Subject);
 #[derive(Debug)]
 struct Watched {
     since_ns: u64,
+    /// `since_ns` is so soon after the start that it may have begun before.
+    is_preexisting: bool,
     /// When its condition was first seen to hold.
     first_ns: u64,
     /// When its condition held last.
@@ -418,6 +434,7 @@ impl Findings {
         let times = times.map_or(0, |(_, f)| f.times);
         let watched = self.watched.entry(key).or_insert_with(|| Watched {
             since_ns: met.since_ns.unwrap_or(now_ns),
+            is_preexisting: false,
             first_ns: now_ns,
             held_ns: now_ns,
             begun_ns: None,
@@ -429,6 +446,8 @@ impl Findings {
         if !watched.has_begun() {
             let since_ns = met.since_ns.unwrap_or(watched.since_ns);
             watched.since_ns = since_ns;
+            let doubtful_s = FINDINGS[rule].doubtful_s(met.since_ns.is_some());
+            watched.is_preexisting = self.facts.watched_before_s(since_ns) < doubtful_s;
         }
         watched.held_ns = now_ns;
         watched.sentence = met.sentence;
@@ -513,6 +532,7 @@ fn finding(key: FindingKey, watched: &Watched, ended_ns: Option<u64>) -> Finding
         rule: &FINDINGS[key.0],
         subject: key.1,
         since_ns: watched.since_ns,
+        is_preexisting: watched.is_preexisting,
         ended_ns,
         times: watched.times,
         sentence: watched.sentence.clone(),

@@ -22,6 +22,14 @@ fn time_since(facts: &Facts, since_ns: u64) -> String {
     fields::seconds(facts.now_ns.saturating_sub(since_ns))
 }
 
+/// A time for which sessions are in trouble; the least one, if some were before they were seen.
+fn for_at_least(time: String, troubled: &Troubled) -> String {
+    match troubled.is_older {
+        true => format!("at least {time}"),
+        false => time,
+    }
+}
+
 /// The program that connected, after a count: ` by curl`, or ` by curl and others`; nothing if it is not known.
 fn by(program: Option<(Comm, bool)>) -> String {
     match program {
@@ -190,7 +198,7 @@ pub(super) fn resetting(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
 pub(super) fn silent(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
     let met = |(subject, troubled): (Subject, Troubled)| {
         let oldest_ns = troubled.oldest_ns?;
-        let time = time_since(facts, oldest_ns);
+        let time = for_at_least(time_since(facts, oldest_ns), &troubled);
         let sessions = fields::number(troubled.count, "session");
         let bytes = fields::size(troubled.bytes);
         Some(Met {
@@ -326,25 +334,20 @@ fn troubled(
         if !is_enough(&subject, &troubled) {
             return None;
         }
-        let time = troubled.oldest_ns.map(|ns| time_since(facts, ns));
-        let time = time.map(|time| match troubled.is_older {
-            true => format!("at least {time}"),
-            false => time,
-        });
+        let oldest_ns = troubled.oldest_ns?;
+        let time = for_at_least(time_since(facts, oldest_ns), &troubled);
         let mut evidence = vec![("sessions", Amount::Count(troubled.count))];
         if troubled.bytes > 0 {
             evidence.push(("bytes", Amount::Count(troubled.bytes)));
         }
-        if let Some(ns) = troubled.oldest_ns {
-            let s = facts.now_ns.saturating_sub(ns) as f64 / 1e9;
-            evidence.push(("oldest_s", Amount::real(s)));
-        }
+        let oldest_s = facts.now_ns.saturating_sub(oldest_ns) as f64 / 1e9;
+        evidence.push(("oldest_s", Amount::real(oldest_s)));
         Some(Met {
             subject,
-            since_ns: troubled.oldest_ns,
+            since_ns: Some(oldest_ns),
             until_ns: None,
             weight: troubled.count,
-            sentence: sentence(&subject, &troubled, &time.unwrap_or_default()),
+            sentence: sentence(&subject, &troubled, &time),
             evidence,
         })
     };
@@ -370,21 +373,14 @@ pub(super) fn close_wait(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
     let age = fields::seconds(sources.thresholds.ns("close-wait-age"));
     // a pool keeps what a restarted server closed until it is used next; a leak grows
     let is_enough = |_: &Subject, t: &Troubled| {
-        let span_ns = t
-            .newest_ns
-            .zip(t.oldest_ns)
-            .map_or(0, |(new, old)| new - old);
+        let span_ns = t.known_ns.map_or(0, |(first, last)| last - first);
         let count = t.count as f64;
         count >= least && (span_ns >= SPREAD_NS || count >= least * FAR_ABOVE)
     };
     troubled(facts, Plight::CloseWait, is_enough, |process, t, time| {
         let sessions = fields::number(t.count, "session");
-        let since = match time {
-            "" => String::new(),
-            time => format!(", the first {time} ago"),
-        };
         format!(
-            "{process} leaks {sessions}, in close-wait for more than {age}: their peers closed them{since}"
+            "{process} leaks {sessions}, in close-wait for more than {age}: their peers closed them, the first {time} ago"
         )
     })
 }

@@ -44,6 +44,10 @@ pub(super) enum Plight {
 #[derive(Debug)]
 struct Suspect {
     start_ns: u64,
+    /// When it was first seen, ns.
+    seen_ns: u64,
+    /// It may have been in trouble before that.
+    is_preexisting: bool,
     process: GroupKey,
     destination: Destination,
     /// Its namespace and local port.
@@ -51,6 +55,8 @@ struct Suspect {
     direction: Direction,
     owner: Evidence,
     state: State,
+    /// When it was first seen in this state, ns.
+    state_ns: u64,
     progress: Progress,
     /// The first FIN; `None`: there is none, or its time is not known.
     fin_ns: Option<u64>,
@@ -69,12 +75,15 @@ impl Suspect {
     fn new(session: &Session) -> Self {
         Suspect {
             start_ns: session.start_ns,
+            seen_ns: session.end_ns,
+            is_preexisting: session.age != Age::Exact,
             process: GroupBy::Process.key(session),
             destination: Destination::of(session),
             port: (session.netns, session.lport),
             direction: session.direction,
             owner: session.owner,
             state: session.state,
+            state_ns: session.end_ns,
             progress: session.into(),
             fin_ns: None,
             unread: session.unread_bytes,
@@ -102,6 +111,9 @@ impl Suspect {
             self.rwnd_ms_then = session.rwnd_limited_ms;
         }
         self.process = GroupBy::Process.key(session);
+        if self.state != session.state {
+            self.state_ns = session.end_ns;
+        }
         (self.owner, self.state) = (session.owner, session.state);
         (self.unread, self.unacked) = (session.unread_bytes, session.unacked_bytes);
         self.retransmits = session.retransmits;
@@ -112,13 +124,29 @@ impl Suspect {
         };
     }
 
+    /// The instant of its last progress; a lower bound if none was seen.
+    fn without_progress(&self, ns: u64) -> Since {
+        Since {
+            ns,
+            is_lower_bound: self.is_preexisting && ns <= self.seen_ns,
+        }
+    }
+
+    /// The instant of the first FIN; a lower bound if that came before it was seen.
+    fn half_closed(&self) -> Since {
+        Since {
+            ns: self.fin_ns.unwrap_or(self.state_ns),
+            is_lower_bound: self.fin_ns.is_none(),
+        }
+    }
+
     /// Calls `found` for each kind of trouble, with its subject, since when it is so, and the bytes that wait.
     fn plights(
         &self,
         now_ns: u64,
         thresholds: &Ages,
         waiting: Option<&ListenerPorts>,
-        found: &mut impl FnMut(Plight, Subject, Option<u64>, u32),
+        found: &mut impl FnMut(Plight, Subject, Since, u32),
     ) {
         let passed = |since_ns: u64, ns: u64| now_ns.saturating_sub(since_ns) >= ns;
         let process = Subject::Group(self.process);
@@ -128,18 +156,22 @@ impl Suspect {
         let still_ns = progress.moved_ns;
         match self.state {
             State::SynSent if passed(self.start_ns, UNANSWERED_NS) => {
-                found(Plight::Unanswered, destination, Some(self.start_ns), 0);
+                let since = Since {
+                    ns: self.start_ns,
+                    is_lower_bound: self.is_preexisting,
+                };
+                found(Plight::Unanswered, destination, since, 0);
             }
             State::CloseWait => {
                 let since_ns = self.fin_ns.unwrap_or(still_ns);
                 if passed(since_ns.max(still_ns), thresholds.close_wait) {
-                    found(Plight::CloseWait, process, self.fin_ns, self.unread);
+                    found(Plight::CloseWait, process, self.half_closed(), self.unread);
                 }
             }
             State::FinWait1 | State::FinWait2 => {
                 let since_ns = self.fin_ns.unwrap_or(still_ns);
                 if passed(since_ns.max(still_ns), thresholds.fin_wait) {
-                    found(Plight::FinWait, process, Some(since_ns), 0);
+                    found(Plight::FinWait, process, self.half_closed(), 0);
                 }
             }
             _ => {}
@@ -149,7 +181,12 @@ impl Suspect {
             State::FinWait1 | State::LastAck | State::Closing
         );
         if is_closed_by_us && self.unacked > 0 && passed(acked_ns, thresholds.orphan) {
-            found(Plight::Orphan, process, Some(acked_ns), self.unacked);
+            found(
+                Plight::Orphan,
+                process,
+                self.without_progress(acked_ns),
+                self.unacked,
+            );
         }
         if self.state != State::Established {
             return;
@@ -159,7 +196,12 @@ impl Suspect {
             || waiting.is_some_and(|ports| !ports.contains(&self.port));
         let is_expected = self.direction == Direction::In || self.unread >= MUCH_UNREAD;
         if self.unread > 0 && is_used && is_expected && passed(read_ns, thresholds.unread) {
-            found(Plight::Unread, process, Some(read_ns), self.unread);
+            found(
+                Plight::Unread,
+                process,
+                self.without_progress(read_ns),
+                self.unread,
+            );
         }
         if self.unacked == 0 {
             return;
@@ -168,13 +210,23 @@ impl Suspect {
         let limited_ms = self.rwnd_ms.saturating_sub(self.rwnd_ms_then);
         if u64::from(limited_ms) * 2 > stalled_ms {
             if passed(acked_ns, thresholds.peer_window) {
-                found(Plight::WindowFull, process, Some(acked_ns), self.unacked);
+                found(
+                    Plight::WindowFull,
+                    process,
+                    self.without_progress(acked_ns),
+                    self.unacked,
+                );
             }
         } else if self.retransmits > self.retransmits_then
             && self.direction != Direction::In
             && passed(acked_ns, thresholds.silent)
         {
-            found(Plight::Silent, destination, Some(acked_ns), self.unacked);
+            found(
+                Plight::Silent,
+                destination,
+                self.without_progress(acked_ns),
+                self.unacked,
+            );
         }
     }
 }
@@ -189,33 +241,44 @@ struct Ages {
     orphan: u64,
 }
 
+/// Since when a session is in trouble.
+#[derive(Clone, Copy, Debug)]
+struct Since {
+    ns: u64,
+    /// It was so before, but nobody knows for how long.
+    is_lower_bound: bool,
+}
+
 /// Sessions of one subject in the same trouble.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Troubled {
     pub(super) count: u64,
     /// Sum of the bytes that wait.
     pub(super) bytes: u64,
-    /// Earliest and latest beginning, as far as they are known.
+    /// Earliest instant at which one of them was in trouble.
     pub(super) oldest_ns: Option<u64>,
-    pub(super) newest_ns: Option<u64>,
-    /// Of some the beginning is not known: they were in trouble before they were seen.
+    /// Some were in trouble before they were seen: the oldest may be older.
     pub(super) is_older: bool,
+    /// Earliest and latest beginning of those whose beginning is known.
+    pub(super) known_ns: Option<(u64, u64)>,
     /// The process at the other end of all of them, if that is one of this host.
     pub(super) other: Option<GroupKey>,
 }
 
 impl Troubled {
-    fn add(&mut self, since_ns: Option<u64>, bytes: u32, other: Option<GroupKey>) {
+    fn add(&mut self, since: Since, bytes: u32, other: Option<GroupKey>) {
         self.other = match self.count {
             0 => other,
             _ => self.other.filter(|sole| Some(*sole) == other),
         };
         self.count += 1;
         self.bytes += u64::from(bytes);
-        self.is_older |= since_ns.is_none();
-        if let Some(ns) = since_ns {
-            self.oldest_ns = Some(self.oldest_ns.map_or(ns, |n| n.min(ns)));
-            self.newest_ns = Some(self.newest_ns.map_or(ns, |n| n.max(ns)));
+        let ns = since.ns;
+        self.oldest_ns = Some(self.oldest_ns.map_or(ns, |n| n.min(ns)));
+        self.is_older |= since.is_lower_bound;
+        if !since.is_lower_bound {
+            let (first, last) = self.known_ns.unwrap_or((ns, ns));
+            self.known_ns = Some((first.min(ns), last.max(ns)));
         }
     }
 }
@@ -258,6 +321,8 @@ impl Suspects {
                 let mut suspect = Suspect::new(before.unwrap_or(session));
                 suspect.take(session);
                 suspect.other = other;
+                // what was all right before is in trouble since now
+                suspect.is_preexisting &= change.before.is_none_or(is_suspect);
                 self.followed.insert(session.cookie, suspect);
             }
         }
@@ -285,9 +350,9 @@ impl Suspects {
                 now_ns,
                 &ages,
                 waiting,
-                &mut |plight, subject, since_ns, bytes| {
+                &mut |plight, subject, since, bytes| {
                     let troubled = self.found.entry((plight, subject)).or_default();
-                    troubled.add(since_ns, bytes, suspect.other);
+                    troubled.add(since, bytes, suspect.other);
                 },
             );
         }

@@ -64,14 +64,18 @@ static COLUMNS: [TableColumn<FindingLine>; 4] = [
         FieldKind::Micros,
         column(
             "FOR",
-            "time since it began, or since it ended",
+            "time since it began (≥: it may have begun before tcplife started), or since it ended",
             (5, 0, 1),
             |l, _, _| {
                 let since_ns = l.finding.ended_ns.unwrap_or(l.finding.since_ns);
+                let bound = match l.finding.is_preexisting && l.is_present() {
+                    true => "≥",
+                    false => "",
+                };
                 match l.now_ns.saturating_sub(since_ns) / S {
-                    s @ ..60 => format!("{s}s"),
-                    s @ 60..3600 => format!("{}m", s / 60),
-                    s => format!("{}h", s / 3600),
+                    s @ ..60 => format!("{bound}{s}s"),
+                    s @ 60..3600 => format!("{bound}{}m", s / 60),
+                    s => format!("{bound}{}h", s / 3600),
                 }
             },
             |l| number(l.age_ns() as f64),

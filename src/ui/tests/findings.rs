@@ -261,3 +261,53 @@ fn findings_screen_without_any_says_what_it_looks_for_and_who_answers_slowly() {
         assert!(words.join(" ").contains(text), "{text}: {shown}");
     }
 }
+
+#[test]
+fn finding_that_may_have_begun_before_the_start_has_a_lower_bound() {
+    let mut app = refused(SIZE);
+    assert!(screen(&app, SIZE).contains("!! ≥11s  10.0.0.8:5432 refuses"));
+    // after a while without failures it is known when they begin
+    app = unused(1000, SIZE);
+    for s in 1..=20 {
+        app.batch(batch_at(s, vec![], vec![]));
+    }
+    for s in 21..=32 {
+        app.batch(refusal_at(s));
+    }
+    press_and_settle(&mut app, "!");
+    let shown = screen(&app, SIZE);
+    assert!(shown.contains("!! 11s   10.0.0.8:5432 refuses"), "{shown}");
+}
+
+#[test]
+fn leak_that_was_there_at_the_start_is_at_least_as_old_as_tcplife() {
+    let leaking = |s: u64| {
+        let left = |i: u64| Session {
+            state: State::CloseWait,
+            state_before_close: State::CloseWait,
+            age: Age::LowerBound,
+            direction: Direction::Out,
+            end_ns: s * S,
+            ..open(100 + i, "scraper", "10.0.0.9", 300)
+        };
+        // one more each second, whose FIN is seen
+        let leaked = |i: u64| Session {
+            age: Age::Exact,
+            start_ns: (5 + i) * S,
+            close_us: ((s - 6 - i) * 1_000_000) as u32,
+            ..left(50 + i)
+        };
+        let known = (0..s.saturating_sub(6)).map(leaked);
+        batch_at(s, (0..40).map(left).chain(known).collect(), vec![])
+    };
+    let mut app = unused(1000, SIZE);
+    for s in 5..=90 {
+        app.batch(leaking(s));
+    }
+    press_and_settle(&mut app, "!");
+    let shown = screen(&app, SIZE).replace(['\n', '"'], " ");
+    let words: Vec<&str> = shown.split_whitespace().collect();
+    let shown = words.join(" ");
+    assert!(shown.contains("! ≥1m scraper"), "{shown}");
+    assert!(shown.contains("the first at least 1m25s ago"), "{shown}");
+}
