@@ -50,7 +50,11 @@ impl SlowSigns {
 /// Returns retransmits by cause in words, those with a count; `None`: all counts are 0.
 pub fn retransmits_by_cause(timeouts: u32, fast: u32, probes: u32) -> Option<String> {
     let parts = [
-        (timeouts > 0).then(|| format!("{timeouts} after timeouts")),
+        match timeouts {
+            0 => None,
+            1 => Some("1 after a timeout".into()),
+            n => Some(format!("{n} after timeouts")),
+        },
         (fast > 0).then(|| format!("{fast} fast")),
         (probes > 0).then(|| fields::number(probes.into(), "probe")),
     ];
@@ -78,6 +82,7 @@ mod tests {
         assert_eq!(retransmits_by_cause(0, 0, 0), None);
         let said = |timeouts, fast, probes| retransmits_by_cause(timeouts, fast, probes);
         assert_eq!(said(3, 0, 1).as_deref(), Some("3 after timeouts, 1 probe"));
+        assert_eq!(said(1, 0, 0).as_deref(), Some("1 after a timeout"));
         assert_eq!(said(0, 12, 2).as_deref(), Some("12 fast, 2 probes"));
     }
 }

@@ -342,15 +342,17 @@ fn sign_mark(signs: &SlowSigns) -> char {
 fn phases(page: &mut Page, session: &Session, high: bool) {
     let connect = match session.connect_us() {
         Some(us) => format!("{}, from our SYN to its answer", fields::micros(us)),
-        None if session.direction == Direction::In => "by the peer".into(),
+        None if session.direction == Direction::In => "begun by the peer".into(),
         None if session.age == Age::LowerBound => "before tcplife started".into(),
         None if session.age == Age::Unknown => "not known".into(),
         None => format!("{}, never established", cell("duration", session)),
     };
     let whole = session.duration_ns();
     let is_unknown = session.age == Age::Unknown;
-    let transfer = if is_unknown || !was_established(session) {
-        "-".into()
+    let transfer = if is_unknown {
+        "not known".into()
+    } else if !was_established(session) {
+        "none".into()
     } else {
         let ns = whole.saturating_sub(u64::from(session.close_us) * 1000);
         let bound = if session.age == Age::LowerBound {
@@ -367,9 +369,9 @@ fn phases(page: &mut Page, session: &Session, high: bool) {
         }
         0 if session.is_open() => "not yet".into(),
         0 if session.age != Age::Exact => {
-            "the FIN, if there was one, came before tcplife started".into()
+            "not seen: the FIN, if any, came before tcplife started".into()
         }
-        0 => "no FIN".into(),
+        0 => "without a FIN".into(),
         us if session.is_open() => format!("{} so far", fields::micros(us)),
         us => fields::micros(us),
     };
@@ -569,8 +571,10 @@ fn limits(detail: &Detail) -> String {
     let is_recent = lately.is_some();
     if lately.is_none() && overall.is_none() {
         return match verdict(whole) {
-            Verdict::Parts(_) => "busy for less than a tenth of its time".into(),
-            other => said(&other),
+            Verdict::Parts(_) => {
+                "hardly anything: it was busy for less than a tenth of its time".into()
+            }
+            other => said(&other, ""),
         };
     }
     let mut verdicts: Vec<_> = lately.into_iter().chain(overall).collect();
@@ -578,8 +582,8 @@ fn limits(detail: &Detail) -> String {
         verdicts.remove(0);
     }
     let texts = verdicts.iter().map(|(when, v)| match (when.as_str(), v) {
-        ("overall", Verdict::Idle | Verdict::TooShort) => said(v),
-        _ => format!("{when}: {}", said(v)),
+        ("overall", Verdict::Idle | Verdict::Receiving | Verdict::TooShort) => said(v, ""),
+        (when, v) => said(v, &format!(" {when}")),
     });
     let sentence = texts.collect::<Vec<_>>().join("; ");
     // of the time that the first verdict is about
@@ -610,9 +614,9 @@ fn limits(detail: &Detail) -> String {
 
 /// The limits of a session that receives, at its receiving end: the kernel counts waiting times where data is sent.
 fn limits_of_receiver(session: &Session) -> String {
-    let sender = "only the sender's end knows what limits it: see the other end";
+    let sender = "only the sender's end knows its limit (OTHER END)";
     match session.unread_bytes {
-        0 => format!("All of it was read here: {sender}"),
+        0 => format!("All of it was read here; {sender}"),
         n => {
             let unread = fields::size(n.into());
             format!("{unread} wait for our application to read. If it keeps up, {sender}")
@@ -620,19 +624,19 @@ fn limits_of_receiver(session: &Session) -> String {
     }
 }
 
-/// Text of a verdict.
-fn said(verdict: &Verdict) -> String {
+/// Text of a verdict after the words "limited by", and the time that it is about.
+fn said(verdict: &Verdict, when: &str) -> String {
     match verdict {
-        Verdict::Idle => "nothing was sent or received".into(),
-        Verdict::Receiving => "almost only received".into(),
-        Verdict::TooShort => "too short to tell".into(),
+        Verdict::Idle => format!("nothing{when}: no data was sent or received"),
+        Verdict::Receiving => format!("the sender{when}: this end almost only received"),
+        Verdict::TooShort => format!("not known{when}: the time is too short to tell"),
         Verdict::Parts(parts) => {
             let notable = parts.iter().filter(|(_, part)| *part >= 0.005);
             let texts = notable.map(|(limit, part)| {
                 let percent = (part * 100.0).round();
                 format!("{} {percent}%", limit.name())
             });
-            texts.collect::<Vec<_>>().join(", ")
+            texts.collect::<Vec<_>>().join(", ") + when
         }
     }
 }
