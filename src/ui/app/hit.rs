@@ -111,7 +111,8 @@ pub fn hit(app: &App, column: u16, row: u16) -> Hit {
     match list_area::PANE.at(area, row) {
         Some(line) => Hit::PaneRow(subject, line),
         None => {
-            let (_, placed) = panes::placed(subject, area.width, app.longest_name(subject));
+            let sorted = app.panes().pane(subject).sorted_by();
+            let (_, placed) = panes::placed(subject, area.width, app.longest_name(subject), sorted);
             let figure = panes::figure_at(&placed, column - area.x);
             Hit::PaneHeading(subject, figure)
         }

@@ -315,7 +315,7 @@ impl App {
             Action::Move(motion) => self.panes.go(subject, motion),
             Action::SortNext | Action::SortPrevious => {
                 let area = self.layout().talkers[subject as usize];
-                let shown = panes::figures(subject, area.width, self.longest_name(subject));
+                let shown = panes::figures(subject, area.width, self.longest_name(subject), None);
                 let step = if action == Action::SortNext { 1 } else { -1 };
                 self.panes.sort(subject, &shown, step);
             }

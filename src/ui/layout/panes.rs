@@ -1,6 +1,7 @@
 //! The panes of top talkers: their subjects, their areas, and the figures that fit.
 
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
 
 use crate::model::aggregate::GroupBy;
 use crate::model::aggregate::figure_table::{AggregateFigure, FIGURES};
@@ -48,7 +49,7 @@ impl Subject {
         }
     }
 
-    /// Cells that a usual name and the title with its sort order need.
+    /// Cells that a usual name and the title need.
     fn usual_name(self) -> u16 {
         match self {
             Subject::Processes | Subject::Units => 23,
@@ -122,7 +123,7 @@ pub fn side_by_side(area: Rect, focus: Focus) -> Option<[Rect; 4]> {
     let figures = area.width.checked_sub(names + many - 1)? / many;
     let least = FIGURES.iter().filter(|f| f.drop <= 1);
     let mut x = area.x;
-    (figures >= cells(least)).then(|| {
+    (figures >= cells(least, None)).then(|| {
         Subject::ALL.map(|subject| {
             if !shown.contains(&subject) {
                 return Rect::ZERO;
@@ -138,30 +139,65 @@ pub fn side_by_side(area: Rect, focus: Focus) -> Option<[Rect; 4]> {
 /// Figures that are more important than whole names.
 const BEFORE_NAMES: u8 = 2;
 
-/// Figures that fit in a pane of this width, next to names of up to `longest` cells.
-pub fn figures(subject: Subject, width: u16, longest: u16) -> Vec<&'static AggregateFigure> {
+/// Sign before the title of a history that is partly estimated.
+pub const ESTIMATED: &str = "~";
+
+/// True for the figure that a pane is sorted by.
+fn is_sorted(figure: &AggregateFigure, sorted: Option<&AggregateFigure>) -> bool {
+    sorted.is_some_and(|sorted| sorted.title == figure.title)
+}
+
+/// Cells of a figure: the sorted one needs one more for the arrow after its title.
+fn cells_of(figure: &AggregateFigure, sorted: Option<&AggregateFigure>) -> u16 {
+    let sign = if figure.is_history { ESTIMATED } else { "" };
+    let title = (figure.title.width() + sign.width()) as u16;
+    let arrow = u16::from(is_sorted(figure, sorted));
+    figure.width.max(title + arrow)
+}
+
+/// Figures that fit in a pane of this width, next to names of up to `longest` cells: the sorted one before all others.
+pub fn figures(
+    subject: Subject,
+    width: u16,
+    longest: u16,
+    sorted: Option<&AggregateFigure>,
+) -> Vec<&'static AggregateFigure> {
+    let drop = |figure: &AggregateFigure| match is_sorted(figure, sorted) {
+        true => 0,
+        false => figure.drop + 1,
+    };
     let whole = longest.max(subject.usual_name()).min(WIDEST_NAME);
     let fits = |shown: &[&AggregateFigure]| {
-        let name = match shown.iter().all(|f| f.drop <= BEFORE_NAMES) {
+        let is_needed = |f: &&AggregateFigure| drop(f) <= BEFORE_NAMES + 1;
+        let name = match shown.iter().all(is_needed) {
             true => subject.least_name(),
             false => whole,
         };
-        name + cells(shown.iter().copied()) <= width
+        name + cells(shown.iter().copied(), sorted) <= width
     };
-    fit::columns(FIGURES.iter().collect(), |f| f.drop, fits)
+    fit::columns(FIGURES.iter().collect(), |f| drop(f), fits)
 }
 
 /// Cells of figures, with one before each.
-fn cells<'a>(figures: impl Iterator<Item = &'a AggregateFigure>) -> u16 {
-    figures.map(|f| f.width + 1).sum()
+fn cells<'a>(
+    figures: impl Iterator<Item = &'a AggregateFigure>,
+    sorted: Option<&AggregateFigure>,
+) -> u16 {
+    figures.map(|f| cells_of(f, sorted) + 1).sum()
 }
 
 /// Widths of the names and of the rate history: spare cells first go to whole names, then to a history of one second
 /// per cell.
-fn widths(subject: Subject, shown: &[&AggregateFigure], width: u16, longest: u16) -> (u16, u16) {
+fn widths(
+    subject: Subject,
+    shown: &[&AggregateFigure],
+    width: u16,
+    longest: u16,
+    sorted: Option<&AggregateFigure>,
+) -> (u16, u16) {
     const WIDEST_HISTORY: u16 = 60;
     let least = subject.least_name();
-    let mut spare = width.saturating_sub(least + cells(shown.iter().copied()));
+    let mut spare = width.saturating_sub(least + cells(shown.iter().copied(), sorted));
     let mut share = |now: u16, most: u16| {
         let grown = most.saturating_sub(now).min(spare);
         spare -= grown;
@@ -169,7 +205,8 @@ fn widths(subject: Subject, shown: &[&AggregateFigure], width: u16, longest: u16
     };
     let whole = longest.max(subject.usual_name()).min(WIDEST_NAME);
     let name = share(least.min(width), whole.min(width));
-    let history = shown.iter().find(|f| f.is_history).map_or(0, |f| f.width);
+    let history = shown.iter().find(|f| f.is_history);
+    let history = history.map_or(0, |f| cells_of(f, sorted));
     let history = share(history, if history == 0 { 0 } else { WIDEST_HISTORY });
     (name, history)
 }
@@ -178,14 +215,20 @@ fn widths(subject: Subject, shown: &[&AggregateFigure], width: u16, longest: u16
 pub type Placed = (&'static AggregateFigure, u16, u16);
 
 /// Width of the names in a pane, and positions of the figures, next to names of up to `longest` cells.
-pub fn placed(subject: Subject, width: u16, longest: u16) -> (u16, Vec<Placed>) {
-    let shown = figures(subject, width, longest);
-    let (name_width, history_width) = widths(subject, &shown, width, longest);
+pub fn placed(
+    subject: Subject,
+    width: u16,
+    longest: u16,
+    sorted: &AggregateFigure,
+) -> (u16, Vec<Placed>) {
+    let sorted = Some(sorted);
+    let shown = figures(subject, width, longest, sorted);
+    let (name_width, history_width) = widths(subject, &shown, width, longest, sorted);
     let mut x = name_width;
     let place = |figure: &'static AggregateFigure| {
         let width = match figure.is_history {
             true => history_width,
-            false => figure.width,
+            false => cells_of(figure, sorted),
         };
         let placed = (figure, x + 1, width);
         x += width + 1;
@@ -223,13 +266,12 @@ mod tests {
             let all = Subject::ALL.into_iter().zip(panes);
             for (subject, pane) in all.filter(|(_, pane)| !pane.is_empty()) {
                 for longest in [0, 15, 39, 100] {
-                    let shown = figures(subject, pane.width, longest);
-                    let (name, history) = widths(subject, &shown, pane.width, longest);
-                    let used: u16 = shown
-                        .iter()
-                        .map(|f| 1 + if f.is_history { history } else { f.width })
-                        .sum();
-                    assert!(name + used <= pane.width, "{width}: {subject:?}");
+                    for sorted in FIGURES {
+                        let (name, shown) = placed(subject, pane.width, longest, sorted);
+                        assert!(shown.iter().any(|(f, ..)| is_sorted(f, Some(sorted))));
+                        let end = shown.last().map_or(name, |(_, x, width)| x + width);
+                        assert!(end <= pane.width, "{width}: {subject:?}: {}", sorted.title);
+                    }
                 }
             }
         }
@@ -240,7 +282,7 @@ mod tests {
         let titles = |width, longest| -> Vec<&str> {
             let pane = side_by_side(Rect::new(0, 0, width, 10), Focus::Table);
             let pane = pane.map_or(width, |p| p[1].width);
-            let shown = figures(Subject::Peers, pane, longest);
+            let shown = figures(Subject::Peers, pane, longest, None);
             shown.iter().map(|f| f.title).collect()
         };
         assert_eq!(titles(80, 15), ["OPEN", "B/s"]);
@@ -249,7 +291,7 @@ mod tests {
         assert_eq!(titles(160, 15), ["OPEN", "B/s", "MINUTE"]);
         // a pane alone
         let titles = |longest| -> Vec<&str> {
-            let shown = figures(Subject::Peers, 80, longest);
+            let shown = figures(Subject::Peers, 80, longest, None);
             shown.iter().map(|f| f.title).collect()
         };
         let all = [

@@ -72,10 +72,8 @@ struct Listed {
 impl Listed {
     fn new((field, mut column): (&'static Field, Column), columns: ColumnView<'_>) -> Self {
         if columns.is_sorted(field) {
-            // the arrow after its title may take the cell before a number, so that no column gives way to it
-            if !field.kind.is_number() {
-                column.width = column.width.max(column.title.width() as u16 + 1);
-            }
+            // the arrow after its title, which must not touch the heading next to it
+            column.width = column.width.max(column.title.width() as u16 + 1);
             column.drop = 0;
         } else if columns.replaced() == Some(field.word) {
             column.drop = u8::MAX;
@@ -441,8 +439,7 @@ mod tests {
                     let shown = window(columns.view(), width).shown;
                     let sorted = shown.iter().find(|c| c.field == field);
                     let cells = sorted.map(|c| usize::from(c.width));
-                    let arrow = usize::from(!field.kind.is_number());
-                    let least = field.column.map_or(0, |c| c.title.width()) + arrow;
+                    let least = field.column.map_or(0, |c| c.title.width()) + 1;
                     assert!(cells >= Some(least), "{field:?} at {width}: {cells:?}");
                 }
             }

@@ -307,9 +307,10 @@ impl TableLine for ListenerLine {
             n => format!("; {} full", fields::number(n as u64, "queue")),
         };
         format!(
-            "{}: {} new/s, {waiting} waiting, {} refused/s{full}",
+            "{}: {} new/s, {} waiting, {} refused/s{full}",
             fields::number(lines.len() as u64, "listener"),
             rate(new).replace('-', "0"),
+            fields::number(waiting, "connection"),
             rate(drops).replace('-', "0")
         )
     }

@@ -250,9 +250,12 @@ impl TableLine for PortLine {
         let destinations = fields::number(lines.len() as u64, "destination");
         let not_kept = match lines.first().map_or(0, |line| line.evicted) {
             0 => String::new(),
-            evicted => format!(", {evicted} not kept"),
+            1 => ", and 1 more is not kept".into(),
+            evicted => format!(", and {evicted} more are not kept"),
         };
-        format!("{range}{used} used, {waiting} in TIME_WAIT{kernel}; {destinations}{not_kept}")
+        format!(
+            "{range}{used} ports used, {waiting} in TIME_WAIT{kernel}; {destinations}{not_kept}"
+        )
     }
 
     fn why_empty(_: &LineSources<'_>) -> String {

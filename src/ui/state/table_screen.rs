@@ -8,6 +8,7 @@ use std::fmt::Debug;
 use std::hash::Hash;
 
 use rustc_hash::FxHashMap;
+use unicode_width::UnicodeWidthStr;
 
 use crate::model::fields::FieldKind;
 use crate::model::findings::Findings;
@@ -349,9 +350,13 @@ impl<L: TableLine> TableScreen for Lines<L> {
     fn headings(&self, width: u16) -> Vec<PlacedHeading> {
         let all = L::columns().iter().enumerate();
         let all = all.filter(|(_, column)| L::is_needed(column, &self.lines));
-        let needed = |shown: &[(usize, &TableColumn<L>)]| {
-            shown.iter().map(|(_, c)| c.width + 1).sum::<u16>()
+        // with room for the arrow after the title of the sorted one
+        let least = |(i, c): &(usize, &TableColumn<L>)| match *i == self.arrangement.sort {
+            true => c.width.max(c.title.width() as u16 + 1),
+            false => c.width,
         };
+        let needed =
+            |shown: &[(usize, &TableColumn<L>)]| shown.iter().map(|c| least(c) + 1).sum::<u16>();
         let fits = |shown: &[(usize, &TableColumn<L>)]| needed(shown) <= width + 1;
         // the sort column stays, so that the order can be understood
         let drop = |(i, c): &(usize, &TableColumn<L>)| match *i == self.arrangement.sort {
@@ -372,7 +377,7 @@ impl<L: TableLine> TableScreen for Lines<L> {
                 column: i,
                 title: column.title,
                 x,
-                width: column.width + more,
+                width: least(&(i, column)) + more,
                 is_number: column.is_number,
                 kind: column.kind,
                 is_sorted: i == self.arrangement.sort,

@@ -142,7 +142,10 @@ fn listeners_have_the_fullest_queue_on_top_and_their_rates() {
         "the sessions of the group, but the connections of the socket"
     );
     assert!(line("*:5432: accept queue full").contains("129 wait"));
-    assert!(line("6 listeners: 300 new/s").contains("131 waiting, 40 refused/s; 1 queue full"));
+    assert!(
+        line("6 listeners: 300 new/s")
+            .contains("131 connections waiting, 40 refused/s; 1 queue full")
+    );
 }
 
 #[test]

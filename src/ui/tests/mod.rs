@@ -31,6 +31,7 @@ mod filter_prompt;
 mod findings;
 mod follow;
 mod foreign_keys;
+mod headings;
 mod help;
 mod interval;
 mod listeners;

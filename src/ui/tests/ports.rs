@@ -73,7 +73,7 @@ fn ports_that_are_used_up_are_on_top_with_what_took_them() {
         "{shown}"
     );
     assert!(
-        shown.contains("range 40000-40049: 22 used, 30 in TIME_WAIT (kernel: 31)"),
+        shown.contains("range 40000-40049: 22 ports used, 30 in TIME_WAIT (kernel: 31)"),
         "{shown}"
     );
     // the range of another namespace is not known

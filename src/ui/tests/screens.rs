@@ -595,7 +595,7 @@ fn failures_whose_sessions_were_evicted_still_count_and_say_that_these_are_gone(
     let shown = screen(&app, SIZE);
     assert!(shown.contains("orders"), "{shown}");
     assert!(
-        shown.contains("1 failure of 1 kind since 00:00:10, 1s; sessions of 1 not kept"),
+        shown.contains("1 failure of 1 kind since 00:00:10, 1s; sessions of 1 failure not kept"),
         "{shown}"
     );
     press_and_settle(&mut app, "Enter");

@@ -156,9 +156,34 @@ fn second_line_shows_evicted_sessions_and_the_capture_filter_at_80_columns() {
     let said = line(&app, SIZE, 1);
     assert!(said.contains("capture: port 443"), "{said}");
     assert!(said.contains("filter: not comm n"), "{said}");
-    press(&mut app, "Esc");
-    let said = line(&app, SIZE, 1);
+    // that sessions are missing comes before what somebody has chosen
     assert!(said.contains("  older ones evicted  "), "{said}");
+    press_and_settle(&mut app, "m Esc /");
+    type_text(&mut app, "comm nginx and rx > 0");
+    press_and_settle(&mut app, "Enter");
+    for width in [80, 60, 40] {
+        app.resize(Size { width, height: 24 });
+        let said = line(&app, Size { width, height: 24 }, 1);
+        assert!(said.contains("  older ones evicted"), "{width}: {said}");
+    }
+}
+
+#[test]
+fn header_in_a_narrow_window_keeps_the_number_of_missed_sessions_longest() {
+    let mut app = app(SIZE);
+    app.batch(Batch {
+        missed: Missed {
+            ring_full: 12_345,
+            ..Missed::default()
+        },
+        ..batch_at(11, vec![], vec![])
+    });
+    for width in [80, 40, 30, 20] {
+        let size = Size { width, height: 24 };
+        app.resize(size);
+        let said = line(&app, size, 0);
+        assert!(said.contains("missed 12345"), "{width}: {said}");
+    }
 }
 
 #[test]

@@ -213,7 +213,7 @@ pub fn draw(shown: &Failures, app: &App, theme: &Theme, area: Rect, buffer: &mut
                 };
                 let old = match unkept {
                     0 => String::new(),
-                    n => format!("; sessions of {n} not kept"),
+                    n => format!("; sessions of {} not kept", fields::number(n, "failure")),
                 };
                 let (since_ns, for_ns) = shown.period_ns();
                 let since = match since_ns {

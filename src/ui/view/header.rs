@@ -29,20 +29,57 @@ pub fn draw(app: &App, theme: &Theme, layout: &Layout, buffer: &mut Buffer) {
     headline(app, theme, layout.headline, buffer);
 }
 
-/// Joins as many parts as fit, the important ones first. None is cut: a part of a number is another number.
-fn fit(parts: Vec<Line<'_>>, width: u16) -> Line<'_> {
+/// Rank of each part of the two lines: where there is no room, the last of this table gives way first, and of equal ones the
+/// rightmost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// Something was missed or is not kept: what the screen says is incomplete.
+    Incomplete,
+    /// The screen does not follow the host, or a file is being written.
+    Halted,
+    /// How many lines there are, of which sessions.
+    Shown,
+    /// Something is left out because somebody has asked for that.
+    LeftOut,
+    /// Figures of the host that no other screen says.
+    Rates,
+    /// The order, the baseline, and what else explains the lines.
+    Explains,
+    /// The size and reach of a recording, and for how long the past can be read.
+    Kept,
+    /// The name of the host, which the shell's prompt has, too.
+    Host,
+    /// Defaults, which the help and the settings say.
+    Default,
+}
+
+/// Joins the parts that fit, in their order. None is cut: a part of a number is another number.
+fn fit(mut parts: Vec<(Rank, Line<'_>)>, width: u16) -> Line<'_> {
+    let needed = |parts: &[(Rank, Line<'_>)]| {
+        parts
+            .iter()
+            .map(|(_, part)| part.width() + 2)
+            .sum::<usize>()
+    };
+    while parts.len() > 1 && needed(&parts) > usize::from(width) + 2 {
+        remove_least(&mut parts, |(rank, _)| *rank);
+    }
     let mut line = Line::default();
-    for part in parts {
-        if line.spans.is_empty() {
-            line = part;
-        } else if line.width() + 2 + part.width() <= width.into() {
+    for (_, part) in parts {
+        if !line.spans.is_empty() {
             line.push_span("  ");
-            line.spans.extend(part.spans);
-        } else {
-            break;
         }
+        line.spans.extend(part.spans);
     }
     line
+}
+
+/// Removes the part with the last rank: of equal ones the rightmost.
+fn remove_least<P>(parts: &mut Vec<P>, rank: impl Fn(&P) -> Rank) {
+    // among equals it finds the last
+    if let Some(at) = (0..parts.len()).max_by_key(|i| rank(&parts[*i])) {
+        parts.remove(at);
+    }
 }
 
 /// Cells for the host's name: more of it would take those of the figures.
@@ -71,23 +108,26 @@ fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         false => "",
     };
     let mut parts = vec![
-        figure("open ", host.open.to_string()),
-        figure("closed ", known(closed)),
-        figure("new ", new),
-        Line::from_iter(up.into_iter().chain(down)),
+        (Rank::Shown, figure("open ", host.open.to_string())),
+        (Rank::Shown, figure("closed ", known(closed))),
+        (Rank::Rates, figure("new ", new)),
+        (Rank::Rates, Line::from_iter(up.into_iter().chain(down))),
     ];
     if missed.sum > 0 {
         let missed = Span::styled(known(missed), theme.alarm);
-        parts.insert(2, Line::from(vec![Span::raw("missed "), missed]));
+        let missed = Line::from(vec![Span::raw("missed "), missed]);
+        parts.insert(2, (Rank::Incomplete, missed));
     }
-    if let Some(recording) = &app.recording {
-        parts.push(self::recording(recording, app, theme));
+    if let Some(status) = &app.recording {
+        let rank = match status.is_on && status.problem.is_none() {
+            true => Rank::Kept,
+            false => Rank::Incomplete,
+        };
+        parts.push((rank, recording(status, app, theme)));
     }
     if app.has_snapshot() {
-        parts.push(figure(
-            "up ",
-            fields::minutes(app.now_ns.saturating_sub(app.started_ns())),
-        ));
+        let up = fields::minutes(app.now_ns.saturating_sub(app.started_ns()));
+        parts.push((Rank::Explains, figure("up ", up)));
     }
     let reach = app.reach().filter(|_| !app.is_past());
     if let Some((from_ns, to_ns)) = reach.filter(|(from, to)| to - from >= MINUTE_NS) {
@@ -98,10 +138,11 @@ fn host(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             Span::styled(key, theme.key),
             Span::raw(")"),
         ];
-        parts.push(Line::from_iter(past.into_iter().chain(key)));
+        let past = Line::from_iter(past.into_iter().chain(key));
+        parts.push((Rank::Kept, past));
     }
     let host = shorten(&app.host, WIDEST_HOST, FieldKind::Text);
-    parts.push(Line::from(Span::styled(host, theme.title)));
+    parts.push((Rank::Host, Line::from(Span::styled(host, theme.title))));
     let mut line = fit(parts, area.width.saturating_sub(label.width() as u16));
     line.spans.insert(0, Span::raw(label));
     line.render(area, buffer);
@@ -158,20 +199,9 @@ pub fn short(rate: f64) -> String {
     }
 }
 
-/// Priority of a part of the second line, the least important first.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Importance {
-    /// Defaults and limits, shown only where there is room.
-    Usual,
-    /// Explanations of the screen's content.
-    Explains,
-    /// Facts whose absence would mislead.
-    Needed,
-}
-
 /// A part of the second line.
 struct Part<'a> {
-    rank: Importance,
+    rank: Rank,
     label: &'static str,
     text: Cow<'a, str>,
     style: Style,
@@ -181,7 +211,7 @@ struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    fn new(rank: Importance, text: impl Into<Cow<'a, str>>) -> Self {
+    fn new(rank: Rank, text: impl Into<Cow<'a, str>>) -> Self {
         let text = text.into();
         Part {
             rank,
@@ -218,26 +248,18 @@ fn view_line(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let width = usize::from(area.width);
     let mut parts = view_parts(app, theme, true);
     // nothing that matters gives way to the hint
-    let important = parts.iter().filter(|p| p.rank != Importance::Usual);
+    let important = parts.iter().filter(|p| p.rank != Rank::Default);
     if important.map(|p| p.whole() + 2).sum::<usize>() > width + 2 {
         parts = view_parts(app, theme, false);
     }
     // nothing is cut to make room for defaults
     let needed = |parts: &[Part<'_>]| {
-        let uncut = parts.iter().any(|p| p.rank == Importance::Usual);
+        let uncut = parts.iter().any(|p| p.rank == Rank::Default);
         let cells = |p: &Part<'_>| if uncut { p.whole() } else { p.least };
         parts.iter().map(|p| cells(p) + 2).sum::<usize>()
     };
-    // the least important goes first, the last of equal ones
-    while needed(&parts) > width + 2 {
-        let least = parts.iter().map(|p| p.rank).min();
-        let Some(at) = parts.iter().rposition(|p| Some(p.rank) == least) else {
-            break;
-        };
-        if parts.len() == 1 {
-            break;
-        }
-        parts.remove(at);
+    while parts.len() > 1 && needed(&parts) > width + 2 {
+        remove_least(&mut parts, |part| part.rank);
     }
     let least: usize = parts.iter().map(|p| p.least + 2).sum();
     let mut spare = (width + 2).saturating_sub(least);
@@ -272,13 +294,13 @@ fn view_parts<'a>(app: &'a App, theme: &Theme, hint: bool) -> Vec<Part<'a>> {
     });
     let (black_box, watched) = black_box(app);
     let alarms = [export, frozen, black_box].into_iter().flatten();
-    let alarms = alarms.map(|text| Part::new(Importance::Needed, text).styled(theme.alarm));
+    let alarms = alarms.map(|text| Part::new(Rank::Halted, text).styled(theme.alarm));
     let (at, all) = (app.position(), app.row_count());
     let working = if app.is_working() { "…" } else { "" };
     let position = format!("{at}/{all}{working} {scope}");
     let baseline = app.baseline.as_ref().map(|_| {
         let text = format!("baseline {}", app.time(app.baseline_set));
-        Part::new(Importance::Explains, text)
+        Part::new(Rank::Explains, text)
     });
     let own = app.view_filter.self_traffic.header_text();
     let family = app.view_filter.family.map(|f| f.name());
@@ -288,7 +310,7 @@ fn view_parts<'a>(app: &'a App, theme: &Theme, hint: bool) -> Vec<Part<'a>> {
         _ => "filter: ",
     };
     let filter = (!app.view_filter.filter.is_everything()).then(|| {
-        Part::new(Importance::Needed, app.view_filter.filter.source())
+        Part::new(Rank::LeftOut, app.view_filter.filter.source())
             .styled(theme.figure)
             .elastic(label, both_ends_of)
     });
@@ -303,34 +325,34 @@ fn view_parts<'a>(app: &'a App, theme: &Theme, hint: bool) -> Vec<Part<'a>> {
     let both = family.is_none().then_some("IPv4+IPv6");
     let interval = app.interval.header_text();
     let captured = captured(app).map(|text| {
-        let part = Part::new(Importance::Needed, text);
+        let part = Part::new(Rank::LeftOut, text);
         part.elastic("capture: ", the_start_of)
     });
     let mut parts: Vec<Part<'_>> = alarms.collect();
-    parts.push(Part::new(Importance::Needed, position));
+    parts.push(Part::new(Rank::Shown, position));
     let evicted = app.store().closed_numbers().start;
     if evicted > 0 {
         // their number would be one of ends, beside one of lines
-        parts.push(Part::new(Importance::Usual, "older ones evicted"));
+        parts.push(Part::new(Rank::Incomplete, "older ones evicted"));
     }
     parts.extend(baseline);
-    parts.extend(watched.map(|text| Part::new(Importance::Explains, text)));
-    parts.extend(own.map(|text| Part::new(Importance::Explains, text)));
-    parts.extend(family.map(|text| Part::new(Importance::Needed, text)));
+    parts.extend(watched.map(|text| Part::new(Rank::Explains, text)));
+    parts.extend(own.map(|text| Part::new(Rank::Explains, text)));
+    parts.extend(family.map(|text| Part::new(Rank::LeftOut, text)));
     if !app.view_filter.pairs {
-        parts.push(Part::new(Importance::Needed, "each end counts"));
+        parts.push(Part::new(Rank::LeftOut, "each end counts"));
     }
     parts.extend(filter);
-    parts.extend(both.map(|text| Part::new(Importance::Usual, text)));
-    parts.push(Part::new(Importance::Explains, order));
+    parts.extend(both.map(|text| Part::new(Rank::Default, text)));
+    parts.push(Part::new(Rank::Explains, order));
     parts.extend(captured);
     if let Some(speed) = app.replay_speed {
         let text = format!("speed {speed}");
-        parts.push(Part::new(Importance::Explains, text));
+        parts.push(Part::new(Rank::Explains, text));
     }
     let rank = match app.interval.stretched {
-        Some(_) => Importance::Needed,
-        None => Importance::Usual,
+        Some(_) => Rank::LeftOut,
+        None => Rank::Default,
     };
     parts.extend(interval.map(|text| Part::new(rank, text)));
     parts

@@ -34,10 +34,8 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         let reaches_the_edge = window.right && column.x + column.width == area.width;
         let cells = column.title.width() + usize::from(sorted);
         let beside = u16::from(reaches_the_edge && cells < column.width.into());
-        let into_gap = u16::from(cells > column.width.into() && column.x > 0);
         let title = Shown {
-            x: column.x - into_gap,
-            width: column.width + into_gap - beside,
+            width: column.width - beside,
             ..*column
         };
         // the order matters more than that there are more columns

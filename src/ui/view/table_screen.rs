@@ -3,7 +3,6 @@
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use unicode_width::UnicodeWidthStr;
 
 use crate::model::fields;
 use crate::model::fields::FieldKind;
@@ -29,21 +28,14 @@ pub fn draw(shown: &dyn TableScreen, app: &App, theme: &Theme, area: Rect, buffe
             false => (theme.heading, ""),
         };
         let width = usize::from(placed.width);
-        // the mark takes the cell next to the title, if it has to
-        let into_gap = u16::from(placed.title.width() + mark.width() > width && placed.x > 0);
-        let (x, text) = match placed.is_number {
-            true => {
-                let text = format!("{mark}{}", placed.title);
-                (
-                    placed.x - into_gap,
-                    format!("{text:>0$}", width + usize::from(into_gap)),
-                )
-            }
-            false => (placed.x, format!("{}{mark}", placed.title)),
+        let text = format!("{}{mark}", placed.title);
+        let text = match placed.is_number {
+            true => format!("{text:>width$}"),
+            false => text,
         };
-        let room = room(x, placed.width + 1);
+        let room = room(placed.x, placed.width);
         if room > 0 {
-            buffer.set_stringn(heading.x + x, heading.y, text, room, style);
+            buffer.set_stringn(heading.x + placed.x, heading.y, text, room, style);
         }
     }
     let places = list_area::lines(shown.remark_lines(), area);

@@ -8,7 +8,7 @@ use crate::model::aggregate::GroupKey;
 use crate::model::fields::FieldKind;
 use crate::ui::app::App;
 use crate::ui::layout::charts::sparkline;
-use crate::ui::layout::panes::{Focus, Subject, placed};
+use crate::ui::layout::panes::{ESTIMATED, Focus, Subject, placed};
 use crate::ui::state::names::Names;
 use crate::ui::state::top_talkers::TalkerRow;
 use crate::ui::theme::Theme;
@@ -18,7 +18,8 @@ pub fn draw(app: &App, subject: Subject, theme: &Theme, area: Rect, buffer: &mut
     let mut lines = area.rows();
     let Some(heading) = lines.next() else { return };
     let (talkers, pane) = (app.panes().talkers(), app.panes().pane(subject));
-    let (name_width, shown) = placed(subject, area.width, app.longest_name(subject));
+    let sorted = pane.sorted_by();
+    let (name_width, shown) = placed(subject, area.width, app.longest_name(subject), sorted);
     let has_keyboard = app.layers.focus() == Focus::Pane(subject);
 
     let style = theme.heading;
@@ -36,16 +37,13 @@ pub fn draw(app: &App, subject: Subject, theme: &Theme, area: Rect, buffer: &mut
     };
     let mark = if pane.inverted { "▲" } else { "▼" };
     let count = format!("{bound}{count}{more}");
-    let (subjects, figure) = (pane.title(), pane.sorted_by().title);
+    let subjects = pane.title();
     let of = match app.view_filter.is_limited() {
         true => " of the filter",
         false => "",
     };
     let titles = [
-        format!("{subjects}{of} ({place}{count}) by {figure}{mark}"),
-        format!("{subjects} ({place}{count}) by {figure}{mark}"),
-        format!("{subjects} ({place}{count}) {figure}{mark}"),
-        format!("{subjects} ({count}) {figure}{mark}"),
+        format!("{subjects}{of} ({place}{count})"),
         format!("{subjects} ({place}{count})"),
         format!("{subjects} ({count})"),
     ];
@@ -59,25 +57,22 @@ pub fn draw(app: &App, subject: Subject, theme: &Theme, area: Rect, buffer: &mut
     };
     buffer.set_stringn(heading.x, heading.y, title, name_width.into(), title_style);
     for &(figure, x, width) in &shown {
-        let is_sorted = figure.title == pane.sorted_by().title;
+        let is_sorted = figure.title == sorted.title;
         let style = if is_sorted {
             theme.heading_sorted
         } else {
             theme.heading
         };
         let estimate = if figure.is_history && talkers.is_history_estimated() {
-            "~"
+            ESTIMATED
         } else {
             ""
         };
         let mark = if is_sorted { mark } else { "" };
-        // the mark takes the cell before the figure, if it has to
-        let text = format!("{mark}{estimate}{}", figure.title);
-        let (x, width) = (x - 1, width + 1);
-        let text = match (figure.is_history, is_sorted) {
-            (true, true) => text,
-            (true, false) => format!(" {text}"),
-            (false, _) => format!("{text:>0$}", usize::from(width)),
+        let text = format!("{estimate}{}{mark}", figure.title);
+        let text = match figure.is_history {
+            true => text,
+            false => format!("{text:>0$}", usize::from(width)),
         };
         put(buffer, (area.x + x, heading.y), area, &text, width, style);
     }
