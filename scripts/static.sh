@@ -48,29 +48,37 @@ else
     feature=libbpf-rs/vendored
 fi
 
-# Relocations of the program's own addresses take a fifth of the space where the linker and the C library know how.
-pack='-Wl,-z,pack-relative-relocs'
-packed_relocations_work() {
-    local try
+# links FLAG: true if Rust's linker takes the flag, and a program that is linked with it runs, as far as that can be tried here.
+links() {
+    local try works=no
     try=$(mktemp) || return
-    printf 'int a, *b[] = {&a, &a, &a, &a};\nint main(void) { return b[3] != &a; }\n' |
-        "$cc" -static-pie -fPIE $pack -x c -o "$try" - 2>/dev/null && "$try"
-    local status=$?
+    printf 'static A: [&str; 2] = ["a", "b"]; fn main() { assert_eq!(A[std::env::args().count()], "b"); }' |
+        "$rustc" --crate-name try --target "$target" -C target-feature=+crt-static -C linker="$cc" -C link-arg="$1" -o "$try" - 2>/dev/null &&
+        { [[ $target != "$host" ]] || "$try"; } && works=yes
     rm -f "$try"
-    return $status
+    [[ $works == yes ]]
 }
-packed=''
-! packed_relocations_work || packed="-C link-arg=$pack"
+rustc=${RUSTC:-rustc}
+for word in "${cargo[@]}"; do
+    [[ $word != RUSTC=* ]] || rustc=${word#*=}
+done
+flags=(-C target-feature=+crt-static -C force-unwind-tables=no)
+# Equal functions once; the addresses in data that move with the program in a fifth of the space; no tables for unwinding, as
+# the standard library brings them. A path must be the same in every directory, or the program is not.
+for flag in -Wl,--icf=all -Wl,-z,pack-relative-relocs -Wl,--no-eh-frame-hdr,-T,scripts/no-unwinding.ld; do
+    ! links "$flag" || flags+=(-C "link-arg=$flag")
+done
+export CARGO_PROFILE_RELEASE_STRIP=symbols
 
 # tcplife compresses with the two fastest strategies of zstd only.
 for strategy in GREEDY LAZY LAZY2 BTLAZY2 BTOPT BTULTRA; do
     CFLAGS="${CFLAGS:-} -DZSTD_EXCLUDE_${strategy}_BLOCK_COMPRESSOR"
 done
-export CFLAGS
+export CFLAGS="$CFLAGS -fno-asynchronous-unwind-tables"
 
 # With --target these flags do not apply to build scripts and procedural macros, which cannot be
 # static.
-RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static $packed" \
+RUSTFLAGS="${RUSTFLAGS:-} ${flags[*]}" \
     "${cargo[@]}" ${TCPLIFE_AUDITABLE:+auditable} build --locked --release --features "$feature" --target "$target"
 
 binary=${CARGO_TARGET_DIR:-target}/$target/release/tcplife

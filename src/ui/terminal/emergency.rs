@@ -75,10 +75,19 @@ fn write(tty: &OwnedFd, mut bytes: &[u8]) {
 
 /// Restores the terminal, once. For a signal handler.
 pub fn restore(signal: i32) {
+    if restore_now() && signal == SIGABRT {
+        // the reason went to the screen that is gone now
+        let why = b"tcplife: aborted: out of memory, or a bug\n";
+        let _ = rustix::io::write(rustix::stdio::stderr(), why);
+    }
+}
+
+/// Restores the terminal, once; false: it is restored.
+pub fn restore_now() -> bool {
     let prepared = PREPARED.swap(ptr::null_mut(), Ordering::AcqRel);
     // SAFETY: it is null, or from `prepare`, and nobody else has it now; a handler frees nothing
     let Some(prepared) = (unsafe { prepared.as_ref() }) else {
-        return;
+        return false;
     };
     writer::silence();
     let tty = &*prepared.tty;
@@ -87,9 +96,5 @@ pub fn restore(signal: i32) {
     if is_in_foreground(tty) {
         let _ = tcsetattr(tty, OptionalActions::Now, &prepared.settings);
     }
-    if signal == SIGABRT {
-        // the reason went to the screen that is gone now
-        let why = b"tcplife: aborted: out of memory, or a bug\n";
-        let _ = rustix::io::write(rustix::stdio::stderr(), why);
-    }
+    true
 }

@@ -288,17 +288,19 @@ fn restore() {
     emergency::disarm();
 }
 
-/// Makes a panic of the dashboard's own thread restore the terminal before it is reported. A panic of another thread
-/// is reported by the one that joins it, when the terminal is free.
+/// Makes a panic restore the terminal before it is reported. Where the program goes on after a panic of another thread than
+/// the dashboard's own, that one is reported by whoever joins it, when the terminal is free.
 fn restore_on_panic() {
     let dashboard = std::thread::current().id();
     let default = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         if std::thread::current().id() == dashboard {
             restore();
+        } else if cfg!(panic = "abort") {
+            emergency::restore_now();
+        } else if taken().is_some() {
+            return;
         }
-        if taken().is_none() {
-            default(info);
-        }
+        default(info);
     }));
 }
