@@ -43,7 +43,7 @@ static FOREIGN_KEYS: &[ForeignKeys] = &[
     meant(&[char('Z'), char('Q'), ctrl('x'), ctrl('q')], &[Action::Quit, Action::Back]),
     meant(&[char(';')], &[Action::Quit, Action::Back, FILTER, Action::Search, Action::Help]),
     // vim's first column
-    meant(&[char('0')], &[Action::Sideways(Sideways::Start), Action::Move(Motion::Top)]),
+    meant(&[char('0'), char('_')], &[Action::Sideways(Sideways::Start), Action::Move(Motion::Top)]),
     // counts, as in 5j and 10G, which the sessions take
     remarked(
         &[char('1'), char('2'), char('3'), char('4'), char('5'), char('6'), char('7'), char('8'), char('9')],
@@ -57,7 +57,7 @@ static FOREIGN_KEYS: &[ForeignKeys] = &[
     meant(&[char('i'), char('O'), char('a'), char('\\')], &[FILTER, Action::Search]),
     meant(&[char('\''), char('"'), char('`'), char('~')], &[Action::Baseline]),
     meant(&[ctrl('r'), char('r'), ctrl('g')], &[Action::Redraw, Action::SortMenu]),
-    meant(&[ctrl('o')], &[Action::Widen, Action::Back]),
+    meant(&[ctrl('o'), ctrl('t'), ctrl('h')], &[Action::Widen, Action::Back]),
     meant(&[ctrl('w')], &[Action::NextPane, Action::StepScreen(1)]),
     // htop and top: the user's processes, sort keys, renice, kill
     remarked(&[char('u'), char('U')], &[Action::Widen, FILTER], "`user NAME` filters by user"),
@@ -106,6 +106,26 @@ pub fn explained(press: KeyPress, mode: Mode, keymap: &Keymap) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_character_is_a_key_or_names_the_key_that_may_be_meant() {
+        let keymap = Keymap::default();
+        let typed = (' '..='~').map(char);
+        let held = ('a'..='z').map(ctrl);
+        let functions = (1..=12).map(|n| code(KeyCode::F(n)));
+        for press in typed.chain(held).chain(functions) {
+            // they are Tab and Enter
+            if [ctrl('i'), ctrl('j'), ctrl('m')].contains(&press) {
+                continue;
+            }
+            let text = explained(press, Mode::Table, &keymap);
+            let is_bound = keymap.lookup(Mode::Table, press).is_some();
+            assert!(
+                is_bound || !text.ends_with("; ? help") || text.contains(','),
+                "{text}"
+            );
+        }
+    }
 
     #[test]
     fn foreign_keys_are_listed_once_and_named_in_the_table() {

@@ -73,7 +73,7 @@ fn self_traffic_count_excludes_evicted_sessions() {
 fn self_traffic_key_without_ssh_session_shows_a_notice() {
     let mut app = app(SIZE);
     press(&mut app, "H");
-    assert!(screen(&app, SIZE).contains("nothing is hidden"));
+    assert!(screen(&app, SIZE).contains("H shows self traffic; nothing is hidden: no ssh session"));
     assert_eq!(app.row_count(), 9);
 }
 

@@ -121,6 +121,56 @@ fn no_key_is_silent_wherever_it_is_listed() {
 }
 
 #[test]
+fn key_that_is_not_listed_is_explained_wherever_no_line_is_typed() {
+    let characters = (' '..='~').map(|c| KeyPress::new(KeyCode::Char(c), false));
+    let held = ('a'..='z').map(|c| KeyPress::new(KeyCode::Char(c), true));
+    let named = [
+        "F5",
+        "F6",
+        "F7",
+        "F8",
+        "F11",
+        "F12",
+        "Insert",
+        "Delete",
+        "Backspace",
+        "Tab",
+        "Shift-Tab",
+        "Enter",
+        "Left",
+        "Right",
+        "Up",
+        "Down",
+        "PgUp",
+        "PgDn",
+        "Home",
+        "End",
+        "Alt-x",
+        "Ctrl-Left",
+    ];
+    let named = named.map(|name| KeyPress::parse(name).expect(name));
+    let presses: Vec<KeyPress> = characters.chain(held).chain(named).collect();
+    let mut tried = 0;
+    for (place, begin, script) in PLACES {
+        let before = there(*begin, script);
+        let mode = before.layers.mode();
+        if before.layers.is_prompting() || [Mode::Copied, Mode::SortMenu].contains(&mode) {
+            continue;
+        }
+        let shown = screen(&before, SIZE);
+        let unlisted = |press: &&KeyPress| before.keymap.lookup(mode, **press).is_none();
+        for press in presses.iter().filter(unlisted) {
+            let mut app = there(*begin, script);
+            app.key(*press, press.typed());
+            let name = press.name();
+            assert_ne!(screen(&app, SIZE), shown, "{place}: {name} is silent");
+            tried += 1;
+        }
+    }
+    assert!(tried > 1000, "{tried}");
+}
+
+#[test]
 fn key_that_cannot_act_says_why_for_two_seconds() {
     for (place, key, why) in [
         ("ports", "a", "only processes and peers are grouped"),

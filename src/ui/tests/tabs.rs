@@ -167,6 +167,87 @@ fn narrow_low_window_has_tabs_or_names_the_key_of_the_screens() {
 }
 
 #[test]
+fn footer_of_80_columns_has_the_keys_that_a_newcomer_needs() {
+    for (script, keys) in [
+        (
+            "g",
+            "q quit|/ filter|Enter open|s sort|Tab talkers|c columns|v screens",
+        ),
+        (
+            "Tab",
+            "/ filter|Enter narrow|Tab next|Esc/q back|a group|s sort",
+        ),
+        (
+            "Enter",
+            "Esc/q back|Tab other end|y copy ss|Y tcpdump|n names|v screens",
+        ),
+        (
+            "c",
+            "Space show/hide|J move down|K move up|c/q back|r default|u undo",
+        ),
+        (
+            "d",
+            "Esc/q back|/ filter|Enter narrow|→ next bar|Tab next chart",
+        ),
+        ("f", "Esc/q back|/ filter|Enter narrow|s sort|v screens"),
+        (
+            "m m",
+            "Esc/q back|Enter narrow|M new baseline|x clear|v screens",
+        ),
+        (
+            "!",
+            "Esc/q back|Enter sessions|/ search|s sort|I reverse|v screens",
+        ),
+        (
+            "L",
+            "Esc/q back|Enter sessions|/ search|s sort|I reverse|v screens",
+        ),
+        (
+            "D",
+            "Esc/q back|Enter sessions|/ search|s sort|I reverse|v screens",
+        ),
+        (
+            "P",
+            "Esc/q back|Enter sessions|/ search|s sort|I reverse|v screens",
+        ),
+        ("?", "q back|→ next chapter|← previous|/ search|^C quit"),
+        ("s", "Enter sort|Esc/q back|↓ down|↑ up|F1 help"),
+        (
+            "/",
+            "Enter apply|Esc cancel|Tab complete|F1 language|↑ history",
+        ),
+        (":", "Enter do it|Esc cancel|F1 help"),
+        ("e", "Enter write|Esc cancel|F1 help"),
+    ] {
+        // with a filter to undo
+        for before in ["g", "o o"] {
+            let mut app = app(SIZE);
+            press_and_settle(&mut app, before);
+            press_and_settle(&mut app, script);
+            while app.notice.get().is_some() {
+                app.notice.clear();
+            }
+            let footer = line(&app, SIZE, 23);
+            // its own keys give way to it
+            let undo = ["Tab", "g", "d", "f"].contains(&script) && before != "g";
+            let keys: Vec<&str> = keys.split('|').collect();
+            let shown = match (undo, script) {
+                (false, _) => keys.len(),
+                (true, "g") => keys.len() - 2,
+                (true, _) => keys.len() - 1,
+            };
+            for key in &keys[..shown] {
+                assert!(footer.contains(key), "{script}, {key}: {footer}");
+            }
+            assert!(
+                !undo || footer.contains("Backspace undo"),
+                "{script}: {footer}"
+            );
+        }
+    }
+}
+
+#[test]
 fn footer_names_q_where_it_goes_back_instead_of_quitting() {
     for (script, says) in [
         ("Enter", "Esc/q back"),
