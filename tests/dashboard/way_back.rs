@@ -1,9 +1,9 @@
 //! Keys that lead back to where one was, and keys that say why they do nothing, on live traffic.
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::common::loopback::{Pair, V4, listen, port};
+use crate::common::loopback::{Pair, V4, listen, port, session};
 use crate::common::requirements::kernel_or_skip;
 use crate::harness::{Seen, only};
 
@@ -39,7 +39,7 @@ fn failed_sessions_have_the_last_one_on_top_whatever_the_order_was() {
     seen.press("fE\r");
     seen.wait_for("the failed sessions by their end", |s| {
         let ended: Vec<String> = s.rows().iter().map(|r| r.cell("ENDED").into()).collect();
-        s.shows("sort: ended ↓") && ended.len() == 3 && ended.is_sorted_by(|a, b| a > b)
+        s.shows("ENDED▼") && ended.len() == 3 && ended.is_sorted_by(|a, b| a > b)
     });
     seen.press(ESC);
     seen.wait_for("the failures", |s| s.shows("ERRNO"));
@@ -185,5 +185,45 @@ fn key_that_can_go_no_further_says_so() {
     }
     seen.press("q");
     seen.wait_for("the sessions", |s| s.rows().len() == 1);
+    seen.quit();
+}
+
+#[test]
+fn page_turned_back_at_once_leads_to_where_the_cursor_was_while_sessions_close() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let mut seen = Seen::dashboard(&["-L", &only(&[&listener])]);
+    let close = |count: usize| {
+        for _ in 0..count {
+            session(&listener, V4, 1, 1);
+        }
+    };
+    let mut closed = 60;
+    close(closed);
+    seen.wait_for("all of them", |s| s.shows(&format!("/{closed} all")));
+    // a page is known for two seconds, which a busy machine may take
+    for attempt in 1.. {
+        seen.press("gjjj");
+        seen.wait_for("the fourth one", |s| s.shows("4/"));
+        let began = Instant::now();
+        seen.press("\x04");
+        close(30);
+        closed += 30;
+        let all = format!("/{closed} all");
+        seen.wait_for("those that closed since", |s| s.shows(&all));
+        let below = !seen.shows(&format!(" 4{all}"));
+        assert!(below, "{}", seen.picture());
+        seen.press("\x15");
+        let is_in_time = began.elapsed() < Duration::from_millis(1500);
+        // or longer, while figures come less often
+        if is_in_time || seen.shows("figures every") || attempt == 10 {
+            seen.wait_for("the fourth line", |s| {
+                s.lines()[1].starts_with(&format!("4{all}"))
+            });
+            break;
+        }
+    }
     seen.quit();
 }

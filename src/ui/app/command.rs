@@ -1,9 +1,9 @@
 //! The commands that `:` asks for.
 
 use crate::ui::action::{Action, Mode};
-use crate::ui::app::App;
 use crate::ui::app::asked::{CarryOut, LineError};
 use crate::ui::app::effect::Effect;
+use crate::ui::app::{App, Sort};
 use crate::ui::state::command::Command;
 
 impl App {
@@ -26,7 +26,10 @@ impl App {
             }
             Command::Sort(field) => {
                 let effect = self.go_to(Mode::Table);
-                self.sort_by_other(field);
+                self.set_sort(Sort {
+                    field,
+                    inverted: false,
+                });
                 effect
             }
             Command::Line(line) => {

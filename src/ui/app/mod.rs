@@ -44,6 +44,7 @@ use crate::ui::state::notice::Notice;
 use crate::ui::state::replay_speed::ReplaySpeed;
 use crate::ui::state::rows::{Rank, Rows, SortOrder};
 use crate::ui::state::top_talkers::Panes;
+use crate::ui::state::turned_pages::TurnedPages;
 use crate::ui::state::view_filter::{Selected, ViewFilter};
 use crate::ui::theme::Appearance;
 
@@ -143,6 +144,8 @@ pub struct App {
     /// The steps to go back, the last one last.
     way_back: Vec<Step>,
     pub sort: Sort,
+    /// The order was chosen for the present choice of sessions.
+    is_order_chosen: bool,
     pub columns: Columns,
     pub keymap: Keymap,
     pub appearance: Appearance,
@@ -179,6 +182,7 @@ pub struct App {
     pub selected: usize,
     /// The first visible line.
     pub top: usize,
+    turned_pages: TurnedPages,
     /// Batches that the display does not show yet.
     pub waiting: Waiting,
     /// Batches that the display moves on to, part by part.
@@ -236,6 +240,7 @@ impl App {
             left_details: Vec::new(),
             way_back: Vec::new(),
             sort,
+            is_order_chosen: false,
             columns: Columns::default(),
             keymap: Keymap::default(),
             appearance: Appearance::default(),
@@ -261,6 +266,7 @@ impl App {
             screen_line: 0,
             selected: 0,
             top: 0,
+            turned_pages: TurnedPages::default(),
             waiting: Waiting::default(),
             arriving: None,
             pressed: None,

@@ -6,6 +6,7 @@ use crate::ui::action::Motion;
 use crate::ui::app::screens::NOT_SELECTED;
 use crate::ui::app::{App, Selection};
 use crate::ui::state::list::gone;
+use crate::ui::state::turned_pages::{TablePosition, TurnedPages};
 use crate::ui::state::view_filter::Selected;
 
 /// A line of the session table.
@@ -124,6 +125,7 @@ impl App {
     /// Keeps the selection on its session and on the screen after the filter or the order has changed. If the filter
     /// hides the session, the next line is selected until it is shown again.
     pub(super) fn follow_restarted(&mut self) {
+        self.turned_pages = TurnedPages::default();
         if let Some((id, place)) = self.hidden
             && self.shown(id, place).is_some()
         {
@@ -215,19 +217,47 @@ impl App {
             self.notice.hint(NOT_SELECTED.into());
         }
         let page = self.layout().rows();
-        match motion {
-            Motion::Top => self.select_top(),
-            _ => {
+        let before = TablePosition {
+            top: self.top,
+            selected: self.selected,
+            is_first: self.selection == Selection::Top,
+        };
+        let mut turned = std::mem::take(&mut self.turned_pages);
+        let known_ns = self.page_known_ns();
+        match (motion, turned.turned_back(motion, self.now_ns, known_ns)) {
+            (Motion::Top, _) => self.select_top(),
+            (_, Some(to)) => {
+                self.top = to.top;
+                match to.is_first {
+                    true => self.select_top(),
+                    false => self.select(to.selected),
+                }
+            }
+            (_, None) => {
                 let rows = self.row_count();
                 let (top, selected) = gone(self.top, self.selected, motion, rows, page);
                 self.top = top;
                 self.select(selected);
+                if self.top != before.top {
+                    turned.remember(motion, before);
+                }
             }
         }
+        self.turned_pages = turned;
+    }
+
+    /// Time for which a page can be turned back to where one was: while one is still turning pages.
+    fn page_known_ns(&self) -> u64 {
+        /// With a longer interval, the clock of the display is too coarse for that.
+        const LEAST_NS: u64 = 2_000_000_000;
+        let interval = self.interval.stretched.unwrap_or(self.interval.interval);
+        let interval_ns = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
+        LEAST_NS.max(interval_ns.saturating_mul(2))
     }
 
     /// Selects the nearest existing line, and follows its session from now on.
     pub fn select(&mut self, line: usize) {
+        self.turned_pages = TurnedPages::default();
         self.selected = line;
         self.hidden = None;
         self.take_line();

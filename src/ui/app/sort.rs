@@ -4,7 +4,7 @@ use std::ops::ControlFlow::{Break, Continue};
 
 use crate::model::fields;
 use crate::model::fields::Field;
-use crate::ui::action::{Action, Motion, Sideways};
+use crate::ui::action::{Action, Mode, Motion, Sideways};
 use crate::ui::app::follow::OPENED;
 use crate::ui::app::update::Offer;
 use crate::ui::app::{App, Sort};
@@ -21,6 +21,26 @@ impl App {
             field,
             inverted: is_again && !self.sort.inverted,
         });
+    }
+
+    /// Sorts by the field of a key. The order is reversed only if it was chosen for the sessions that are shown: on others, the key
+    /// does what it promises.
+    pub(super) fn sort_by_key(&mut self, field: &'static Field, action: Action) {
+        let usual = Sort {
+            field,
+            inverted: false,
+        };
+        let is_sorted = self.before_following.is_none() && self.sort == usual;
+        match self.is_order_chosen {
+            true => self.sort_by(field),
+            false => self.set_sort(usual),
+        }
+        if is_sorted && self.sort == usual {
+            let key = self.keymap.of(Mode::Table, action);
+            let word = field.word;
+            self.notice
+                .switched(format!("sorted by {word} as before ({key}: reverse)"));
+        }
     }
 
     /// Sorts by a field, unless the table is sorted by it already.
@@ -42,6 +62,7 @@ impl App {
     pub(super) fn set_sort(&mut self, sort: Sort) {
         self.stop_following();
         self.sort = sort;
+        self.is_order_chosen = true;
         self.columns.show_sorted(self.sort_column());
         self.columns.reveal(sort.field, self.size.width);
         // whoever sorts wants to see what is on top

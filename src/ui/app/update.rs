@@ -254,7 +254,7 @@ impl App {
             Action::SortMenu => self.open_sort_menu(),
             Action::SortBy(word) => {
                 if let Some(field) = fields::by_word(word) {
-                    self.sort_by(field);
+                    self.sort_by_key(field, action);
                 }
             }
             Action::Panes => self.turn_to(Focus::Table.step(1)),
@@ -618,6 +618,7 @@ impl App {
     /// Applies a changed view filter.
     pub fn choose(&mut self) {
         self.view_filter.chosen_ns = self.now_ns;
+        self.is_order_chosen = false;
         self.panes.restart(&self.view_filter);
         self.restart_screen();
         self.restart();

@@ -38,4 +38,5 @@ mod table_cells;
 pub mod table_screen;
 pub mod tally;
 pub mod top_talkers;
+pub mod turned_pages;
 pub mod view_filter;

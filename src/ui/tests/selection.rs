@@ -284,6 +284,39 @@ fn page_keys_turn_the_page_under_the_cursor() {
 }
 
 #[test]
+fn page_turned_back_at_once_leads_to_where_the_cursor_was() {
+    for (forth, back) in [("^D", "^U"), ("PgDn", "PgUp"), ("^D ^D PgDn", "PgUp ^U ^U")] {
+        let mut app = unused(10_000, SIZE);
+        app.batch(closings(0..500, 1));
+        press_times(&mut app, "j", 3);
+        press(&mut app, forth);
+        // the session that it follows sinks
+        app.batch(closings(1000..1070, 2));
+        press(&mut app, back);
+        assert_eq!((app.top, app.selected), (0, 3), "{forth} {back}");
+        // then the lines before the present ones are wanted
+        press(&mut app, forth);
+        for second in 3..7 {
+            app.batch(closings(1000 * second..1000 * second + 70, second));
+        }
+        press(&mut app, back);
+        assert!(app.top > 250, "{}", app.top);
+    }
+    // the first line is selected again, whichever session that is
+    let mut app = unused(10_000, SIZE);
+    app.batch(closings(0..500, 1));
+    press(&mut app, "^D ^U");
+    app.batch(closings(1000..1070, 2));
+    assert_eq!((app.top, app.selected), (0, 0));
+    // at an end there is no page to turn back
+    press(&mut app, "j j j PgUp PgDn");
+    assert_eq!(app.top, app.layout().rows());
+    // another motion in between
+    press(&mut app, "g j j j PgDn j PgUp");
+    assert_eq!((app.top, app.selected), (0, 4));
+}
+
+#[test]
 fn selection_follows_its_session_when_lines_move() {
     let mut app = app(SIZE);
     press(&mut app, "j j j");

@@ -1,6 +1,31 @@
 //! The sort menu, and keys that sort at once.
 
 use super::*;
+
+#[test]
+fn sort_key_reverses_only_an_order_that_was_chosen_for_these_sessions() {
+    let mut app = app(SIZE);
+    let order = |app: &App| line(app, SIZE, 1);
+    press_and_settle(&mut app, "B");
+    assert!(order(&app).contains("sort: bytes ↓"), "{}", order(&app));
+    press_and_settle(&mut app, "4 B");
+    assert!(order(&app).contains("sort: bytes ↓"), "{}", order(&app));
+    let footer = line(&app, SIZE, 23);
+    assert!(
+        footer.contains("sorted by bytes as before (B: reverse)"),
+        "{footer}"
+    );
+    press_and_settle(&mut app, "B");
+    assert!(order(&app).contains("sort: bytes ↑"), "{}", order(&app));
+    press_and_settle(&mut app, "4 B");
+    assert!(order(&app).contains("sort: bytes ↓"), "{}", order(&app));
+    // a command names the order, whatever it was
+    press_and_settle(&mut app, "B :");
+    assert!(order(&app).contains("sort: bytes ↑"), "{}", order(&app));
+    type_text(&mut app, "sort bytes");
+    press_and_settle(&mut app, "Enter");
+    assert!(order(&app).contains("sort: bytes ↓"), "{}", order(&app));
+}
 use crate::ui::action::Mode;
 
 /// Presses the key of a letter, which is not in the key table.
