@@ -7,6 +7,8 @@ use crate::model::baseline::stats::{
     BaselineEntry, ENOUGH, LONGER_WAY_US, LONGER_WORK_US, SEVERAL, SideSums,
 };
 use crate::model::fields;
+use crate::model::session::Reason;
+use crate::text::units::S;
 
 /// Minimum number of sessions on each side for comparing losses.
 const ENOUGH_FOR_LOSS: u64 = 20;
@@ -148,6 +150,8 @@ pub struct Difference {
     pub bytes: u64,
     /// Answers since the baseline, if it is about response times; else 0.
     pub answers: u64,
+    /// The reason of most failures since the baseline, if it is about failures.
+    pub reason: Option<Reason>,
     /// Other keys that differ for the same sessions; those of a [`BaselineKey::Several`].
     pub also: Vec<BaselineKey>,
     /// Program that accepts its sessions, if both ends are on this host and there is one such program.
@@ -169,6 +173,7 @@ impl Difference {
             since: None,
             bytes: 0,
             answers: 0,
+            reason: None,
             also: Vec::new(),
             server: None,
             owner: None,
@@ -214,6 +219,18 @@ impl Difference {
 pub struct WatchedTime {
     pub before_s: f64,
     pub since_s: f64,
+    /// The last snapshot, ns.
+    pub now_ns: u64,
+}
+
+impl WatchedTime {
+    /// Time since the first failure after the baseline, s: before it nothing had changed yet, and that would make a rate look smaller.
+    /// At least a few seconds, in which some failures are no rate.
+    fn failing_s(&self, entry: &BaselineEntry) -> f64 {
+        let first_ns = entry.failures.first_ns();
+        let failing_s = first_ns.map(|ns| self.now_ns.saturating_sub(ns) as f64 / S as f64);
+        failing_s.map_or(self.since_s, |s| s.max(LONG).min(self.since_s))
+    }
 }
 
 /// Returns a figure before the baseline and since. `bytes` is the total moved by now.
@@ -229,7 +246,10 @@ pub fn figure(
     let rate = |n: u64, s: f64| (s >= SHORT).then(|| n as f64 / s);
     let part = |side: &SideSums| (side.seen > 0).then(|| side.lossy as f64 / side.seen as f64);
     match figure {
-        BaselineFigure::Failed => (rate(before.failed, then_s), rate(since.failed, now_s)),
+        BaselineFigure::Failed => (
+            rate(before.failed, then_s),
+            rate(since.failed, watched.failing_s(compared)),
+        ),
         BaselineFigure::New => (rate(before.opened, then_s), rate(since.opened, now_s)),
         BaselineFigure::Lossy => (part(before), part(since)),
         BaselineFigure::Connect => (before.connect.typical(), since.connect.typical()),
@@ -344,6 +364,10 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
         before,
         since,
         bytes: compared.bytes.saturating_sub(entry.bytes),
+        reason: match finding {
+            DifferenceKind::Worse(BaselineFigure::Failed) => entry.failures.most(),
+            _ => None,
+        },
         ..Difference::new(compared.key, finding)
     };
     let mut find = |finding, before, since| {

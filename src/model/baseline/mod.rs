@@ -117,6 +117,7 @@ impl Closed<'_> {
             compared.ended_ns = compared.ended_ns.max(self.ended_ns);
             compared.long_open += u64::from(self.stayed_open);
             if !self.is_vanished {
+                compared.failures.take(session);
                 let side = &mut compared.ended;
                 side.opened += u64::from(self.opened);
                 side.failed += u64::from(session.reason.is_failure());
@@ -554,6 +555,7 @@ impl Baseline {
         WatchedTime {
             before_s: self.before_ns() as f64 / S as f64,
             since_s: self.ago_ns() as f64 / S as f64,
+            now_ns: self.now_ns,
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::model::aggregate::bounded_map::Sums;
 use crate::model::baseline::answers::BothAnswers;
 use crate::model::baseline::chance::student_tail;
-use crate::model::session::{Age, Session};
+use crate::model::session::{Age, Reason, Session};
 use crate::text::units::S;
 
 /// Minimum number of sessions on each side for comparing a time.
@@ -131,6 +131,46 @@ impl SideSums {
     }
 }
 
+/// Failures since the baseline: by reason, and when the first one was.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FailuresSince {
+    by_reason: [u32; Reason::ALL.len()],
+    first_ns: Option<u64>,
+}
+
+impl FailuresSince {
+    /// Counts a session that has closed, if it failed.
+    pub fn take(&mut self, session: &Session) {
+        if session.reason.is_failure() {
+            let count = &mut self.by_reason[session.reason as usize];
+            *count = count.saturating_add(1);
+            let first_ns = self.first_ns.unwrap_or(u64::MAX);
+            self.first_ns = Some(first_ns.min(session.end_ns));
+        }
+    }
+
+    fn add(&mut self, other: &FailuresSince) {
+        for (count, more) in self.by_reason.iter_mut().zip(other.by_reason) {
+            *count = count.saturating_add(more);
+        }
+        let both = [self.first_ns, other.first_ns];
+        self.first_ns = both.into_iter().flatten().min();
+    }
+
+    /// When the first one was, ns.
+    pub fn first_ns(&self) -> Option<u64> {
+        self.first_ns
+    }
+
+    /// The reason of more than half of them.
+    pub fn most(&self) -> Option<Reason> {
+        let all: u64 = self.by_reason.iter().copied().map(u64::from).sum();
+        let counts = Reason::ALL.iter().zip(self.by_reason);
+        let (reason, count) = counts.max_by_key(|(_, count)| *count)?;
+        (u64::from(count) * 2 > all).then_some(*reason)
+    }
+}
+
 /// Sums of one key on both sides.
 #[derive(Clone, Debug, Default)]
 pub struct BaselineEntry {
@@ -144,6 +184,7 @@ pub struct BaselineEntry {
     pub before: SideSums,
     /// Sums of what has closed since.
     pub ended: SideSums,
+    pub failures: FailuresSince,
     /// When the key had open sessions before the baseline.
     pub activity: Activity,
     /// Time since the baseline at which a session was last seen to end, ns.
@@ -272,6 +313,7 @@ impl Sums for BaselineEntry {
         self.byte_rate += other.byte_rate;
         self.before.merge(&other.before);
         self.ended.merge(&other.ended);
+        self.failures.add(&other.failures);
         self.activity.0 |= other.activity.0;
         self.ended_ns = self.ended_ns.max(other.ended_ns);
     }

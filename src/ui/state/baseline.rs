@@ -17,7 +17,7 @@ const MOST: usize = 200;
 pub struct Comparison {
     found: Vec<Difference>,
     pub list: List<(BaselineKey, DifferenceKind)>,
-    /// Number of lines of each kind: worse, gone, quiet, new, and grown; also of those that there are too many of.
+    /// Number of lines that say each of these: worse, gone, quiet, new, and grown; also of those that there are too many of.
     pub counts: [usize; 5],
     /// The comparison in progress.
     comparing: Option<Comparing>,
@@ -78,8 +78,13 @@ impl Comparison {
         self.counts[kind(DifferenceKind::New)] = more_new;
         let mut lines = [0; 5];
         found.retain(|difference| {
+            let said = difference.with.iter().map(|(finding, _)| *finding);
+            let mut said = said.map(kind).collect::<Vec<_>>();
             let kind = kind(difference.finding);
-            self.counts[kind] += 1;
+            said.push(kind);
+            for (i, count) in self.counts.iter_mut().enumerate() {
+                *count += usize::from(said.contains(&i));
+            }
             lines[kind] += 1;
             kind == 0 || lines[kind] <= MOST
         });

@@ -23,7 +23,7 @@ fn refusing(size: Size, seconds: u64) -> App {
 }
 
 /// Two destinations refuse a connect each, in this second.
-fn refusal_at(s: u64) -> Batch {
+pub fn refusal_at(s: u64) -> Batch {
     let session = |i: u64| Session {
         reason: Reason::Refused,
         established_ns: 0,

@@ -403,6 +403,42 @@ fn baseline_can_be_set_compared_moved_and_removed() {
 }
 
 #[test]
+fn baseline_rate_of_failures_counts_from_the_first_one_and_names_the_reason() {
+    let mut app = unused(1000, SIZE);
+    for s in 1..=30 {
+        app.batch(batch_at(s, vec![busiest()], vec![]));
+    }
+    press_and_settle(&mut app, "m");
+    // nothing fails for a while
+    for s in 31..=50 {
+        app.batch(batch_at(s, vec![busiest()], vec![]));
+    }
+    for s in 51..=70 {
+        app.batch(findings::refusal_at(s));
+    }
+    press_and_settle(&mut app, "m");
+    let shown = screen(&app, SIZE);
+    let words = |start: &str| {
+        let mut lines = shown.lines().map(|l| l.trim_matches('"'));
+        let line = lines.rfind(|l| l.starts_with(start)).expect(start);
+        line.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    // two a second, in the last twenty of forty
+    assert_eq!(words("since 40s")[4], "2.1", "{shown}");
+    let worse = words("worse ");
+    let figure = worse.iter().position(|w| w == "FAILED/s").expect("it");
+    assert_eq!(worse[figure + 1], "0", "{shown}");
+    assert_eq!(worse[figure + 2], "2.1", "{shown}");
+    // what a line says besides counts, too
+    assert!(shown.contains(" refused +new"), "{shown}");
+    assert!(shown.contains("1 worse, 0 gone (1 quiet so far), 1 new;"));
+    let said = "FAILED/s since the baseline is the mean from the first failure after it on.";
+    assert!(shown.contains(said), "{shown}");
+}
+
+#[test]
 fn baseline_enter_on_a_difference_filters_to_its_aggregate() {
     let mut app = failover(SIZE);
     press_and_settle(&mut app, "m");
@@ -426,7 +462,14 @@ fn baseline_enter_on_a_difference_filters_to_its_aggregate() {
     }
     let text = screen(&app, SIZE);
     let line = text.lines().find(|l| l.contains(database));
-    assert!(line.is_some_and(|l| l.contains("+CONNECT")), "{text}");
+    assert!(line.is_some_and(|l| l.contains("refused +1 ")), "{text}");
+    let wide = Size::new(100, 24);
+    let text = screen(&app, wide);
+    let line = text.lines().find(|l| l.contains(database));
+    assert!(
+        line.is_some_and(|l| l.contains("refused +CONNECT ")),
+        "{text}"
+    );
     assert_eq!(of("app-server → 10.0.0.10:50003"), ["New"], "{found:?}");
     // a comparison covers all sessions, and so does what a line opens
     press_and_settle(&mut app, "m o o 6 /");

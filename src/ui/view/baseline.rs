@@ -88,6 +88,13 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
         let text = summary(shown, baseline, app.view_filter.self_traffic.known() > 0);
         let (y, width) = (area.bottom() - 1, area.width.into());
         buffer.set_stringn(area.x, y, text, width, theme.quiet);
+        let failed = DifferenceKind::Worse(BaselineFigure::Failed);
+        let has_failed = shown.rows().any(|(line, _)| line.finding == failed);
+        if has_failed && shown.rows().count() < list_area::BASELINE.count(area) {
+            let text =
+                "FAILED/s since the baseline is the mean from the first failure after it on.";
+            buffer.set_stringn(area.x, y - 1, text, width, theme.quiet);
+        }
         if shown.counts == [0; 5] && area.height > list_area::BASELINE.above + 5 {
             let reasons = [
                 "Nothing is worse, gone, new or grown so far.",
@@ -217,14 +224,15 @@ fn times(ratio: f64) -> String {
     }
 }
 
-/// The number of answers, and other differences of the same keys: with their factors, or without, or their number,
-/// whatever fits.
+/// The reason of most failures or the number of answers, and other differences of the same keys: with their factors, or without,
+/// or their number, whatever fits.
 fn also(difference: &Difference, width: usize) -> String {
-    let answers = match difference.answers {
-        0 => None,
-        1 => Some("1 answer".to_owned()),
-        n => Some(format!("{} answers", fields::bytes(n))),
+    let answers = match (difference.answers, difference.reason) {
+        (0, reason) => reason.map(|reason| reason.word().to_owned()),
+        (1, _) => Some("1 answer".to_owned()),
+        (n, _) => Some(format!("{} answers", fields::bytes(n))),
     };
+    let is_reason = difference.answers == 0;
     let title = |finding: &DifferenceKind| match finding {
         DifferenceKind::Worse(figure) | DifferenceKind::Grown(figure) => figure.title(),
         DifferenceKind::Gone => "gone",
@@ -241,17 +249,27 @@ fn also(difference: &Difference, width: usize) -> String {
     let titles = with
         .iter()
         .map(|(finding, _)| format!("+{}", title(finding)));
-    let joined = |with: Vec<String>| {
-        let all: Vec<String> = answers.iter().cloned().chain(with).collect();
+    let titles: Vec<String> = titles.collect();
+    let joined = |with: &[String]| {
+        let all: Vec<String> = answers.iter().chain(with).cloned().collect();
         all.join(" ")
     };
+    // a reason and another difference have room in a narrow window without a space
+    let close = match is_reason {
+        true => answers.clone().unwrap_or_default() + &titles.concat(),
+        false => joined(&titles),
+    };
     let texts = [
-        joined(whole.collect()),
-        joined(titles.collect()),
+        joined(&whole.collect::<Vec<_>>()),
+        joined(&titles),
+        close,
         // what else differs at the other end of the same connections says less
         answers
             .as_ref()
-            .map_or_else(String::new, |answers| format!("{answers} …")),
+            .map_or_else(String::new, |answers| match is_reason {
+                true => format!("{answers} +{}", with.len()),
+                false => format!("{answers} …"),
+            }),
         answers.clone().unwrap_or_default(),
     ];
     let mut fitting = texts.into_iter().filter(|t| t.width() <= width);
