@@ -227,3 +227,29 @@ fn page_turned_back_at_once_leads_to_where_the_cursor_was_while_sessions_close()
     }
     seen.quit();
 }
+
+#[test]
+fn footers_name_what_is_needed_and_keys_of_other_programs_are_explained() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let listener = listen(V4);
+    let (mut seen, _pairs) = with_pairs(&listener, 1);
+    for (keys, says) in [
+        ("f", "Enter narrow  s sort"),
+        ("qL", "/ search  s sort"),
+        ("q/", "Tab complete  F1 language"),
+        ("\x03_", "_ is not bound; ^ scroll to the first column"),
+        ("\x14", "^T is not bound; Backspace undo"),
+        ("Z", "Z is not bound; q quit"),
+        ("H", "H shows self traffic; "),
+        ("=", "refreshed every 500ms (-: more often)"),
+        ("v", "Charts; Esc goes back, v goes on"),
+    ] {
+        seen.press(keys);
+        seen.wait_for(says, |s| s.lines()[23].contains(says));
+    }
+    seen.press("q");
+    seen.wait_for("the sessions", |s| s.rows().len() == 1);
+    seen.quit();
+}

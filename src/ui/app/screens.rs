@@ -6,6 +6,7 @@ use crate::filter::for_difference::filter_for_difference;
 use crate::filter::for_failure::filter_for_failure;
 use crate::model::fields;
 use crate::model::measures::MEASURES;
+use crate::model::session::Session;
 use crate::ui::action::{Action, Mode, Purpose};
 use crate::ui::app::effect::Effect;
 use crate::ui::app::update::Offer;
@@ -95,14 +96,15 @@ impl App {
     /// True if there is a page to go back to from here. After other sessions were chosen, those of a line are not on the way any
     /// more.
     pub(super) fn can_go_back(&self) -> bool {
-        let last = self.way_back.last();
+        let is_left = |step: &Step| self.layers.detail().is_none() && step.way.is_other_end();
+        let last = self.way_back.last().filter(|step| !is_left(step));
         last.is_some_and(|step| step.to == self.base() && self.is_open_way(step))
     }
 
     fn is_open_way(&self, step: &Step) -> bool {
         match &step.way {
             Way::Line(line) => self.view_filter.is_choice(&line.since),
-            Way::Key | Way::Tabs | Way::Prompt => true,
+            Way::Key | Way::Tabs | Way::OtherEnd | Way::Prompt => true,
         }
     }
 
@@ -130,8 +132,50 @@ impl App {
         None
     }
 
+    /// Opens the details of the other end, or goes back to them.
+    pub(super) fn open_other_end(&mut self, other: Option<Session>) -> Option<Effect> {
+        let other = other?;
+        let is_it = |step: &Step| {
+            let detail = step.pages.detail;
+            step.way.is_other_end() && detail.is_some_and(|(id, _)| id == other.id())
+        };
+        if self.way_back.last().is_some_and(is_it) {
+            return self.go_back_a_step(true);
+        }
+        let base = self.base();
+        let (pages, _) = self.set_aside();
+        self.remember_step(base, Step::new(pages, base, Way::OtherEnd));
+        self.open(Some(other))
+    }
+
+    /// Goes back from the details of a session, to those of its other end if one came from there.
+    pub(super) fn go_back_from_detail(&mut self) -> Option<Effect> {
+        if self
+            .way_back
+            .last()
+            .is_some_and(|step| step.way.is_other_end())
+        {
+            return self.go_back_a_step(true);
+        }
+        self.leave_detail();
+        self.adapt_to_layout();
+        None
+    }
+
+    /// Forgets details that were left in another way.
+    pub(super) fn forget_other_ends(&mut self) {
+        if self.layers.detail().is_none() {
+            while self
+                .way_back
+                .pop_if(|step| step.way.is_other_end())
+                .is_some()
+            {}
+        }
+    }
+
     /// Goes back a step, with what was shown and selected then.
     pub(super) fn go_back(&mut self) -> Offer {
+        self.forget_other_ends();
         match self.can_go_back() {
             true => Break(self.go_back_a_step(true)),
             false => Continue(()),
@@ -170,7 +214,7 @@ impl App {
                     self.select_again(selected);
                 }
             }
-            Way::Key | Way::Tabs | Way::Prompt => self.restart_screen(),
+            Way::Key | Way::Tabs | Way::OtherEnd | Way::Prompt => self.restart_screen(),
         }
         self.update_baseline();
         self.adapt_to_layout();

@@ -209,6 +209,7 @@ impl App {
             Action::NextPane => self.turn_to(Focus::Table.step(1)),
             Action::PreviousPane => self.turn_to(Focus::Table.step(-1)),
             Action::Open => {
+                self.forget_other_ends();
                 let session = self.selected().cloned();
                 if session.is_none() {
                     self.notice.hint(NOT_SELECTED.into());
@@ -348,10 +349,7 @@ impl App {
             return Continue(());
         };
         match action {
-            Action::Back => {
-                self.leave_detail();
-                self.adapt_to_layout();
-            }
+            Action::Back => return Break(self.go_back_from_detail()),
             Action::Move(motion) => {
                 let lines = page::detail::lines(
                     detail,
@@ -381,7 +379,7 @@ impl App {
                         None
                     }
                 };
-                return Break(self.open(other));
+                return Break(self.open_other_end(other));
             }
             Action::Copy => return Break(self.copy(0)),
             Action::CopyOther => return Break(self.copy(1)),

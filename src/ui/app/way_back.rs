@@ -41,6 +41,8 @@ pub(super) enum Way {
     Key,
     /// A walk along the tabs.
     Tabs,
+    /// The key for the other end, from the details of one to those of the other.
+    OtherEnd,
     /// The prompt for the filter, on a page without a filter of its own.
     Prompt,
 }
@@ -60,6 +62,12 @@ pub(super) struct OrderBefore {
     /// The previous order of that time, while the newest session was followed.
     pub(super) before_following: Option<Sort>,
     pub(super) given: Sort,
+}
+
+impl Way {
+    pub(super) fn is_other_end(&self) -> bool {
+        matches!(self, Way::OtherEnd)
+    }
 }
 
 impl Step {

@@ -190,7 +190,7 @@ pub static KEYS: &[KeyBinding] = &[
     key("quit", &[Mode::Table], QUIT, Action::Quit, "quit", "quit tcplife"),
     key("leave-screen", SCREENS, &[code(KeyCode::Esc), char('q')], Action::Back, "back", "go back one step: to the page before, at last to the sessions"),
     key("leave-screen", LINES, &[code(KeyCode::Esc), char('q')], Action::Back, "back", "show all lines again, then go back one step"),
-    key("leave-detail", &[Mode::Detail], &[code(KeyCode::Esc), char('q'), code(KeyCode::Backspace), code(KeyCode::Enter)], Action::Back, "back", "go back to the sessions"),
+    key("leave-detail", &[Mode::Detail], &[code(KeyCode::Esc), char('q'), code(KeyCode::Backspace), code(KeyCode::Enter)], Action::Back, "back", "go back one step: to the sessions, or to the other end"),
     key("leave-help", &[Mode::Help], &[char('q'), char('?'), char('h'), code(KeyCode::F(1)), code(KeyCode::Esc)], Action::Help, "back", "go back"),
     key("next-chapter", &[Mode::Help], &[code(KeyCode::Right), code(KeyCode::Tab)], Action::NextPane, "next chapter", "go to the next chapter"),
     key("previous-chapter", &[Mode::Help], &[code(KeyCode::Left), code(KeyCode::BackTab)], Action::PreviousPane, "previous", "go to the previous chapter"),

@@ -531,6 +531,22 @@ fn detail_left_goes_on_watching_its_session() {
     assert!(limit.contains(" in the last 10s"), "{limit}");
     let axis = screen(&app, SIZE);
     assert!(axis.contains("psql 71"), "{axis}");
+    // Esc goes back one step, and the key of the other end is no further one
+    let shown = |app: &App| app.layers.detail().map(|detail| detail.id());
+    let ours = shown(&app);
+    press_and_settle(&mut app, "Tab");
+    assert!(shown(&app).is_some() && shown(&app) != ours);
+    press_and_settle(&mut app, "Esc");
+    assert_eq!(shown(&app), ours);
+    press_and_settle(&mut app, "Tab");
+    press_and_settle(&mut app, "Tab Esc");
+    assert_eq!(app.layers.mode(), Mode::Table);
+    press_and_settle(&mut app, "Enter");
+    press_and_settle(&mut app, "Tab f Esc Esc");
+    assert_eq!(shown(&app), ours);
+    press(&mut app, "Esc");
+    assert_eq!(app.layers.mode(), Mode::Table);
+    press(&mut app, "Enter");
     // what closed meanwhile has its end
     press_and_settle(&mut app, "Tab");
     let Batch { open: found, .. } = ends(31);
