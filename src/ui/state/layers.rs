@@ -71,7 +71,7 @@ impl Layer {
 #[derive(Debug, Default)]
 pub struct Layers(Vec<Layer>);
 
-/// Accessors for the layer of one kind: get, get mutably, remove.
+/// Accessors for the layer of one kind: get, unless it is not needed, get mutably, remove.
 macro_rules! layer {
     ($variant:ident, $content:ty, $get:ident, $get_mut:ident, $take:ident) => {
         pub fn $get(&self) -> Option<&$content> {
@@ -81,6 +81,9 @@ macro_rules! layer {
             })
         }
 
+        layer!($variant, $content, $get_mut, $take);
+    };
+    ($variant:ident, $content:ty, $get_mut:ident, $take:ident) => {
         pub fn $get_mut(&mut self) -> Option<&mut $content> {
             self.0.iter_mut().rev().find_map(|layer| match layer {
                 Layer::$variant(content) => Some(content),
@@ -108,7 +111,7 @@ impl Layers {
     layer!(SortMenu, SortMenu, sort_menu, sort_menu_mut, take_sort_menu);
     layer!(Help, Box<Help>, help, help_mut, take_help);
     layer!(Prompt, Box<Prompt>, prompt, prompt_mut, take_prompt);
-    layer!(Asked, Box<AskedLine>, asked, asked_mut, take_asked);
+    layer!(Asked, Box<AskedLine>, asked_mut, take_asked);
     layer!(Export, Box<Export>, export, export_mut, take_export);
 
     /// The topmost layer; `None`: there is none above the list.
