@@ -15,7 +15,7 @@ use crate::model::cgroup::Workload;
 use crate::model::interface::ZonedAddr;
 use crate::model::local_pairs::leads;
 use crate::model::session::{Age, Comm, Evidence, Session};
-use crate::model::store::Change;
+use crate::model::store::{Change, Moved};
 use crate::model::turns::ResponseTimes;
 use crate::text::units::S;
 
@@ -250,6 +250,8 @@ pub struct Aggregate {
     pub sessions: u64,
     /// Total bytes, both directions.
     pub bytes: u64,
+    /// Part of `bytes` that was sent.
+    pub sent: u64,
     /// Response times of the peers, and of our applications.
     pub responses: [Responses; 2],
     /// Traffic of snapshot `snapshot`, and of the one before it.
@@ -297,6 +299,7 @@ impl Sums for Aggregate {
         self.recounted += other.recounted;
         self.sessions += other.sessions;
         self.bytes += other.bytes;
+        self.sent += other.sent;
         for (mine, theirs) in self.responses.iter_mut().zip(other.responses) {
             mine.add(theirs);
         }
@@ -360,12 +363,12 @@ impl Group {
             Some(other) if is_shared(key) => stays && leads(now, other),
             _ => true,
         };
-        let mut brought = 0;
+        let mut brought = Moved::default();
         if let (Some(old_key), Some(old)) = (before, change.before)
             && !stays
         {
             // better evidence changed the key: the new key takes over what the old one has counted
-            brought = counted_bytes(old, change.uncounted);
+            brought = change.uncounted.until(old);
             let old_sums = self.sums.sums_of(old_key);
             if !stays_open(old_key) {
                 old_sums.open = old_sums.open.saturating_sub(1);
@@ -376,16 +379,17 @@ impl Group {
             // unless it counts there for the other end
             if !is_shared(old_key) {
                 old_sums.sessions = old_sums.sessions.saturating_sub(1);
-                old_sums.bytes = old_sums.bytes.saturating_sub(brought);
-                self.bytes = self.bytes.saturating_sub(brought);
+                old_sums.bytes = old_sums.bytes.saturating_sub(brought.both());
+                old_sums.sent = old_sums.sent.saturating_sub(brought.tx);
+                self.bytes = self.bytes.saturating_sub(brought.both());
             }
         }
-        let (moved, brought) = match (counts, is_shared(key)) {
-            (true, true) => (change.moved, 0),
-            (true, false) => (change.moved, brought),
-            (false, _) => (0, 0),
+        let (moved, sent, brought) = match (counts, is_shared(key)) {
+            (true, true) => (change.moved, change.sent, Moved::default()),
+            (true, false) => (change.moved, change.sent, brought),
+            (false, _) => (0, 0, Moved::default()),
         };
-        self.bytes += moved + brought;
+        self.bytes += moved + brought.both();
         let aggregate = if stays {
             self.sums.sums_of(key)
         } else {
@@ -399,7 +403,8 @@ impl Group {
         }
         let is_first = !stays && !is_shared(key);
         aggregate.sessions += u64::from(is_first && !change.is_back);
-        aggregate.bytes += moved + brought;
+        aggregate.bytes += moved + brought.both();
+        aggregate.sent += sent + brought.tx;
         if !change.is_back {
             let counted = if stays {
                 figures.before
@@ -419,11 +424,6 @@ impl Group {
             aggregate.history.add_spread(&figures.moved);
         }
     }
-}
-
-/// Bytes of a session that count: not those that moved before it was first seen.
-fn counted_bytes(session: &Session, uncounted: u64) -> u64 {
-    session.bytes().saturating_sub(uncounted)
 }
 
 /// Aggregates by every [`GroupBy`].
@@ -536,6 +536,7 @@ impl Aggregates {
             flow.bytes += change.moved;
             aggregate.sessions += u64::from(!change.is_back);
             aggregate.bytes += change.moved;
+            aggregate.sent += change.sent;
             if change.moved > 0 {
                 aggregate.history.add_spread(&moved);
             }
@@ -545,8 +546,9 @@ impl Aggregates {
 
     /// Counts a session that was not counted when it changed: its bytes, except [`Change::uncounted`], count as if they
     /// had moved evenly over its life. Its other end counts, too, or has been counted.
-    pub fn recall(&mut self, session: &Session, uncounted: u64, other: Option<&Session>) {
-        let bytes = counted_bytes(session, uncounted);
+    pub fn recall(&mut self, session: &Session, uncounted: Moved, other: Option<&Session>) {
+        let counted = uncounted.until(session);
+        let bytes = counted.both();
         let rate = f64::from(session.tx_rate + session.rx_rate);
         let stands_for_other = other.is_none_or(|other| leads(session, other));
         if stands_for_other {
@@ -567,6 +569,7 @@ impl Aggregates {
             aggregate.open += u64::from(is_open);
             aggregate.sessions += 1;
             aggregate.bytes += bytes;
+            aggregate.sent += counted.tx;
             for (sum, now) in aggregate.responses.iter_mut().zip(responses) {
                 sum.add(now);
             }
@@ -581,9 +584,9 @@ impl Aggregates {
     /// Takes back a session that has just been counted and does not count after all. Its rates end with the snapshot.
     pub fn retract(&mut self, session: &Session) {
         // what a preexisting session had moved does not count
-        let bytes = match session.age {
-            Age::Exact => session.bytes(),
-            _ => 0,
+        let (bytes, sent) = match session.age {
+            Age::Exact => (session.bytes(), session.tx_bytes),
+            _ => (0, 0),
         };
         self.bytes = self.bytes.saturating_sub(bytes);
         for (by, group) in GroupBy::ALL.into_iter().zip(&mut self.groups) {
@@ -592,6 +595,7 @@ impl Aggregates {
             sums.open = sums.open.saturating_sub(session.is_open().into());
             sums.sessions = sums.sessions.saturating_sub(1);
             sums.bytes = sums.bytes.saturating_sub(bytes);
+            sums.sent = sums.sent.saturating_sub(sent);
             for (sum, gone) in sums.responses.iter_mut().zip(Responses::of(session)) {
                 sum.remove(gone);
             }

@@ -86,7 +86,7 @@ pub struct Change<'a> {
     /// Part of `moved` that was sent.
     pub sent: u64,
     /// Bytes that a preexisting session had moved when it was first seen: they belong to no interval.
-    pub uncounted: u64,
+    pub uncounted: Moved,
     /// It was opened in between.
     pub is_new: bool,
     /// It was followed before and is followed again: it has already been counted.
@@ -100,7 +100,11 @@ pub struct Change<'a> {
 
 impl<'a> Change<'a> {
     /// It is no longer open, and its end is not known.
-    pub(super) fn gone(session: &'a Session, uncounted: u64, other: Option<PairedEnd<'a>>) -> Self {
+    pub(super) fn gone(
+        session: &'a Session,
+        uncounted: Moved,
+        other: Option<PairedEnd<'a>>,
+    ) -> Self {
         Change {
             before: Some(session),
             uncounted,
@@ -148,21 +152,21 @@ impl<'a> Change<'a> {
 
 /// Bytes moved in an interval, by direction.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Moved {
-    pub(super) tx: u64,
-    pub(super) rx: u64,
+pub struct Moved {
+    pub tx: u64,
+    pub rx: u64,
 }
 
 impl Moved {
     /// Returns the session's bytes beyond these.
-    pub(super) fn until(self, session: &Session) -> Moved {
+    pub fn until(self, session: &Session) -> Moved {
         Moved {
             tx: session.tx_bytes.saturating_sub(self.tx),
             rx: session.rx_bytes.saturating_sub(self.rx),
         }
     }
 
-    fn both(self) -> u64 {
+    pub fn both(self) -> u64 {
         self.tx.saturating_add(self.rx)
     }
 }

@@ -22,7 +22,7 @@ mod totals;
 mod uncounted;
 
 pub use backfill::Backfill;
-pub use change::{Change, PairedEnd, StoreEvent};
+pub use change::{Change, Moved, PairedEnd, StoreEvent};
 use change::{changed, report_change};
 pub use ingest::{Ingest, PART};
 use kept::Kept;
@@ -261,7 +261,7 @@ impl Store {
     }
 
     /// See [`Change::uncounted`].
-    pub fn uncounted(&self, session: &Session) -> u64 {
+    pub fn uncounted(&self, session: &Session) -> Moved {
         self.uncounted.of(session)
     }
 

@@ -9,7 +9,7 @@ use crate::model::store::change::Moved;
 #[derive(Debug, Default)]
 pub(super) struct Uncounted {
     /// Bytes of preexisting sessions when they were first seen.
-    before_start: FxHashMap<SessionId, u64>,
+    before_start: FxHashMap<SessionId, Moved>,
     /// Bytes of sessions that are not followed at the moment.
     left: FxHashMap<SessionId, Moved>,
 }
@@ -26,16 +26,17 @@ impl Uncounted {
     }
 
     /// Returns the uncounted bytes of a preexisting session, which the first call determines.
-    pub(super) fn note(&mut self, session: &Session) -> u64 {
+    pub(super) fn note(&mut self, session: &Session) -> Moved {
         if session.age == Age::Exact {
-            return 0;
+            return Moved::default();
         }
-        let bytes = || session.bytes();
+        let bytes = || session.into();
         *self.before_start.entry(session.id()).or_insert_with(bytes)
     }
 
-    pub(super) fn of(&self, session: &Session) -> u64 {
-        self.before_start.get(&session.id()).copied().unwrap_or(0)
+    pub(super) fn of(&self, session: &Session) -> Moved {
+        let bytes = self.before_start.get(&session.id());
+        bytes.copied().unwrap_or_default()
     }
 
     pub(super) fn forget(&mut self, session: &Session) {

@@ -18,7 +18,6 @@ use crate::ui::app::effect::Effect;
 use crate::ui::app::screens::NOT_SELECTED;
 use crate::ui::app::toggles::Toggle;
 use crate::ui::keys::{KeyCode, KeyPress, explained};
-use crate::ui::layout::panes;
 use crate::ui::layout::panes::Focus;
 use crate::ui::page;
 use crate::ui::state::asked::Asks;
@@ -315,10 +314,8 @@ impl App {
             }
             Action::Move(motion) => self.panes.go(subject, motion),
             Action::SortNext | Action::SortPrevious => {
-                let area = self.layout().talkers[subject as usize];
-                let shown = panes::figures(subject, area.width, self.longest_name(subject), None);
                 let step = if action == Action::SortNext { 1 } else { -1 };
-                self.panes.sort(subject, &shown, step);
+                self.panes.sort(subject, step);
             }
             Action::Invert => self.panes.invert(subject),
             Action::Panes => self.turn_to(Focus::Table),

@@ -162,8 +162,15 @@ pub fn figures(
     longest: u16,
     sorted: Option<&AggregateFigure>,
 ) -> Vec<&'static AggregateFigure> {
+    let beside = |figure: &AggregateFigure| {
+        let beside = figure
+            .beside
+            .filter(|title| Some(*title) == sorted.map(|s| s.title));
+        beside.is_some()
+    };
     let drop = |figure: &AggregateFigure| match is_sorted(figure, sorted) {
         true => 0,
+        false if beside(figure) => 1,
         false => figure.drop + 1,
     };
     let whole = longest.max(subject.usual_name()).min(WIDEST_NAME);
@@ -175,7 +182,11 @@ pub fn figures(
         };
         name + cells(shown.iter().copied(), sorted) <= width
     };
-    fit::columns(FIGURES.iter().collect(), |f| drop(f), fits)
+    let fitting = fit::columns(FIGURES.iter().collect(), |f| drop(f), fits);
+    let has = |title: &str| fitting.iter().any(|f| f.title == title);
+    let is_whole =
+        |f: &&&AggregateFigure| is_sorted(f, sorted) || f.beside.is_none_or(|title| has(title));
+    fitting.iter().filter(is_whole).copied().collect()
 }
 
 /// Cells of figures, with one before each.

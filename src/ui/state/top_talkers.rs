@@ -563,17 +563,11 @@ impl Panes {
         can_be_grouped
     }
 
-    /// Sorts by the next of the figures shown.
-    pub fn sort(&mut self, subject: Subject, shown: &[&'static AggregateFigure], step: isize) {
+    /// Sorts by the next figure: the one that it is sorted by is always shown.
+    pub fn sort(&mut self, subject: Subject, step: isize) {
         let pane = &mut self.panes[subject as usize];
-        let now = shown.iter().position(|f| f.title == pane.sorted_by().title);
-        let next = now.map_or(0, |i| {
-            (i as isize + step).rem_euclid(shown.len().max(1) as isize) as usize
-        });
-        let next = shown.get(next).map(|f| f.title);
-        if let Some(i) = FIGURES.iter().position(|f| Some(f.title) == next) {
-            (pane.sort, pane.inverted) = (i, false);
-        }
+        let next = (pane.sort as isize + step).rem_euclid(FIGURES.len() as isize);
+        (pane.sort, pane.inverted) = (next as usize, false);
         pane.is_exact = true;
         self.refresh();
     }

@@ -96,12 +96,12 @@ fn top_talkers_show_the_busiest_first() {
 }
 
 #[test]
-fn top_talkers_are_sorted_by_visible_columns() {
+fn top_talkers_are_sorted_by_each_figure_in_turn() {
     let mut app = busy(Size::new(80, 24));
     press_and_settle(&mut app, "Tab Tab a s s s");
     let by = |app: &App| app.panes().pane(Subject::Peers).sorted_by().title;
     assert_eq!(by(&app), "MINUTE");
-    press_and_settle(&mut app, "s");
+    press_and_settle(&mut app, "s s");
     assert_eq!(by(&app), "BYTES");
     assert_eq!(names(&app, Subject::Peers)[0], "198.51.100.0/24");
     press_and_settle(&mut app, "I");
@@ -109,7 +109,7 @@ fn top_talkers_are_sorted_by_visible_columns() {
         names(&app, Subject::Peers).last().map(String::as_str),
         Some("198.51.100.0/24")
     );
-    press_and_settle(&mut app, "< < < <");
+    press_and_settle(&mut app, "< < < < <");
     assert_eq!(by(&app), "B/s");
     // the other panes and the table have an order of their own
     assert_eq!(app.panes().pane(Subject::Ports).sorted_by().title, "B/s");
@@ -291,6 +291,49 @@ fn top_talkers_alone_fill_the_window_and_name_their_sort_order() {
     );
     let names = names(&app, Subject::Processes);
     assert!(last.contains(&names[names.len() - 1]), "{last}");
+}
+
+#[test]
+fn top_talkers_show_what_was_sent_and_received_where_there_is_room_or_as_their_order() {
+    // a busy web server sends, and a backup receives
+    let mut app = unused(100, Size::new(110, 24));
+    app.batch(batch_at(1, vec![], vec![]));
+    let backup = Session {
+        rx_bytes: 7_000_000,
+        ..open(4, "backup", "192.0.2.9", 3000)
+    };
+    app.batch(batch_at(10, vec![busiest(), backup], vec![]));
+    press_and_settle(&mut app, "Tab");
+    let figure = |app: &App, width: u16, name: &str, title: &str| {
+        let shown = screen(app, Size::new(width, 24));
+        let lines = || shown.lines().map(|l| l.trim_matches('"'));
+        let words = |line: &str| {
+            line.split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        let heading = lines().find(|l| l.contains("PROCESS (")).expect("it");
+        let at = words(heading).into_iter().rev();
+        let at = at.map(|w| w.trim_end_matches(['▼', '▲']).to_owned());
+        let at = at.clone().position(|w| w == title)?;
+        let line = lines().find(|l| l.starts_with(name)).expect(name);
+        words(line).into_iter().rev().nth(at)
+    };
+    for (name, sent, received) in [("nginx", "5.0M", "1.2k"), ("backup", "3.0k", "7.0M")] {
+        let at = |title| figure(&app, 110, name, title);
+        assert_eq!(at("TX").as_deref(), Some(sent), "{name}");
+        assert_eq!(at("RX").as_deref(), Some(received), "{name}");
+    }
+    app.resize(SIZE);
+    assert_eq!(figure(&app, 80, "nginx", "TX"), None);
+    // the order brings both into view
+    press_and_settle(&mut app, "s s s s s s");
+    assert_eq!(app.panes().pane(Subject::Processes).sorted_by().title, "TX");
+    assert_eq!(figure(&app, 80, "nginx", "TX").as_deref(), Some("5.0M"));
+    assert_eq!(figure(&app, 80, "nginx", "RX").as_deref(), Some("1.2k"));
+    press_and_settle(&mut app, "s");
+    let first = names(&app, Subject::Processes).remove(0);
+    assert!(first.starts_with("backup"), "{first}");
 }
 
 #[test]
@@ -481,7 +524,7 @@ fn top_talkers_heading_says_order_estimate_and_lower_bound_without_color() {
     assert!(!heading(&app).contains('~') && !heading(&app).contains('≥'));
     press_and_settle(&mut app, "Tab I");
     assert!(heading(&app).contains(" B/s▲ "), "{}", heading(&app));
-    press_and_settle(&mut app, "s");
+    press_and_settle(&mut app, "s s s");
     assert!(heading(&app).contains(" MINUTE▼ "), "{}", heading(&app));
     // for a minute after a change of the filter, what was before is an estimate
     press_and_settle(&mut app, "/");
