@@ -184,8 +184,7 @@ pub fn figures(
     };
     let fitting = fit::columns(FIGURES.iter().collect(), |f| drop(f), fits);
     let has = |title: &str| fitting.iter().any(|f| f.title == title);
-    let is_whole =
-        |f: &&&AggregateFigure| is_sorted(f, sorted) || f.beside.is_none_or(|title| has(title));
+    let is_whole = |f: &&&AggregateFigure| is_sorted(f, sorted) || f.beside.is_none_or(has);
     fitting.iter().filter(is_whole).copied().collect()
 }
 
