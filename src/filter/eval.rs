@@ -46,38 +46,25 @@ pub enum Check {
 impl Node {
     /// Compiles a parsed expression. A regular expression that has compiled once cannot fail here.
     pub fn new(expr: &Expr) -> Result<Node, regex::Error> {
-        Node::compile(expr, &|node| node)
-    }
-
-    /// Compiles an expression for [`Node::matches_line`]; `None` if it excludes no end by its name, or says which end is wanted.
-    pub fn of_lines(expr: &Expr) -> Result<Option<Node>, regex::Error> {
-        let excludes = expr.excludes(&Field::names_an_end) && !expr.chooses_end();
-        let of_either = |node| Node::OfEither(Box::new(node));
-        let node = excludes.then(|| Node::compile(expr, &of_either));
-        node.transpose()
-    }
-
-    /// `named`: takes the terms that name an end.
-    fn compile(expr: &Expr, named: &impl Fn(Node) -> Node) -> Result<Node, regex::Error> {
         let several = |parts: &[Expr]| -> Result<Vec<Node>, regex::Error> {
-            let mut nodes: Vec<Node> = parts
-                .iter()
-                .map(|part| Node::compile(part, named))
-                .collect::<Result<_, _>>()?;
+            let mut nodes: Vec<Node> = parts.iter().map(Node::new).collect::<Result<_, _>>()?;
             nodes.sort_by_key(Node::cost); // cheap terms first: they may save an expensive one
             Ok(nodes)
         };
+        let of_either = |node| Node::OfEither(Box::new(node));
         Ok(match expr {
             Expr::All(parts) => Node::All(several(parts)?),
             Expr::Any(parts) => Node::Any(several(parts)?),
-            Expr::Not(part) => Node::Not(Box::new(Node::compile(part, named)?)),
-            Expr::Term(Term::Words(words)) => named(Node::any_of(words.iter().flat_map(|word| {
-                let needle = Needle::new(word);
-                searched(&needle)
-                    .map(|f| Node::Test(f.get, Check::Contains(needle.clone())))
-                    .chain(shown_as(&needle))
-                    .collect::<Vec<_>>()
-            }))),
+            Expr::Not(part) => Node::Not(Box::new(Node::new(part)?)),
+            Expr::Term(Term::Words(words)) => {
+                of_either(Node::any_of(words.iter().flat_map(|word| {
+                    let needle = Needle::new(word);
+                    searched(&needle)
+                        .map(|f| Node::Test(f.get, Check::Contains(needle.clone())))
+                        .chain(shown_as(&needle))
+                        .collect::<Vec<_>>()
+                })))
+            }
             Expr::Term(Term::Compare { field, op, values }) => {
                 let check = Check::new(*op, values)?;
                 let test = |f: &Field| match f.kind {
@@ -86,7 +73,7 @@ impl Node {
                 };
                 let node = Node::any_of(ends(field).map(test).chain(shown_like(field, &check)));
                 let node = match field.names_an_end() {
-                    true => named(node),
+                    true => of_either(node),
                     false => node,
                 };
                 if op.is_negative() {

@@ -44,6 +44,7 @@ pub use parse::LONGEST;
 use parse::Mended;
 
 use crate::model::capture_filter::CaptureFilter;
+use crate::model::fields::Field;
 use crate::model::session::Session;
 
 /// Looks up a user's id by name.
@@ -62,8 +63,8 @@ pub struct Filter {
     mended: Option<String>,
     expr: Expr,
     node: Node,
-    /// The condition on a line that stands for both ends of a connection; `None` if that on one end suffices.
-    of_lines: Option<Box<Node>>,
+    /// True if a line that stands for both ends of a connection has a condition on its other end, too.
+    is_of_lines: bool,
 }
 
 impl Filter {
@@ -109,14 +110,12 @@ impl Filter {
         let is_bad = |e: regex::Error| {
             FilterError::new(0..text.len(), format!("bad regular expression: {e}")).of(text)
         };
-        let node = Node::new(&expr).map_err(is_bad)?;
-        let of_lines = Node::of_lines(&expr).map_err(is_bad)?.map(Box::new);
         Ok(Filter {
             source: text.to_owned(),
             mended: None,
+            node: Node::new(&expr).map_err(is_bad)?,
+            is_of_lines: expr.excludes(&Field::names_an_end) && !expr.chooses_end(),
             expr,
-            node,
-            of_lines,
         })
     }
 
@@ -160,8 +159,7 @@ impl Filter {
     /// True if a matching session may have a line that stands for its other end, too: `not comm curl` and `rport != 443` leave
     /// out connections of which either end is that.
     pub fn allows_line(&self, session: &Session, other: &Session, now_ns: u64) -> bool {
-        let of_lines = self.of_lines.as_ref();
-        of_lines.is_none_or(|node| node.matches_line(session, other, now_ns))
+        !self.is_of_lines || self.node.matches_line(session, other, now_ns)
     }
 
     /// True if it consists of alternatives, which bind more weakly than `and`.
@@ -264,7 +262,7 @@ impl Default for Filter {
             mended: None,
             expr: Expr::All(Vec::new()),
             node: Node::All(Vec::new()),
-            of_lines: None,
+            is_of_lines: false,
         }
     }
 }
