@@ -14,6 +14,13 @@ const MOST: usize = 12;
 /// known sessions.
 pub fn readings(text: &str, values: &dyn Fn(&Field) -> Vec<String>) -> Vec<String> {
     let tokens = lex(text);
+    // one term or what another excludes is nearly everything
+    let excludes = |t: &Token<'_>| match t.kind {
+        Tok::Not => true,
+        Tok::Op(op) => op.is_negative(),
+        _ => false,
+    };
+    let may_be_either = !tokens.iter().any(excludes);
     let mut wants = Wants::Term;
     let (mut found, mut either) = (Vec::new(), Vec::new());
     for (i, token) in tokens.iter().enumerate() {
@@ -23,6 +30,7 @@ pub fn readings(text: &str, values: &dyn Fn(&Field) -> Vec<String>) -> Vec<Strin
             format!("{start}{new}{end}")
         };
         match token.kind {
+            Tok::And if !may_be_either => {}
             Tok::And => either.push(instead("or".into())),
             // `port redis` is no process id
             _ if token.text.eq_ignore_ascii_case("port")
@@ -85,9 +93,11 @@ fn near(text: &str, names: &[String]) -> Vec<String> {
     let lower = text.to_lowercase();
     let all = || names.iter().filter(|name| *name != text);
     let same = all().filter(|name| name.to_lowercase() == lower);
-    let begun = all().filter(|name| name.to_lowercase().starts_with(&lower));
+    // a letter or two are in nearly every name
+    let is_long = |least: usize| lower.chars().count() >= least;
+    let begun = all().filter(|name| is_long(2) && name.to_lowercase().starts_with(&lower));
     let typo = suggest(text, all().map(String::as_str)).into_iter();
-    let part = all().filter(|name| name.to_lowercase().contains(&lower));
+    let part = all().filter(|name| is_long(3) && name.to_lowercase().contains(&lower));
     let ordered = same.chain(begun).map(String::as_str);
     let ordered = ordered.chain(typo).chain(part.map(String::as_str));
     ordered.take(2).map(quoted).collect()
@@ -121,5 +131,15 @@ mod tests {
         let both = readings("port 80 and port 443", &names);
         assert!(both.contains(&"port 80 or port 443".into()), "{both:?}");
         assert!(readings("rtt > 1s", &names).is_empty());
+        for text in [
+            "not comm cron and lport 1ms",
+            "rtt > 1s and comm != cron",
+            "comm x",
+        ] {
+            assert!(
+                readings(text, &names).iter().all(|r| !r.contains(" or ")),
+                "{text}"
+            );
+        }
     }
 }
