@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use crate::filter::error::{FilterError, quoted};
 use crate::filter::expr::{Literal, Op, in_quotes};
 use crate::filter::lex::{Token, TokenKind as Tok};
-use crate::filter::literal::{did_you_mean, kind_of, read};
+use crate::filter::literal::{did_you_mean, expected, kind_of, read};
 use crate::model::fields::{Field, FieldKind, by_word};
 
 /// Maximum number of pieces that are tried as one value: `10 MB - 20 MB` has five.
@@ -100,6 +100,10 @@ pub fn error_after_number(
         let message = format!("the range {} has no end", quoted(&range));
         return Some(in_place(message).help("a range looks like `8000-8100`"));
     }
+    if is_unit_elsewhere(next.text) {
+        let message = format!("{} is no unit here", quoted(next.text));
+        return Some(in_place(message).help(expected(field)));
+    }
     if !is_another(field, next.text) {
         return None;
     }
@@ -114,6 +118,13 @@ pub fn error_after_number(
         false => alone,
     };
     Some(in_place(message).help(help))
+}
+
+/// True for a unit of other programs: `mbit/s`, `Kbps`.
+fn is_unit_elsewhere(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let unit = lower.strip_suffix("/s").unwrap_or(&lower);
+    ["bit", "bits", "bps"].iter().any(|end| unit.ends_with(end))
 }
 
 /// True for text that can only be meant as a number, and not as part of an address like `10.1`.

@@ -15,6 +15,16 @@ const SHOWN_CELLS: usize = 100;
 /// Beginning of a suggestion.
 pub const SUGGESTION: &str = "did you mean ";
 
+/// Beginnings of lists that are too long for a line of the prompt, and where it shows them.
+const LISTS: &[(&str, &str)] = &[
+    ("use one of ", "Tab after the field lists its values"),
+    (" takes one of ", "Tab after the field lists its values"),
+    (
+        "the fields are ",
+        "Tab where a term begins lists the fields",
+    ),
+];
+
 /// Reason that a text is not a filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilterError {
@@ -102,22 +112,49 @@ impl FilterError {
         )
     }
 
-    /// Returns ever shorter versions of the short form, for narrow places: first all of it, then without its last
-    /// clause, and so on. A suggestion is more useful than the message before it, so it also appears alone.
+    /// Returns ever shorter versions of the short form, for narrow places: all of it, then without its last clauses, then the
+    /// cure without the message, and at last the message. What to write is more useful than what is wrong.
     pub fn forms(&self) -> Vec<String> {
         let whole = self.to_string();
+        let shortened = |text: &str, least: usize| {
+            let ends = clause_ends(text).into_iter().rev();
+            let ends = ends.filter(|end| *end > least);
+            ends.map(|end| text[..end].to_owned()).collect::<Vec<_>>()
+        };
         let mut forms = vec![whole.clone()];
-        let mut suggestion = self.help.as_deref().filter(|h| h.starts_with(SUGGESTION));
-        for end in clause_ends(&whole).into_iter().rev() {
-            if end <= self.message.len()
-                && let Some(help) = suggestion.take()
-            {
-                let end = clause_ends(help).first().copied();
-                forms.push(help[..end.unwrap_or(help.len())].to_owned());
+        forms.extend(shortened(&whole, self.message.len()));
+        if let Some(help) = &self.help {
+            match self.brief() {
+                Some(brief) => forms.extend([format!("{}; {brief}", self.message), brief.into()]),
+                None => {
+                    forms.push(help.clone());
+                    forms.extend(shortened(help, 0));
+                }
             }
-            forms.push(whole[..end].to_owned());
         }
+        forms.push(self.message.clone());
+        forms.extend(shortened(&self.message, 0));
+        let gist = self
+            .message
+            .rsplit_once(": ")
+            .map(|(gist, _)| gist.to_owned());
+        forms.extend(gist);
         forms
+    }
+
+    /// A short hint for a long list.
+    fn brief(&self) -> Option<&'static str> {
+        let help = self.help.as_deref()?;
+        let found = LISTS.iter().find(|(list, _)| help.contains(list));
+        found.map(|(_, brief)| *brief)
+    }
+
+    /// The least that says what to write.
+    #[cfg(test)]
+    pub fn cure(&self) -> &str {
+        let help = self.help.as_deref().unwrap_or(&self.message);
+        let end = clause_ends(help).first().copied().unwrap_or(help.len());
+        self.brief().unwrap_or(&help[..end])
     }
 
     /// Returns the part of the text that a report shows: all of it if it is short, otherwise a part that begins shortly
@@ -225,6 +262,7 @@ mod tests {
             [
                 "unknown field `prt`; did you mean `port`? To search for the word, quote it",
                 "unknown field `prt`; did you mean `port`?",
+                "did you mean `port`? To search for the word, quote it",
                 "did you mean `port`?",
                 "unknown field `prt`",
             ]
@@ -237,10 +275,21 @@ mod tests {
             [
                 "`x` is not a port; `port` takes a port, 0 to 65535, like `port 443`",
                 "`x` is not a port; `port` takes a port, 0 to 65535",
+                "`port` takes a port, 0 to 65535, like `port 443`",
+                "`port` takes a port, 0 to 65535",
                 "`x` is not a port",
             ]
         );
-        assert_eq!(FilterError::new(0..0, "`a; b? c`").forms(), ["`a; b? c`"]);
+        assert_eq!(
+            forms("unknown field `x`", "the fields are pid comm"),
+            [
+                "unknown field `x`; the fields are pid comm",
+                "unknown field `x`; Tab where a term begins lists the fields",
+                "Tab where a term begins lists the fields",
+                "unknown field `x`",
+            ]
+        );
+        assert_eq!(FilterError::new(0..0, "`a; b? c`").forms()[0], "`a; b? c`");
     }
 
     #[test]

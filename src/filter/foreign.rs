@@ -39,14 +39,33 @@ const FOREIGN: &[Foreign] = &[
             "ipv6.addr",
             "ip.host",
             "ipv6.host",
+            "fd.ip",
+            "fd.cip",
+            "fd.sip",
+            "fd.net",
+            "fd.cnet",
+            "fd.snet",
         ],
         &["addr"],
     ),
-    certain(&["ip.src", "ipv6.src", "saddr"], &["laddr"]),
-    certain(&["ip.dst", "ipv6.dst", "daddr"], &["raddr"]),
-    certain(&["tcp.port", "portrange"], &["port"]),
-    certain(&["tcp.srcport", "srcport"], &["lport"]),
-    certain(&["tcp.dstport", "dstport"], &["rport"]),
+    certain(&["ip.src", "ipv6.src", "saddr", "fd.lip"], &["laddr"]),
+    certain(&["ip.dst", "ipv6.dst", "daddr", "fd.rip"], &["raddr"]),
+    certain(&["tcp.port", "portrange", "fd.port"], &["port"]),
+    certain(
+        &["tcp.srcport", "srcport", "fd.lport", "--sports"],
+        &["lport"],
+    ),
+    certain(
+        &["tcp.dstport", "dstport", "fd.rport", "--dports"],
+        &["rport"],
+    ),
+    certain(&["fd.sport"], &["service"]),
+    certain(&["proc.name"], &["comm"]),
+    certain(&["proc.pid"], &["pid"]),
+    certain(&["user.name"], &["user"]),
+    certain(&["user.uid", "skuid"], &["uid"]),
+    certain(&["_systemd_unit"], &["unit"]),
+    certain(&["tcp.analysis.initial_rtt"], &["connect"]),
     certain(&["ip.version"], &["ip"]),
     certain(&["tcp.analysis.ack_rtt"], &["rtt"]),
     certain(&["tcp.options.mss_val"], &["mss"]),
@@ -132,17 +151,136 @@ type Pattern = fn(&str) -> String;
 /// Words for operators that compare with a part of a text, the wildcards that they mean, and true for those that ignore case.
 const PATTERNS: &[(&str, Pattern, bool)] = &[
     ("contains", |text| format!("*{text}*"), false),
+    ("includes", |text| format!("*{text}*"), false),
+    ("has", |text| format!("*{text}*"), true),
     ("startswith", |text| format!("{text}*"), false),
+    ("hasprefix", |text| format!("{text}*"), true),
     ("endswith", |text| format!("*{text}"), false),
+    ("hassuffix", |text| format!("*{text}"), true),
     ("like", |text| text.replace('%', "*"), false),
     ("ilike", |text| text.replace('%', "*"), true),
     ("glob", str::to_owned, false),
 ];
 
+/// Operators of several words, and of one that another one is in, with the operator here; the longer ones first.
+const SPOKEN: &[(&[&str], &str)] = &[
+    (&["is", "greater", "than"], ">"),
+    (&["is", "more", "than"], ">"),
+    (&["is", "less", "than"], "<"),
+    (&["is", "at", "least"], ">="),
+    (&["is", "at", "most"], "<="),
+    (&["is", "like"], "like"),
+    (&["does", "not", "contain"], "not contains"),
+    (&["does", "not", "match"], "!~"),
+    (&["greater", "than"], ">"),
+    (&["larger", "than"], ">"),
+    (&["bigger", "than"], ">"),
+    (&["higher", "than"], ">"),
+    (&["longer", "than"], ">"),
+    (&["older", "than"], ">"),
+    (&["more", "than"], ">"),
+    (&["less", "than"], "<"),
+    (&["fewer", "than"], "<"),
+    (&["lower", "than"], "<"),
+    (&["smaller", "than"], "<"),
+    (&["shorter", "than"], "<"),
+    (&["younger", "than"], "<"),
+    (&["at", "least"], ">="),
+    (&["at", "most"], "<="),
+    (&["equal", "to"], "="),
+    (&["equals", "to"], "="),
+    (&["starts", "with"], "startswith"),
+    (&["begins", "with"], "startswith"),
+    (&["ends", "with"], "endswith"),
+    (&["matches", "regex"], "~"),
+    (&["regex", "match"], "~"),
+    (&["notin"], "not in"),
+];
+
+/// Words by which nobody means a process or a state, and what says what they mean.
+const VAGUE: &[(&[&str], &str)] = &[
+    (
+        &[
+            "slow", "slower", "slowest", "fast", "faster", "fastest", "high", "low", "lag", "laggy",
+        ],
+        "say how slow: `rtt > 100ms`, `resp > 1s`, `duration > 5s`",
+    ),
+    (
+        &[
+            "big", "bigger", "biggest", "large", "larger", "largest", "huge", "heavy", "small",
+            "smallest", "most", "least", "long", "longest", "oldest", "newest", "busiest",
+        ],
+        "say how much: `bytes > 10MB`, `duration > 1h`",
+    ),
+    (
+        &["idle", "stuck", "hanging", "hung"],
+        "say for how long: `waiting > 10s`, or `open and rate 0`",
+    ),
+    (
+        &[
+            "external", "internal", "private", "public", "internet", "wan",
+        ],
+        "write the network, like `not addr 10.0.0.0/8`; within this host is `loopback`",
+    ),
+    (
+        &["success", "successful", "succeeded", "ok", "good"],
+        "write `not failed`, or `reason local-fin,remote-fin`",
+    ),
+    (&["mask", "netmask"], "a network looks like `10.0.0.0/8`"),
+    (
+        &["dropped", "drops"],
+        "`retransmits > 0` lost packets; the screen `D` has those dropped here",
+    ),
+    (
+        &[
+            "ago",
+            "today",
+            "yesterday",
+            "now",
+            "minute",
+            "minutes",
+            "hour",
+            "hours",
+            "recent",
+            "recently",
+            "since",
+            "until",
+            "before",
+            "after",
+        ],
+        NO_CLOCK,
+    ),
+    (
+        &[
+            "the", "of", "for", "with", "in", "on", "by", "at", "than", "then", "that", "which",
+            "who", "what", "how", "me", "my", "only", "just", "still", "show", "exists", "nor",
+            "neither", "but", "more", "over", "under", "within", "between", "owned", "talks",
+            "talking", "newer",
+        ],
+        "leave it out, or write a term like `port 443`",
+    ),
+];
+
+/// How sessions are selected by time.
+pub const NO_CLOCK: &str = "`ended < 5m` closed in the last 5 minutes, `duration < 5m` is younger";
+
+/// Words of other tools for a time of day, which no field is.
+const CLOCKS: &[&str] = &[
+    "start",
+    "starttime",
+    "date",
+    "timestamp",
+    "_time",
+    "@timestamp",
+    "timegenerated",
+    "earliest",
+    "latest",
+];
+
 /// Words that can match no session, with the reason.
 const NEVER: &[(&[&str], &str)] = &[
     (
-        &["udp", "icmp", "icmp6", "arp", "sctp"],
+        &["udp", "icmp", "icmp6", "arp", "sctp", "unix"],
         "only TCP sessions are shown",
     ),
     (
@@ -182,7 +320,36 @@ pub fn field_named(word: &str) -> Option<&'static Field> {
     let word = word.strip_prefix("--").unwrap_or(word);
     // and as jq does
     let word = word.strip_prefix('.').unwrap_or(word);
+    let side = || word.split_once(['_', '.']);
     by_word(&word.to_ascii_lowercase())
+        .or_else(|| side().and_then(|(side, what)| field_of_side(side, what)))
+}
+
+/// The operator that several words stand for after a field, and their number.
+pub fn spoken(words: &[&str]) -> Option<(&'static str, usize)> {
+    let is_it = |(spoken, _): &&(&[&str], &str)| {
+        let same = spoken
+            .iter()
+            .zip(words)
+            .all(|(a, b)| a.eq_ignore_ascii_case(b));
+        spoken.len() <= words.len() && same
+    };
+    let (spoken, op) = SPOKEN.iter().find(is_it)?;
+    Some((op, spoken.len()))
+}
+
+/// Terms for a word that says nothing by itself.
+pub fn vague(word: &str) -> Option<&'static str> {
+    let word = word.to_ascii_lowercase();
+    let found = VAGUE
+        .iter()
+        .find(|(words, _)| words.contains(&word.as_str()));
+    found.map(|(_, help)| *help)
+}
+
+/// True for a word of other tools for a time of day.
+pub fn is_clock(word: &str) -> bool {
+    CLOCKS.iter().any(|clock| clock.eq_ignore_ascii_case(word))
 }
 
 /// The fields that a word of other tools may name, and whether it hardly means anything else.

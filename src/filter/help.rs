@@ -85,7 +85,7 @@ pub const GRAMMAR: &[(&str, &str)] = &[
     ("src 10.0.0.5:443", "the local end; `dst` is the remote one"),
     (
         "open",
-        "also `closed`, `failed`, `ipv4`, `ipv6`, `inbound`, `outbound`",
+        "also `closed`, `failed`, `ipv4`, `ipv6`, `inbound`, `outbound`; `status closed` is that of STATUS",
     ),
     (
         "reason re",

@@ -55,6 +55,15 @@ pub fn lex(text: &str) -> Vec<Token<'_>> {
     loop {
         // neither can fail: the first may take nothing, the second takes any character
         let _ = space(&mut input);
+        if let Some(kind) = sign(&input, tokens.last()) {
+            let start = input.current_token_start();
+            let text = input.next_slice(1);
+            if let Some(kind) = kind {
+                let span = start..start + 1;
+                tokens.push(Token { kind, text, span });
+            }
+            continue;
+        }
         if let Some(kind) = border_of_set(&input, tokens.last(), in_set) {
             in_set = kind == TokenKind::Open;
             let start = input.current_token_start();
@@ -72,7 +81,10 @@ pub fn lex(text: &str) -> Vec<Token<'_>> {
         });
         let rest: &str = input.as_ref();
         // nothing else begins like a group of a regular expression: `(?i)nginx`, `^(a|b)$`
-        let is_pattern = after_match || rest.starts_with("(?") || rest.starts_with("^(");
+        let is_pattern = after_match
+            || rest.starts_with("(?")
+            || rest.starts_with("^(")
+            || is_between_slashes(rest);
         let next = match (is_pattern, after_field) {
             (true, _) => alt((quoted, pattern, token))
                 .with_taken()
@@ -89,7 +101,10 @@ pub fn lex(text: &str) -> Vec<Token<'_>> {
             input.reset(&start);
             text = input.next_slice(field.len());
         }
-        if let Some(end) = text.find('}').filter(|_| in_set && kind == TokenKind::Word) {
+        if let Some(end) = text
+            .find(['}', ']'])
+            .filter(|_| in_set && kind == TokenKind::Word)
+        {
             input.reset(&start);
             text = input.next_slice(end);
         }
@@ -109,7 +124,37 @@ pub fn lex(text: &str) -> Vec<Token<'_>> {
     }
 }
 
-/// A brace around a set of values, as Wireshark writes it: `port in {80 443}`. Elsewhere a brace is part of a word.
+/// True for a regular expression between slashes with an alternative in it, which would else join two words.
+fn is_between_slashes(rest: &str) -> bool {
+    let Some(rest) = rest.strip_prefix('/') else {
+        return false;
+    };
+    let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+    let within = rest[..end].strip_suffix('/');
+    within.is_some_and(|within| within.contains('|') && !within.contains('/'))
+}
+
+/// A sign of other languages before a field or an address, with what it means: `+comm:curl` and `-comm:curl` of Lucene,
+/// `@port:443`, and `@10.0.0.5` of lsof.
+fn sign(input: &Input<'_>, previous: Option<&Token<'_>>) -> Option<Option<TokenKind>> {
+    let rest: &str = input.as_ref();
+    let is_apart = previous.is_none_or(|t| t.span.end < input.current_token_start());
+    let sign = rest
+        .chars()
+        .next()
+        .filter(|c| is_apart && "+-@".contains(*c))?;
+    let word = &rest[1..];
+    let word = &word[..word.find(is_special).unwrap_or(word.len())];
+    let has_field = field_before_colon(word, previous).is_some();
+    let host = word.split_once(':').map_or(word, |(host, _)| host);
+    match sign {
+        '-' => has_field.then_some(Some(TokenKind::Not)),
+        _ => (has_field || host.parse::<std::net::IpAddr>().is_ok()).then_some(None),
+    }
+}
+
+/// A border of a set of values: `port in {80 443}` of Wireshark, `dport { 80, 443 }` of nft, `port in [80, 443]`. Elsewhere a
+/// brace is part of a word.
 fn border_of_set(
     input: &Input<'_>,
     previous: Option<&Token<'_>>,
@@ -117,9 +162,14 @@ fn border_of_set(
 ) -> Option<TokenKind> {
     let rest: &str = input.as_ref();
     let is_after_in = previous.is_some_and(|t| t.text.eq_ignore_ascii_case("in"));
+    let is_after_field = previous.is_some_and(|t| {
+        t.kind == TokenKind::Word && any_field_named(t.text).is_some()
+            || matches!(t.kind, TokenKind::Op(Op::Eq | Op::Ne))
+    });
     match rest.chars().next()? {
-        '{' if is_after_in => Some(TokenKind::Open),
-        '}' if in_set => Some(TokenKind::Close),
+        '{' if is_after_in || is_after_field => Some(TokenKind::Open),
+        '[' if is_after_in => Some(TokenKind::Open),
+        '}' | ']' if in_set => Some(TokenKind::Close),
         _ => None,
     }
 }

@@ -1,5 +1,6 @@
 //! Parses the values of a filter by the kind of the field: numbers, units, addresses, names and regular expressions.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 
@@ -9,8 +10,8 @@ use crate::filter::expr::{Literal, Net, Op};
 use crate::filter::foreign::never;
 use crate::filter::services;
 use crate::filter::shorthand::localhost;
-use crate::model::fields::{Field, FieldKind, by_word, name_of_word};
-use crate::model::session::{Comm, State};
+use crate::model::fields::{Field, FieldKind, by_word, name_of_word, word_of_name};
+use crate::model::session::Comm;
 use crate::text::suggest::suggest;
 use crate::text::units::{SIZES, TIMES, Unscaled, scaled};
 
@@ -77,12 +78,8 @@ pub fn takes(field: &Field) -> String {
     match kind_of(field) {
         FieldKind::Count => "a number".into(),
         FieldKind::Id => "a number, decimal or 0x…".into(),
-        FieldKind::Bytes => {
-            "bytes, or k M G T (powers of 1000), Ki Mi Gi Ti (powers of 1024)".into()
-        }
-        FieldKind::Rate => {
-            "bytes per second, or k M G T (powers of 1000), Ki Mi Gi Ti (of 1024)".into()
-        }
+        FieldKind::Bytes => "bytes, or a number with k M G T, Ki Mi Gi Ti".into(),
+        FieldKind::Rate => "bytes per second, or with k M G T, Ki Mi Gi Ti".into(),
         FieldKind::Micros => "a time with its unit: us ms s m h d".into(),
         FieldKind::Moment => "the time since then with its unit: us ms s m h d".into(),
         FieldKind::Ip => "4 or 6".into(),
@@ -271,7 +268,8 @@ fn number(field: &Field, kind: FieldKind, text: &str) -> Result<u64, Bad> {
             return scaled(text, SIZES, Some(1)).map_err(|e| unscaled(e, text, field));
         }
         FieldKind::Micros | FieldKind::Moment => {
-            return scaled(text, TIMES, None).map_err(|e| unscaled(e, text, field));
+            let short = with_short_unit(text);
+            return scaled(&short, TIMES, None).map_err(|e| unscaled(e, text, field));
         }
         _ => {}
     }
@@ -304,6 +302,25 @@ fn number(field: &Field, kind: FieldKind, text: &str) -> Result<u64, Bad> {
         Ok(n) if n <= greatest(kind) => Ok(n),
         _ => Err(bad("is too large")),
     }
+}
+
+/// Units of time in full, as people write them after a number, and the short ones.
+const SPELLED: &[(&[&str], &str)] = &[
+    (&["msec", "millisecond", "milliseconds"], "ms"),
+    (&["sec", "secs", "second", "seconds"], "s"),
+    (&["mins", "minute", "minutes"], "m"),
+    (&["hour", "hours"], "h"),
+    (&["day", "days"], "d"),
+];
+
+/// A time with its unit in short.
+fn with_short_unit(text: &str) -> Cow<'_, str> {
+    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = text[number.len()..].to_ascii_lowercase();
+    let found = SPELLED
+        .iter()
+        .find(|(words, _)| words.contains(&unit.as_str()));
+    found.map_or(text.into(), |(_, short)| format!("{number}{short}").into())
 }
 
 /// Converts an error about a number and its unit.
@@ -366,7 +383,12 @@ fn net(field: &Field, text: &str) -> Result<Net, Bad> {
         return Ok(Net::host(addr));
     };
     let most = if addr.is_ipv4() { 32 } else { 128 };
-    digits(bits)
+    let mask = bits.parse::<Ipv4Addr>().map(Ipv4Addr::to_bits);
+    let mask = mask
+        .ok()
+        .filter(|m| addr.is_ipv4() && m.count_ones() == m.leading_ones());
+    mask.map(|mask| mask.leading_ones() as u8)
+        .or_else(|| digits(bits))
         .and_then(|bits| Net::new(addr, bits))
         .ok_or_else(|| {
             let message = format!("{} is not a network", quoted(text));
@@ -388,7 +410,9 @@ pub fn is_like_host(text: &str) -> bool {
 
 /// True if a text begins a name, or one of its parts: `res` begins `local-reset`.
 pub fn is_begun(name: &str, text: &str) -> bool {
-    let parts = name.match_indices('-').map(|(at, _)| &name[at + 1..]);
+    let parts = name
+        .match_indices(['-', ' '])
+        .map(|(at, _)| &name[at + 1..]);
     !text.is_empty()
         && [name]
             .into_iter()
@@ -404,15 +428,17 @@ fn abbreviated(
     in_quotes: bool,
 ) -> Result<Vec<&'static str>, Bad> {
     let lower = text.to_lowercase().replace('_', "-");
-    // whatever the reason, a session that is closed has the status
-    let is_any_reason = field.word == "status" && lower == State::Closed.name();
-    let word = || name_of_word(names, &text.to_lowercase()).filter(|_| !is_any_reason);
+    let word = || name_of_word(names, &text.to_lowercase());
     let all = || real_names(names);
     if let Some(name) = all().find(|n| n.eq_ignore_ascii_case(&lower)).or_else(word) {
         return Ok(vec![name]);
     }
-    // names of others have capitals
-    let begun = all().filter(|n| is_begun(&n.to_lowercase(), &lower));
+    // names of others have capitals, and the numbers of states are none of these
+    let is_number = text.bytes().all(|b| b.is_ascii_digit());
+    let begun = all().filter(|_| !is_number).filter(|n| {
+        let is_shown_so = word_of_name(n).is_some_and(|word| is_begun(word, &lower));
+        is_shown_so || is_begun(&n.to_lowercase(), &lower)
+    });
     let begun: Vec<&str> = begun.collect();
     if !begun.is_empty() && !in_quotes {
         return Ok(begun);
@@ -422,7 +448,7 @@ fn abbreviated(
         return Err(Bad::new(message, why));
     }
     let within: Vec<&str> = all()
-        .filter(|n| lower.len() > 1 && n.contains(&lower))
+        .filter(|n| lower.len() > 2 && n.contains(&lower))
         .collect();
     let near = match within.is_empty() {
         true => suggest(&lower, all()),
@@ -445,8 +471,9 @@ pub fn mended_name(field: &Field, text: &str) -> Option<&'static str> {
     let [only] = found.as_slice() else {
         return None;
     };
-    let is_meant =
-        only.to_lowercase().contains(&lower) || name_of_word(names, &text.to_lowercase()).is_some();
+    let is_meant = only.to_lowercase().contains(&lower)
+        || name_of_word(names, &text.to_lowercase()).is_some()
+        || word_of_name(only).is_some_and(|word| is_begun(word, &lower));
     (!is_meant).then_some(only)
 }
 
@@ -462,7 +489,7 @@ pub fn did_you_mean(names: &[&str]) -> String {
 
 /// Checks a regular expression.
 pub fn regex(pattern: &str) -> Result<(), Bad> {
-    let help = "`~` takes a regular expression; escape literal special characters with `\\`";
+    let help = "escape literal special characters with `\\`";
     let parsed = regex_syntax::ast::parse::ParserBuilder::new()
         .nest_limit(50)
         .build()

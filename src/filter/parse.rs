@@ -295,7 +295,10 @@ fn subject(word: &Token<'_>, input: &Input<'_>) -> Result<Option<(&'static Field
         }
         _ => {}
     }
-    let near = nearest_fields(&word.text.to_lowercase());
+    let near = match foreign::is_clock(word.text) {
+        true => Vec::new(),
+        false => nearest_fields(&word.text.to_lowercase()),
+    };
     let near: Vec<&'static Field> = near.into_iter().filter_map(by_word).collect();
     if has_operator {
         return match near.as_slice() {
@@ -481,7 +484,7 @@ fn compare(field: &'static Field, words: usize, input: &mut Input<'_>) -> Result
     let mut all = value(field, op, is_list, input)?;
     loop {
         match peek(input) {
-            Some(t) if t.kind == Tok::Comma => {
+            Some(t) if t.kind == Tok::Comma || is_list && t.kind == Tok::Or => {
                 input.next_token();
             }
             // in a list a space is enough
@@ -546,9 +549,12 @@ fn operator(
             fail(wrong_operator(field, *op, token))
         }
         Some((Tok::Op(op), _)) => {
+            let is_open = input.get(1).is_some_and(|t| t.kind == Tok::Open);
+            let has_list = is_open && input.get(2).is_some_and(|t| value_of(t).is_some());
             input.next_token();
-            Ok(Some((*op, false)))
+            Ok(Some((*op, has_list && matches!(op, Op::Eq | Op::Ne))))
         }
+        Some((Tok::Open, _)) if !is_bool && has_value => Ok(Some((Op::Eq, true))),
         Some((Tok::Stray, token)) => fail(stray(token)),
         Some((Tok::Word, token)) if !is_bool && operator_word(field, token, input).is_some() => {
             let found = operator_word(field, token, input);

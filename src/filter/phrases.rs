@@ -6,10 +6,14 @@ use std::net::IpAddr;
 
 use crate::filter::error::FilterError;
 use crate::filter::expr::Op;
-use crate::filter::foreign::{any_field_named, field_of_side, is_operator};
+use crate::filter::foreign::{
+    NO_CLOCK as BY_TIME, any_field_named, field_of_side, foreign_fields, is_operator, spoken,
+};
 use crate::filter::lex::{Token, TokenKind as Tok, lex};
 use crate::filter::literal::{kind_of, operators};
 use crate::model::fields::FieldKind;
+use crate::model::session::Reason;
+use crate::text::units::{SIZES, scaled};
 
 /// Meaning of a phrase.
 enum Means {
@@ -19,11 +23,13 @@ enum Means {
     Is(&'static str),
     /// The same as `Nothing`, before a number.
     Counts(&'static str, &'static str),
+    /// Bytes compared by this operator, before a size. Any other number needs a field.
+    Sizes(&'static str),
     /// No session can be selected by it, for this reason, and what can be written instead.
     Nothing(&'static str, &'static str),
 }
 
-use Means::{Begins, Counts, Is, Nothing};
+use Means::{Begins, Counts, Is, Nothing, Sizes};
 
 // a refusal is a RST, too
 const CLOSED_BY_RESET: &str = "reason local-reset,remote-reset,refused";
@@ -41,6 +47,13 @@ const BY_BYTES: &str = "`bytes > 1000` is about all that a session has moved";
 const NO_FUNCTIONS: &str = "a filter has no functions";
 const BY_TERMS: &str =
     "it consists of terms like `comm curl` or `rport 443`, with `and`, `or`, `not`";
+const NO_CLOCK: &str = "the time of day is not part of a filter";
+const NO_FIELD: &str = "a number without a field";
+const BY_FIELD: &str = "write what is compared, like `rtt > 100ms`, `retransmits > 10`";
+const NO_PIPES: &str = "a filter has no pipes";
+const BY_SCREEN: &str = "it only selects: `port 443 and comm curl`; `o` chooses what is printed";
+const NO_NEITHER: &str = "`neither` joins nothing";
+const BY_NOT: &str = "write `not comm nginx and not comm curl`";
 const NO_LINK: &str = "only IP addresses are known, nothing below them";
 const BY_ADDRESS: &str =
     "write `host 10.0.0.5`, or `interface eth0` for sockets that are bound to one";
@@ -65,6 +78,17 @@ const PHRASES: &[(&[&str], Means)] = &[
     (&["ip6", "src"], Begins("laddr")),
     (&["ip", "dst"], Begins("raddr")),
     (&["ip6", "dst"], Begins("raddr")),
+    (&["ip", "saddr"], Begins("laddr")),
+    (&["ip6", "saddr"], Begins("laddr")),
+    (&["ip", "daddr"], Begins("raddr")),
+    (&["ip6", "daddr"], Begins("raddr")),
+    (&["ct", "state"], Begins("state")),
+    (&["meta", "skuid"], Begins("uid")),
+    (&["process", "name"], Begins("comm")),
+    (&["program", "name"], Begins("comm")),
+    (&["user", "name"], Begins("user")),
+    (&["owned", "by"], Begins("user")),
+    (&["port", "number"], Begins("port")),
     (&["ip", "and"], Begins("ipv4 and")),
     (&["ip", "proto", "tcp"], Is("tcp")),
     (&["ip", "proto", "6"], Is("tcp")),
@@ -77,6 +101,29 @@ const PHRASES: &[(&[&str], Means)] = &[
     (&["larger", "than"], Begins("bytes >")),
     (&["bigger", "than"], Begins("bytes >")),
     (&["smaller", "than"], Begins("bytes <")),
+    (&["newer", "than"], Begins("duration <")),
+    (&["more", "than"], Sizes(">")),
+    (&["less", "than"], Sizes("<")),
+    (&["at", "least"], Sizes(">=")),
+    (&["at", "most"], Sizes("<=")),
+    (&["over"], Sizes(">")),
+    (&["above"], Sizes(">")),
+    (&["under"], Sizes("<")),
+    (&["below"], Sizes("<")),
+    (&["last", "ack"], Is("state last-ack")),
+    (&["last", "minute"], Nothing(NO_CLOCK, BY_TIME)),
+    (&["last", "hour"], Nothing(NO_CLOCK, BY_TIME)),
+    (&["last", "day"], Nothing(NO_CLOCK, BY_TIME)),
+    (&["last"], Counts(NO_CLOCK, BY_TIME)),
+    (&["the", "last"], Nothing(NO_CLOCK, BY_TIME)),
+    (&["in", "the", "last"], Nothing(NO_CLOCK, BY_TIME)),
+    (&["in", "the", "past"], Nothing(NO_CLOCK, BY_TIME)),
+    (&["within"], Counts(NO_CLOCK, BY_TIME)),
+    (&["between"], Counts(NO_CLOCK, BY_TIME)),
+    (&["--since"], Nothing(NO_CLOCK, BY_TIME)),
+    (&["--until"], Nothing(NO_CLOCK, BY_TIME)),
+    (&["neither"], Nothing(NO_NEITHER, BY_NOT)),
+    (&["gateway"], Counts(NO_LINK, BY_ADDRESS)),
     (&["in"], Begins("addr")),
     (&["less"], Counts(NO_SIZES, BY_BYTES)),
     (&["greater"], Counts(NO_SIZES, BY_BYTES)),
@@ -97,6 +144,26 @@ const PHRASES: &[(&[&str], Means)] = &[
     (&["ss", "-tanp"], Begins("")),
     (&["-t"], Begins("")),
     (&["where"], Begins("")),
+    (&["show", "me"], Begins("")),
+    (&["show"], Begins("")),
+    (&["list"], Begins("")),
+    (&["find"], Begins("")),
+    (&["display"], Begins("")),
+    (&["only"], Begins("")),
+    (&["just"], Begins("")),
+    (&["still"], Begins("")),
+    (&["either"], Begins("")),
+    (&["-m", "multiport"], Begins("")),
+    (&["-m", "state"], Begins("")),
+    (&["-m", "conntrack"], Begins("")),
+    (&["-m", "owner"], Begins("")),
+    (&["--uid-owner"], Begins("uid")),
+    (&["--ctstate"], Begins("state")),
+    (&["netstat", "-an"], Is("tcp")),
+    (&["netstat", "-tn"], Is("tcp")),
+    (&["netstat", "-tan"], Is("tcp")),
+    (&["-itcp"], Is("tcp")),
+    (&["-stcp:established"], Is("state established")),
     (&["grep", "-v"], Begins("not")),
     (&["grep", "-i"], Begins("")),
     (&["grep", "-E"], Begins("comm ~")),
@@ -121,6 +188,7 @@ const PHRASES: &[(&[&str], Means)] = &[
     (&["excluding"], Begins("not")),
     (&["except"], Begins("not")),
     (&["without"], Begins("not")),
+    (&["but", "not"], Begins("not")),
     (&["all", "but"], Begins("not")),
     (&["all", "except"], Begins("not")),
     (&["everything", "but"], Begins("not")),
@@ -131,6 +199,19 @@ const PHRASES: &[(&[&str], Means)] = &[
         Is("open and not state syn-sent"),
     ),
     (&["all"], Is("tcp")),
+    (&["any"], Is("tcp")),
+    (&["true"], Is("tcp")),
+    (&["false"], Is("not tcp")),
+    (&["none"], Is("not tcp")),
+    (&["nothing"], Is("not tcp")),
+    (&["syn", "sent"], Is("state syn-sent")),
+    (&["syn", "received"], Is("state syn-recv")),
+    (&["close", "wait"], Is("state close-wait")),
+    (&["timeouts"], Is("reason timeout,connect-timeout")),
+    (&["resets"], Is("reason remote-reset,local-reset")),
+    (&["tcp-syn"], Nothing(NO_FLAGS, BY_REASON)),
+    (&["tcp-ack"], Nothing(NO_FLAGS, BY_REASON)),
+    (&["tcp-push"], Nothing(NO_FLAGS, BY_REASON)),
     (&["everything"], Is("tcp")),
     (&["loopback"], Is("addr 127.0.0.0/8,::1")),
     // what STATUS says, in two words
@@ -140,6 +221,7 @@ const PHRASES: &[(&[&str], Means)] = &[
     (&["reset", "by", "peer"], Is("reason remote-reset")),
     (&["reset", "by", "us"], Is("reason local-reset")),
     (&["no", "answer"], Is("reason connect-timeout")),
+    (&["no"], Begins("not")),
     (&["gave", "up"], Is("reason cancelled")),
     // as errors are logged
     (&["connection", "refused"], Is("reason refused")),
@@ -221,6 +303,48 @@ const PHRASES: &[(&[&str], Means)] = &[
     (&["eth.dst"], Nothing(NO_LINK, BY_ADDRESS)),
 ];
 
+/// Words for what a filter selects anyway.
+const NOUNS: &[&str] = &[
+    "connection",
+    "connections",
+    "conns",
+    "session",
+    "sessions",
+    "socket",
+    "sockets",
+    "flow",
+    "flows",
+    "traffic",
+    "transfers",
+];
+
+/// Commands after a pipe that do not select.
+const PIPED: &[&str] = &[
+    "stats",
+    "sort",
+    "head",
+    "tail",
+    "count",
+    "table",
+    "top",
+    "wc",
+    "awk",
+    "sed",
+    "cut",
+    "uniq",
+    "summarize",
+    "project",
+    "extend",
+    "eval",
+    "json",
+    "jq",
+    "less",
+    "more",
+    "xargs",
+    "take",
+    "limit",
+];
+
 /// First words of what comes after a condition in SQL and with grep.
 const TAILS: &[&str] = &["limit", "order", "-v"];
 
@@ -248,7 +372,72 @@ fn is_number(token: &Token<'_>) -> bool {
 
 /// True for a number, with a unit or without.
 fn begins_with_digit(token: &Token<'_>) -> bool {
-    token.text.starts_with(|c: char| c.is_ascii_digit())
+    let text = token.text.trim_start_matches(['"', '\'']);
+    text.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// True for a number of bytes with its unit.
+fn is_size(token: &Token<'_>) -> bool {
+    let has_unit = token.text.ends_with(['b', 'B']);
+    has_unit && scaled(token.text, SIZES, None).is_ok()
+}
+
+/// True if the tokens end with a whole term, after which another one may begin without `and`.
+fn ends_with_term(tokens: &[Token<'_>]) -> bool {
+    let Some(last) = tokens.last() else {
+        return false;
+    };
+    let is_name =
+        any_field_named(last.text).is_some() || foreign_fields(last.text).0.next().is_some();
+    match last.kind {
+        Tok::Close | Tok::Quoted(_) => true,
+        Tok::Word => !is_name && !is_operator(last.text) && !is_word(last, "in"),
+        _ => false,
+    }
+}
+
+/// A field of a status and the words that the dashboard shows for one, as one value: `status = timed out`. Returns the
+/// number of tokens, too.
+fn shown_status<'s>(tokens: &[Token<'s>]) -> Option<(Vec<Token<'s>>, usize)> {
+    let [field, rest @ ..] = tokens else {
+        return None;
+    };
+    let is_status = is_word(field, "status") || is_word(field, "reason");
+    let count = rest
+        .iter()
+        .take_while(|t| matches!(t.kind, Tok::Op(_) | Tok::Not) || is_word(t, "is"))
+        .count();
+    let words = Reason::ALL.iter().map(|r| r.word());
+    let mut words = words.filter(|w| w.contains(' ') && is_status);
+    let shown = words.find(|w| is_phrase(&w.split(' ').collect::<Vec<_>>(), &rest[count..]))?;
+    let used = shown.split(' ').count();
+    let span = rest[count].span.start..rest[count + used - 1].span.end;
+    let mut term = tokens[..=count].to_vec();
+    term.push(Token {
+        kind: Tok::Quoted(shown.to_owned()),
+        text: shown,
+        span,
+    });
+    Some((term, 1 + count + used))
+}
+
+/// A field and an operator of several words, and the number of tokens: `duration longer than 5s`.
+fn spoken_operator<'s>(tokens: &[Token<'s>]) -> Option<(Vec<Token<'s>>, usize)> {
+    let [field, rest @ ..] = tokens else {
+        return None;
+    };
+    let named = any_field_named(field.text).filter(|_| field.kind == Tok::Word);
+    named.or_else(|| foreign_fields(field.text).0.next())?;
+    let words: Vec<&str> = rest.iter().take(3).map(|t| t.text).collect();
+    let (op, count) = spoken(&words)?;
+    let put = |token: Token<'static>| Token {
+        span: rest[0].span.start..rest[count - 1].span.end,
+        ..token
+    };
+    let op = lex(op).into_iter().map(put).collect::<Vec<_>>();
+    let (before, after): (Vec<_>, Vec<_>) = op.into_iter().partition(|t| t.kind == Tok::Not);
+    let term = before.into_iter().chain([field.clone()]).chain(after);
+    Some((term.collect(), 1 + count))
 }
 
 /// True if a term may begin after a token.
@@ -279,7 +468,7 @@ fn completes(words: &[&str], token: &Token<'_>) -> bool {
     match words {
         ["ip", "and"] => true,
         ["in"] => token.text.parse::<IpAddr>().is_ok() || token.text.contains('/'),
-        _ => is_text || token.kind == Tok::Open,
+        _ => is_text || matches!(token.kind, Tok::Open | Tok::Not),
     }
 }
 
@@ -307,6 +496,39 @@ pub fn translated<'s>(
     while let [first, others @ ..] = rest {
         let begins = all.last().is_none_or(is_before_term);
         let ends = all.last().is_some_and(is_end_of_term);
+        let follows = ends_with_term(&all);
+        if first.kind == Tok::Or && first.text == "|" {
+            match others.first() {
+                Some(next) if PIPED.iter().any(|word| is_word(next, word)) => {
+                    let span = first.span.start..next.span.end;
+                    return Err(FilterError::new(span, NO_PIPES).help(BY_SCREEN));
+                }
+                Some(next)
+                    if ["where", "filter", "search"]
+                        .iter()
+                        .any(|w| is_word(next, w)) =>
+                {
+                    match all.as_slice() {
+                        // a table
+                        [only] if only.kind == Tok::Word => all.clear(),
+                        _ => all.push(instead(first, Tok::And, "and")),
+                    }
+                    rest = &others[1..];
+                    continue;
+                }
+                _ => {}
+            }
+        }
+        if follows
+            && is_word(first, "but")
+            && others
+                .first()
+                .is_some_and(|t| matches!(t.kind, Tok::Not | Tok::Word))
+        {
+            all.push(instead(first, Tok::And, "and"));
+            rest = others;
+            continue;
+        }
         // a pipe selects among what it gets
         if ends
             && first.kind == Tok::Or
@@ -329,6 +551,23 @@ pub fn translated<'s>(
             rest = &others[1..];
             continue;
         }
+        if begins
+            && let [not, word, ..] = others
+            && not.kind == Tok::Not
+            && is_word(word, "between")
+            && let Some((term, count)) = between(
+                &[
+                    std::slice::from_ref(first),
+                    others[1..].get(..4).unwrap_or_default(),
+                ]
+                .concat(),
+            )
+        {
+            all.push(instead(not, Tok::Not, "not"));
+            all.extend(term);
+            rest = &rest[count + 1..];
+            continue;
+        }
         // ss shows the sessions of either state
         if let [.., field, _] = all.as_slice()
             && ends
@@ -340,10 +579,12 @@ pub fn translated<'s>(
             rest = others;
             continue;
         }
-        if begins
+        if (begins || follows)
             && let Some((term, count)) = between(rest)
                 .or_else(|| is_null(rest))
                 .or_else(|| users(rest))
+                .or_else(|| shown_status(rest))
+                .or_else(|| spoken_operator(rest))
         {
             all.extend(term);
             rest = &rest[count..];
@@ -360,19 +601,37 @@ pub fn translated<'s>(
         }
         let found = PHRASES
             .iter()
-            .filter(|(words, _)| begins || ends && TAILS.contains(&words[0]))
+            .filter(|(words, means)| {
+                let is_empty = matches!(means, Begins(""));
+                begins || follows && !is_empty || ends && TAILS.contains(&words[0])
+            })
             .filter(|(words, _)| is_phrase(words, rest))
             .find(|(words, means)| match (means, rest.get(words.len())) {
                 (Begins(_), Some(next)) => completes(words, next),
                 (Begins(_), None) => false,
                 // no field
-                (Counts(..), next) => next.is_some_and(begins_with_digit),
+                (Counts(..) | Sizes(_), next) => next.is_some_and(begins_with_digit),
                 // also a word for a field, before a number
                 (Is(_), Some(next)) if is_number(next) => false,
                 (Is(_), Some(next)) => compared(next, rest.get(words.len() + 1)).is_some(),
                 _ => true,
             });
         let Some((words, means)) = found else {
+            if (begins || follows)
+                && first.kind == Tok::Word
+                && NOUNS.iter().any(|noun| is_word(first, noun))
+                && cursor != Some(first.span.end)
+                && !others.first().is_some_and(|t| matches!(t.kind, Tok::Op(_)))
+            {
+                let is_alone = others
+                    .first()
+                    .is_none_or(|t| matches!(t.kind, Tok::And | Tok::Or | Tok::Close));
+                if is_alone && begins {
+                    all.push(instead(first, Tok::Word, "tcp"));
+                }
+                rest = others;
+                continue;
+            }
             if let Some(open) = others.first()
                 && is_call(first, open)
             {
@@ -407,6 +666,12 @@ pub fn translated<'s>(
                 let parts = [not, text, ")"].into_iter().flat_map(lex);
                 all.extend(parts.map(put));
             }
+            Sizes(op) => match rest.first() {
+                Some(next) if is_size(next) => {
+                    all.extend(lex("bytes").into_iter().chain(lex(op)).map(put));
+                }
+                _ => return Err(FilterError::new(span, NO_FIELD).help(BY_FIELD)),
+            },
             Nothing(reason, help) | Counts(reason, help) => {
                 return Err(FilterError::new(span, *reason).help(*help));
             }
@@ -452,6 +717,9 @@ fn condition_of_query<'t, 's>(tokens: &'t [Token<'s>]) -> &'t [Token<'s>] {
     at.map_or(tokens, |at| &tokens[at + 1..])
 }
 
+/// Words for no value.
+const NULLS: &[&str] = &["null", "none", "nil", "empty", "missing", "undefined"];
+
 /// `FIELD is null` or `is not null` as a comparison that every value meets, and the number of its tokens.
 fn is_null<'s>(tokens: &[Token<'s>]) -> Option<(Vec<Token<'s>>, usize)> {
     let [field, is, rest @ ..] = tokens else {
@@ -465,7 +733,7 @@ fn is_null<'s>(tokens: &[Token<'s>]) -> Option<(Vec<Token<'s>>, usize)> {
         ops if ops.contains(&Op::Ge) => (Op::Ge, "0"),
         _ => return None,
     };
-    if !is_word(is, "is") || !is_word(null, "null") {
+    if !is_word(is, "is") || !NULLS.iter().any(|word| is_word(null, word)) {
         return None;
     }
     let put = |kind: Tok, text| instead(is, kind, text);
@@ -490,12 +758,15 @@ fn users<'s>(tokens: &[Token<'s>]) -> Option<(Vec<Token<'s>>, usize)> {
         && matches!(name.kind, Tok::Quoted(_))
         && comma.kind == Tok::Comma
         && pid.text == "pid";
+    if !is_list {
+        return None;
+    }
     let mut depth = 0;
     let end = tokens.iter().position(|token| {
         depth += i32::from(token.kind == Tok::Open) - i32::from(token.kind == Tok::Close);
         token.kind == Tok::Close && depth == 0
     })?;
-    is_list.then(|| (vec![pid.clone(), equals.clone(), number.clone()], end + 1))
+    Some((vec![pid.clone(), equals.clone(), number.clone()], end + 1))
 }
 
 /// Number of the tokens after a condition that compare it with yes or no, and true if it is no. `None`: with something else.
@@ -519,7 +790,6 @@ fn compared(next: &Token<'_>, value: Option<&Token<'_>>) -> Option<(usize, bool)
 mod tests {
     use super::*;
     use crate::filter::Filter;
-    use crate::model::session::Reason;
 
     #[test]
     fn phrases_mean_valid_filters_and_longer_ones_come_first() {
@@ -529,14 +799,15 @@ mod tests {
                 Begins(begins) if begins.starts_with("bytes") => " 100",
                 Begins(begins) if begins.starts_with("duration") => " 5m",
                 Begins(begins) if begins.ends_with("port") => " 443",
+                Begins("uid" | "user") => " 1000",
                 Begins(begins) if begins.ends_with("state") => " established",
                 Begins("" | "ipv4 and") => " curl",
                 Begins(_) => " 10.0.0.5",
-                Counts(..) => " 10",
+                Counts(..) | Sizes(_) => " 10",
                 Is(_) | Nothing(..) => "",
             };
             let filter = Filter::parse(&format!("{text}{value}"));
-            let is_refused = matches!(means, Nothing(..) | Counts(..));
+            let is_refused = matches!(means, Nothing(..) | Counts(..) | Sizes(_));
             assert_eq!(filter.is_err(), is_refused, "{text}: {filter:?}");
             for (longer, _) in &PHRASES[i + 1..] {
                 assert!(!longer.starts_with(words), "{longer:?} after {words:?}");

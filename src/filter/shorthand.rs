@@ -8,7 +8,7 @@ use crate::filter::UidOf;
 use crate::filter::error::quoted;
 use crate::filter::eval::ends;
 use crate::filter::expr::{EVERYTHING, Expr, Literal, Net, Op, Term};
-use crate::filter::foreign::{in_packets, never};
+use crate::filter::foreign::{in_packets, never, vague};
 use crate::filter::literal::{self, Bad, digits, expected, kind_of};
 use crate::model::fields::{Field, FieldKind, by_word};
 use crate::model::session::{Reason, State};
@@ -41,7 +41,7 @@ pub struct Shorthand {
 pub const SHORTHANDS: &[Shorthand] = &[
     Shorthand {
         word: "open",
-        aliases: &["connected"],
+        aliases: &["connected", "active", "alive"],
         help: "not closed yet",
         condition: || Some(is_closed()?.negated()),
     },
@@ -133,12 +133,19 @@ pub fn bare(text: &str) -> Result<Bare, Bad> {
     if let Some(condition) = condition(text) {
         return Ok(Bare::Condition(condition));
     }
+    if let Some(help) = vague(text) {
+        let message = format!("{} selects nothing", quoted(text));
+        let help = format!("{help}; to search for the word, quote it: \"{text}\"");
+        return Err(Bad::new(message, help).partial(true));
+    }
     let flag = text.trim_start_matches('-');
-    if flag != text && flag.starts_with(char::is_alphabetic) {
+    if flag != text && flag.starts_with(char::is_alphanumeric) {
         let message = format!("{} is a flag elsewhere", quoted(text));
-        let help = format!("`not {flag}` excludes that word, \"{text}\" is searched for");
+        let help =
+            format!("leave it out; `not {flag}` excludes that word; \"{text}\" is searched for");
         return Err(Bad::new(message, help));
     }
+    foreign_form(text)?;
     let number = text.strip_suffix("/tcp").unwrap_or(text);
     if let Some(n) = digits::<u32>(number) {
         return Ok(Bare::Number(n.into()));
@@ -158,7 +165,8 @@ pub fn bare(text: &str) -> Result<Bare, Bad> {
     }
     let is_net = text
         .split_once('/')
-        .is_some_and(|(a, bits)| is_like_address(a) && is_bits(bits))
+        .is_some_and(|(a, bits)| is_like_address(a) && (is_bits(bits) || is_like_address(bits)))
+        || text.parse::<IpAddr>().is_ok()
         || text.ends_with(".*") && literal::nets(addr, text).is_ok()
         || text.eq_ignore_ascii_case(LOCALHOST);
     if is_net {
@@ -203,6 +211,67 @@ pub fn bare(text: &str) -> Result<Bare, Bad> {
     Ok(Bare::Text(text.to_owned()))
 }
 
+/// Rejects forms of other languages that no name of a process has, which would be searched for in vain.
+fn foreign_form(text: &str) -> Result<(), Bad> {
+    let to_look = format!("to search for it, quote it: \"{text}\"");
+    let bad = |message: &str, help: &str| {
+        let message = format!("{} {message}", quoted(text));
+        Err(Bad::new(message, format!("{help}; {to_look}")))
+    };
+    let is_word =
+        |w: &str| !w.is_empty() && w.chars().all(|c| c.is_alphanumeric() || "_.-@".contains(c));
+    if text.contains("://") {
+        return bad(
+            "is a URL",
+            "write its address and port, like `10.0.0.5:443`",
+        );
+    }
+    if text.starts_with(['{', '}'])
+        || text.starts_with('[') && !text.contains([':', '.']) && text.ends_with(']')
+    {
+        return bad(
+            "is in brackets",
+            "a term has none: `comm curl and port 443`",
+        );
+    }
+    if text == "?" || text == "-" {
+        return bad("is no term", "a term looks like `port 443`");
+    }
+    if let Some((from, to)) = text.split_once('-')
+        && from.parse::<IpAddr>().is_ok()
+        && to.parse::<IpAddr>().is_ok()
+    {
+        return bad(
+            "is a range of addresses",
+            "write a network, like `10.0.0.0/24`",
+        );
+    }
+    let host = text.strip_prefix("*.").unwrap_or(text);
+    if let Some((_, domain)) = host.rsplit_once('.')
+        && DOMAINS.contains(&domain.to_ascii_lowercase().as_str())
+        && is_word(host)
+    {
+        return bad("is the name of a host", literal::NO_HOSTS);
+    }
+    if let Some((field, value)) = text.split_once(':')
+        && is_word(field)
+        && field.starts_with(|c: char| c.is_alphabetic() || c == '_')
+        && !value.is_empty()
+        && digits::<u16>(value).is_none()
+        && text.parse::<IpAddr>().is_err()
+        && !field.bytes().all(|b| b.is_ascii_hexdigit())
+    {
+        let message = format!("unknown field {}", quoted(field));
+        return Err(Bad::new(message, to_look));
+    }
+    Ok(())
+}
+
+/// Domains by which the name of a host is known from that of a program.
+const DOMAINS: &[&str] = &[
+    "com", "org", "net", "io", "dev", "edu", "gov", "local", "internal", "lan", "example", "test",
+];
+
 /// True for an address, or text that can only be meant as one.
 fn is_like_address(text: &str) -> bool {
     text.parse::<IpAddr>().is_ok()
@@ -221,7 +290,7 @@ fn as_regex(text: &str) -> Option<Cow<'_, str>> {
     }
     let is_anchored = text.len() > 1 && (text.starts_with('^') || text.ends_with('$'));
     let is_repeated = text.len() > 2
-        && [".*", ".+", "\\b", "\\d", "\\s", "\\w"]
+        && [".*", ".+", "\\.", "\\b", "\\d", "\\s", "\\w"]
             .iter()
             .any(|sign| text.contains(sign));
     // an address in brackets has a colon
@@ -276,6 +345,13 @@ pub fn meaning(
     if takes_text && has_group(text) && !in_quotes {
         literal::regex(text)?;
         return Ok(Meaning::term(Expr::matching(field, text.to_owned())));
+    }
+    if takes_text
+        && !in_quotes
+        && let Some(pattern) = between_slashes(text)
+    {
+        literal::regex(&pattern)?;
+        return Ok(Meaning::term(Expr::matching(field, pattern.into_owned())));
     }
     let found = literal::read(field, text, in_quotes, users);
     if let (Err(_), Some(term)) = (&found, condition_of(field, text)) {

@@ -90,13 +90,9 @@ fn literal(field: &'static Field, op: Op) -> BoxedStrategy<Literal> {
     }
     match kind_of(field) {
         FieldKind::Addr => net().boxed(),
-        FieldKind::Names(names) => {
-            // a closed session's status is its reason, so that `status closed` is read as a state
-            let is_read_so = |name: &&str| field.word != "status" || *name != "closed";
-            select(real_names(names).filter(is_read_so).collect::<Vec<_>>())
-                .prop_map(Literal::Name)
-                .boxed()
-        }
+        FieldKind::Names(names) => select(real_names(names).collect::<Vec<_>>())
+            .prop_map(Literal::Name)
+            .boxed(),
         FieldKind::Bool => any::<bool>().prop_map(Literal::Bool).boxed(),
         FieldKind::Text | FieldKind::Comm => select(TEXTS)
             .prop_map(|t| Literal::Text(t.to_owned()))

@@ -222,6 +222,12 @@ pub fn name_of_word(names: &[&'static str], word: &str) -> Option<&'static str> 
     names.iter().copied().find(|n| *n == name)
 }
 
+/// Returns the word that the dashboard shows for this name of a reason, if it is another one.
+pub fn word_of_name(name: &str) -> Option<&'static str> {
+    let reason = Reason::ALL.iter().find(|r| r.name() == name)?;
+    Some(reason.word()).filter(|word| *word != name)
+}
+
 /// Prefix of a value that is only a lower bound: the duration of a preexisting session.
 pub fn bound(field: &Field, session: &Session) -> &'static str {
     if field.word == "duration" && session.age == Age::LowerBound {

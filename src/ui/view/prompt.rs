@@ -194,7 +194,7 @@ fn candidates(completions: &Completions, chosen: Option<usize>) -> String {
 }
 
 /// The error message and its cell: as many clauses as fit, under the error's position if they fit there, else from
-/// the start of the line. If that would be the message without what helps, all of it is returned, to be cut.
+/// the start of the line.
 fn error_text(error: &FilterError, place: usize, width: usize) -> (usize, String) {
     let leads: &[&str] = if error.is_incomplete() {
         &["incomplete, last filter applies: ", "incomplete: "]
@@ -207,10 +207,6 @@ fn error_text(error: &FilterError, place: usize, width: usize) -> (usize, String
         .flat_map(|form| leads.iter().map(move |lead| format!("{lead}{form}")));
     let mut shortest = String::new();
     for text in texts {
-        let is_bare = !error.is_incomplete() && forms.len() > 1 && Some(&text) == forms.last();
-        if is_bare {
-            return (0, forms[0].clone());
-        }
         if place + 2 + text.width() <= width {
             return (place, format!("^ {text}"));
         }
@@ -253,6 +249,35 @@ fn from_cell(text: &str, cell: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_error_fits_with_its_cure_in_80_columns_and_with_its_gist_in_60() {
+        let golden = include_str!("../../../tests/filter/errors.txt");
+        let texts: Vec<&str> = golden
+            .lines()
+            .filter_map(|l| l.strip_prefix("> "))
+            .collect();
+        assert!(texts.len() >= 60);
+        for text in texts {
+            let typed = Filter::parse_typed(text, text.len(), |_| None).err();
+            let entered = Filter::parse(text).err();
+            assert!(entered.is_some(), "{text}");
+            for error in [typed, entered].into_iter().flatten() {
+                for (width, has_cure) in [(80, true), (60, false)] {
+                    let area = Rect::new(0, 0, width, 2);
+                    let at = place(
+                        "filter: ",
+                        &Line::new(text.into()),
+                        error.span().start,
+                        area,
+                    );
+                    let (cell, shown) = error_text(&error, at, width.into());
+                    assert!(cell + shown.width() <= width.into(), "{text}: {shown}");
+                    assert!(!has_cure || shown.contains(error.cure()), "{text}: {shown}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn cut_text_ends_with_an_ellipsis() {
