@@ -486,6 +486,11 @@ fn detail_of_open_session_updates_until_it_closes() {
     pair.close();
     seen.wait_for("its end", |s| s.shows("  closed  "));
     seen.press("q");
+    // where it was scrolled to
+    seen.wait_for("the first end again", |s| {
+        s.shows("  command  ") && !s.shows("RATES")
+    });
+    seen.press("q");
     seen.wait_for("the table", |s| s.heading().is_some());
     seen.quit();
 }
