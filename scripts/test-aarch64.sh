@@ -51,7 +51,7 @@ mount -t proc proc /proc; mount -t sysfs sysfs /sys; mount -t devtmpfs devtmpfs 
 mount -t tracefs tracefs /sys/kernel/tracing
 ip link set lo up
 echo "== version"; tcplife --version
-echo "== demo"; tcplife --demo -o text | tail -n 5
+echo "== demo"; tcplife --demo -o json | grep refused | tail -n 1
 echo "== doctor"; tcplife --doctor; echo "doctor exits with $?"
 echo "== session"
 tcplife -o json >/tmp/rows 2>/tmp/said & tcplife=$!
