@@ -60,8 +60,8 @@ const FOREIGN: &[Foreign] = &[
         &["rport"],
     ),
     certain(&["fd.sport"], &["service"]),
-    certain(&["proc.name"], &["comm"]),
-    certain(&["proc.pid"], &["pid"]),
+    certain(&["proc.name", "process.name"], &["comm"]),
+    certain(&["proc.pid", "process.pid"], &["pid"]),
     certain(&["user.name"], &["user"]),
     certain(&["user.uid", "skuid"], &["uid"]),
     certain(&["_systemd_unit"], &["unit"]),
@@ -225,6 +225,10 @@ const VAGUE: &[(&[&str], &str)] = &[
     (
         &["success", "successful", "succeeded", "ok", "good"],
         "write `not failed`, or `reason local-fin,remote-fin`",
+    ),
+    (
+        &["from", "to"],
+        "`src` and `dst` take an address: `src 10.0.0.5`, `dst 10.0.0.0/8`",
     ),
     (&["mask", "netmask"], "a network looks like `10.0.0.0/8`"),
     (

@@ -47,7 +47,7 @@ pub const SHORTHANDS: &[Shorthand] = &[
     },
     Shorthand {
         word: "closed",
-        aliases: &[],
+        aliases: &["disconnected"],
         help: "closed, for whatever reason",
         condition: is_closed,
     },
