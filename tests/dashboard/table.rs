@@ -269,7 +269,7 @@ fn filter_prompt_each_key_typed_narrows_the_table() {
     seen.wait_for("two of them", |s| s.rows().len() == 2);
     seen.press(" and rtt >");
     seen.wait_for("what is missing", |s| {
-        s.shows("last filter applies") && s.rows().len() == 2
+        s.shows("incomplete") && s.rows().len() == 2
     });
     seen.press(" 1h");
     seen.wait_for("only what the part before `or` lets through", |s| {
