@@ -143,7 +143,6 @@ fn own_color_that_is_hard_to_read_is_reported_at_the_start() {
     assert_eq!(heading_color(&seen), Some(Color::Idx(214)));
     // each key ends a notice about this host, if there is one
     seen.press("ggg");
-    seen.wait_for("the keys", |s| s.shows("q quit"));
     seen.press("\x1b]11;rgb:ffff/ffff/ffff\x1b\\\x1b[?62c");
     seen.wait_for("the warning", |s| {
         s.shows("hard to read: color closed = #eeeeee has contrast 1.2 on #ffffff")

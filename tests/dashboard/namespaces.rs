@@ -77,6 +77,10 @@ fn other_end_across_a_link_is_named_with_its_namespace_if_it_is_the_only_one() {
     seen.wait_for("the other end", |s| {
         s.shows("10.77.0.2:7178 ←") && s.shows(&format!("in network namespace {}", a.id()))
     });
+    seen.press("q");
+    seen.wait_for("the first end again", |s| {
+        s.shows("10.77.0.2:7178  opened by us")
+    });
     leave(seen);
 }
 

@@ -105,7 +105,9 @@ fn key_between_two_refreshes_shows_nothing_newer_than_the_last_one() {
         ("j", "RADDR"),
         ("d", "DURATION"),
         ("f", "Nothing has failed"),
-        ("f", "RADDR"),
+        // back, step by step
+        ("f", "DURATION"),
+        ("d", "RADDR"),
     ] {
         seen.press(key);
         seen.wait_for(what, |s| s.is_whole() && s.shows(what));
