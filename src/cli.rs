@@ -215,7 +215,7 @@ pub struct Cli {
 
     /// Write a report of what happened to this file, which must not exist, when the run or the recording ends:
     /// a page if it ends with .html, text if with .md; `-.html` and `-.md` write to stdout
-    #[arg(long, value_name = "FILE", allow_hyphen_values = true, conflicts_with_all = ["output", "csv", "open", "snapshots", "findings", "count"])]
+    #[arg(long, value_name = "FILE", allow_hyphen_values = true, conflicts_with_all = ["csv", "open", "snapshots", "findings", "count"])]
     pub report: Option<ReportFlag>,
 
     /// Leave the mouse to the terminal, so that it can select text
@@ -277,7 +277,7 @@ pub enum Output {
     Csv,
     /// One JSON object per line, and at the end one with "event":"summary"
     Json,
-    /// Nothing; for --record
+    /// Nothing; for --record or --report
     None,
     /// A report at the end: --report
     #[value(skip)]
@@ -378,8 +378,16 @@ impl Cli {
         let Some(output) = self.chosen() else {
             return Ok(());
         };
+        if let Some(other) = self.output.filter(|o| *o != Output::None)
+            && output == Output::Report
+        {
+            let flag = other.flag();
+            return Err(format!(
+                "--report is the output of a run, and takes no {flag}"
+            ));
+        }
         if output == Output::None && self.record.is_none() {
-            return Err("-o none shows nothing, and needs --record".into());
+            return Err("-o none shows nothing, and needs --record or --report".into());
         }
         if output == Output::Dashboard && self.is_cut() {
             return Err("--record with --replay writes a part of a recording, beside rows or -o none, not the dashboard".into());
@@ -500,8 +508,10 @@ impl Cli {
     fn chosen(&self) -> Option<Output> {
         let rows = self.time || self.timestamp || self.wide || self.exact_names;
         let rows = rows || self.doctor || self.open || self.findings || self.count.is_some();
+        if self.report.is_some() {
+            return Some(Output::Report);
+        }
         let implied = [
-            (self.report.is_some(), Output::Report),
             (self.csv, Output::Csv),
             (self.snapshots.is_some(), Output::Json),
             (rows, Output::Text),
@@ -799,6 +809,14 @@ mod tests {
     }
 
     #[test]
+    fn report_is_an_output_that_needs_no_other_one() {
+        for line in ["--report a.html", "--report a.html -o none"] {
+            let cli = read(&format!("tcplife {line}")).expect(line);
+            assert_eq!(cli.output(true), Output::Report, "{line}");
+        }
+    }
+
+    #[test]
     fn dashboard_without_output_flag_names_the_flags_that_limit_it() {
         let notice = |line: &str| read(line).expect(line).dashboard_notice();
         assert_eq!(
@@ -869,6 +887,7 @@ mod tests {
             "tcplife --replay a --record b -o dashboard",
             "tcplife --demo --replay a",
             "tcplife --demo --record a -o none",
+            "tcplife --report a.html -o json",
         ]
         .iter()
         .map(|line| format!("{line}\n    {}", error(line)))

@@ -347,7 +347,7 @@ fn record_flags_without_effect_are_refused() {
     for (args, error) in [
         (
             &["-o", "none"][..],
-            "-o none shows nothing, and needs --record",
+            "-o none shows nothing, and needs --record or --report",
         ),
         (
             &["-o", "none", "--record", "x", "-f", "a"],
