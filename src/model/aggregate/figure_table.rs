@@ -1,5 +1,6 @@
 //! The figures of top talkers: each row of [`FIGURES`] is a column of the panes, a sort key and its explanation.
 
+use crate::model::aggregate::rate_history::HISTORY_S;
 use crate::model::aggregate::{Aggregate, Aggregates, GroupBy};
 use crate::model::fields;
 
@@ -15,6 +16,8 @@ pub struct AggregateFigure {
     pub drop: u8,
     /// True if it is drawn as a sparkline over time.
     pub is_history: bool,
+    /// Number of the last seconds that it covers; 0: it is of one snapshot, or of the whole run.
+    pub seconds: u64,
     /// Title of the figure that it is always shown with.
     pub beside: Option<&'static str>,
     pub get: fn(&Aggregates, GroupBy, &Aggregate) -> f64,
@@ -30,6 +33,7 @@ pub static FIGURES: &[AggregateFigure] = &[
         width: 5,
         drop: 1,
         is_history: false,
+        seconds: 0,
         beside: None,
         get: |_, _, t| t.open as f64,
         text: count,
@@ -40,6 +44,7 @@ pub static FIGURES: &[AggregateFigure] = &[
         width: 5,
         drop: 4,
         is_history: false,
+        seconds: 0,
         beside: None,
         get: |talkers, _, t| talkers.new_rate(t),
         text: |n| match n {
@@ -54,6 +59,7 @@ pub static FIGURES: &[AggregateFigure] = &[
         width: 6,
         drop: 0,
         is_history: false,
+        seconds: 0,
         beside: None,
         get: |talkers, _, t| talkers.byte_rate(t),
         text: rate,
@@ -64,6 +70,7 @@ pub static FIGURES: &[AggregateFigure] = &[
         width: 6,
         drop: 3,
         is_history: false,
+        seconds: 10,
         beside: None,
         get: |talkers, _, t| talkers.mean_rate(t, 10),
         text: rate,
@@ -74,16 +81,18 @@ pub static FIGURES: &[AggregateFigure] = &[
         width: 6,
         drop: 3,
         is_history: false,
+        seconds: 60,
         beside: None,
         get: |talkers, _, t| talkers.mean_rate(t, 60),
         text: rate,
     },
     AggregateFigure {
         title: "MINUTE",
-        help: "bytes over the last minute; each entry has its own scale; `~`: for a minute after a change of the filter, a session's bytes are spread evenly over its life",
+        help: "bytes over the last minute; each entry has its own scale; `~`, as before 10s and 60s: some of its seconds are before the last change of the filter, and a session's bytes are spread evenly over the time in which they were counted",
         width: 7,
         drop: 2,
         is_history: true,
+        seconds: HISTORY_S as u64,
         beside: None,
         get: |talkers, _, t| talkers.history(t).iter().map(|b| f64::from(*b)).sum(),
         text: count,
@@ -94,6 +103,7 @@ pub static FIGURES: &[AggregateFigure] = &[
         width: 8,
         drop: 8,
         is_history: false,
+        seconds: 0,
         beside: None,
         get: |_, _, t| t.sessions as f64,
         text: count,
@@ -104,6 +114,7 @@ pub static FIGURES: &[AggregateFigure] = &[
         width: 6,
         drop: 5,
         is_history: false,
+        seconds: 0,
         beside: None,
         get: |_, _, t| t.bytes as f64,
         text: count,
@@ -114,6 +125,7 @@ pub static FIGURES: &[AggregateFigure] = &[
         width: 6,
         drop: 7,
         is_history: false,
+        seconds: 0,
         beside: Some("RX"),
         get: |_, _, t| t.sent as f64,
         text: count,
@@ -124,6 +136,7 @@ pub static FIGURES: &[AggregateFigure] = &[
         width: 6,
         drop: 7,
         is_history: false,
+        seconds: 0,
         beside: Some("TX"),
         get: |_, _, t| t.bytes.saturating_sub(t.sent) as f64,
         text: count,
@@ -134,6 +147,7 @@ pub static FIGURES: &[AggregateFigure] = &[
         width: 6,
         drop: 9,
         is_history: false,
+        seconds: 0,
         beside: None,
         get: Aggregates::share,
         text: |n| match n * 100.0 {
@@ -148,6 +162,7 @@ pub static FIGURES: &[AggregateFigure] = &[
         width: 6,
         drop: 6,
         is_history: false,
+        seconds: 0,
         beside: None,
         get: |_, _, t| t.responses[0].mean_us(),
         text: time,
@@ -158,6 +173,7 @@ pub static FIGURES: &[AggregateFigure] = &[
         width: 7,
         drop: 10,
         is_history: false,
+        seconds: 0,
         beside: None,
         get: |_, _, t| t.responses[1].mean_us(),
         text: time,

@@ -545,7 +545,7 @@ impl Aggregates {
     }
 
     /// Counts a session that was not counted when it changed: its bytes, except [`Change::uncounted`], count as if they
-    /// had moved evenly over its life. Its other end counts, too, or has been counted.
+    /// had moved evenly over its life, as far as that was watched. Its other end counts, too, or has been counted.
     pub fn recall(&mut self, session: &Session, uncounted: Moved, other: Option<&Session>) {
         let counted = uncounted.until(session);
         let bytes = counted.both();
@@ -556,7 +556,7 @@ impl Aggregates {
         }
         self.recalled_ns = Some(self.snapshot_ns);
         let responses = Responses::of(session);
-        let moved = Spread::new(bytes as f64, session.start_ns, session.end_ns);
+        let moved = Spread::new(bytes as f64, self.counted_from_ns(session), session.end_ns);
         for (by, group) in GroupBy::ALL.into_iter().zip(&mut self.groups) {
             let key = by.key(session);
             let shared = other.filter(|other| by.key(other) == key);
@@ -578,6 +578,14 @@ impl Aggregates {
             if bytes > 0 {
                 aggregate.history.add_spread(&moved);
             }
+        }
+    }
+
+    /// Time from which the bytes of a session were counted: those of a preexisting one since the first snapshot.
+    fn counted_from_ns(&self, session: &Session) -> u64 {
+        match session.age {
+            Age::Exact => session.start_ns,
+            _ => session.start_ns.max(self.first_ns.min(session.end_ns)),
         }
     }
 
@@ -667,6 +675,11 @@ impl Aggregates {
         self.group(by).other()
     }
 
+    /// Time of the first complete snapshot, ns; 0: there was none.
+    pub fn first_ns(&self) -> u64 {
+        self.first_ns
+    }
+
     /// Time of the last complete snapshot, ns.
     pub fn snapshot_ns(&self) -> u64 {
         self.snapshot_ns
@@ -721,12 +734,11 @@ impl Aggregates {
             .is_none_or(|recalled_ns| self.snapshot_ns > recalled_ns)
     }
 
-    /// True if the history is an estimate: it goes back to before sessions were recalled, and their bytes are spread
-    /// evenly over their life.
-    pub fn is_history_estimated(&self) -> bool {
-        let whole_ns = HISTORY_S as u64 * S;
+    /// True if the last so many seconds are an estimate: they go back to before sessions were recalled, and the bytes of
+    /// these are spread evenly over the time in which they were counted.
+    pub fn is_estimated(&self, seconds: u64) -> bool {
         self.recalled_ns
-            .is_some_and(|recalled_ns| self.snapshot_ns < recalled_ns + whole_ns)
+            .is_some_and(|recalled_ns| self.snapshot_ns < recalled_ns + seconds * S)
     }
 
     /// Bytes of each of the last complete seconds at the last snapshot, the oldest first.
@@ -983,6 +995,42 @@ mod tests {
         assert_eq!(rates(&host), [100, 47]);
         host.take_snapshot(200, vec![open(1, "a", "::1", 1400, 200)], vec![]);
         assert_eq!(rates(&host), [0, 0]);
+    }
+
+    #[test]
+    fn aggregate_mean_rates_recalled_cover_the_time_in_which_bytes_were_counted() {
+        let mut host = Host::new(100);
+        let before = |bytes, end_s| Session {
+            age: Age::LowerBound,
+            ..open(1, "a", "::1", bytes, end_s)
+        };
+        // it had begun 1,000 seconds before the first snapshot
+        for at_s in 1001..=1020 {
+            let bytes = 1_000_000 + (at_s - 1001) * 500;
+            host.take_snapshot(at_s, vec![before(bytes, at_s)], vec![]);
+        }
+        let rates = |host: &Host| {
+            let (_, t) = host.1.of(GroupBy::Program).next().expect("a talker");
+            [10, 60].map(|s| host.1.mean_rate(t, s).round() as u64)
+        };
+        assert_eq!(rates(&host), [500, 500]);
+        let mut again = host.1.emptied();
+        let sessions = host.0.open();
+        sessions.for_each(|(_, s)| again.recall(s, host.0.uncounted(s), None));
+        host.1 = again;
+        assert_eq!(rates(&host), [500, 500]);
+        // the means are estimates for as many seconds as they cover
+        let estimated = |host: &Host| [0, 10, 60].map(|s| host.1.is_estimated(s));
+        for (at_s, expected) in [
+            (1021, [false, true, true]),
+            (1029, [false, true, true]),
+            (1030, [false, false, true]),
+            (1079, [false, false, true]),
+            (1080, [false, false, false]),
+        ] {
+            host.take_snapshot(at_s, vec![before(1_009_500, at_s)], vec![]);
+            assert_eq!(estimated(&host), expected, "{at_s}");
+        }
     }
 
     #[test]

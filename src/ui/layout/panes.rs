@@ -139,7 +139,7 @@ pub fn side_by_side(area: Rect, focus: Focus) -> Option<[Rect; 4]> {
 /// Figures that are more important than whole names.
 const BEFORE_NAMES: u8 = 2;
 
-/// Sign before the title of a history that is partly estimated.
+/// Sign before the title of a figure that is partly estimated.
 pub const ESTIMATED: &str = "~";
 
 /// True for the figure that a pane is sorted by.
@@ -149,7 +149,7 @@ fn is_sorted(figure: &AggregateFigure, sorted: Option<&AggregateFigure>) -> bool
 
 /// Cells of a figure: the sorted one needs one more for the arrow after its title.
 fn cells_of(figure: &AggregateFigure, sorted: Option<&AggregateFigure>) -> u16 {
-    let sign = if figure.is_history { ESTIMATED } else { "" };
+    let sign = if figure.seconds > 0 { ESTIMATED } else { "" };
     let title = (figure.title.width() + sign.width()) as u16;
     let arrow = u16::from(is_sorted(figure, sorted));
     figure.width.max(title + arrow)

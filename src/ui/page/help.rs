@@ -320,7 +320,7 @@ const MARKERS: &[(&str, &str)] = &[
     ("-", "no value, or not known"),
     (
         "~MINUTE",
-        "a history that is an estimate, for a minute after the filter was set",
+        "a history, or a mean like ~10s, that is an estimate until its seconds have passed since the filter was set",
     ),
     (
         "~1.2MB/s",

@@ -63,7 +63,7 @@ pub fn draw(app: &App, subject: Subject, theme: &Theme, area: Rect, buffer: &mut
         } else {
             theme.heading
         };
-        let estimate = if figure.is_history && talkers.is_history_estimated() {
+        let estimate = if talkers.is_estimated(figure.seconds) {
             ESTIMATED
         } else {
             ""
