@@ -59,6 +59,12 @@ impl<K: Copy + PartialEq> List<K> {
         self.selected
     }
 
+    /// Numbers of lines above the visible ones and below them, at a height of this many lines.
+    pub fn hidden(&self, height: usize) -> (usize, usize) {
+        let below = self.order.len().saturating_sub(self.top + height);
+        (self.top, below)
+    }
+
     /// Visible lines, each with true if it is selected.
     pub fn shown(&self) -> impl Iterator<Item = (K, bool)> {
         let lines = self.order.iter().enumerate().skip(self.top);

@@ -225,6 +225,9 @@ pub trait TableScreen: Debug {
     /// Number of lines that match the search, and of all.
     fn counts(&self) -> (usize, usize);
 
+    /// Numbers of lines above the visible ones and below them.
+    fn hidden(&self, height: usize) -> (usize, usize);
+
     /// Text below the lines: about all of them, and about the selected one.
     fn texts(&self, names: &Names) -> [String; 2];
 
@@ -412,6 +415,10 @@ impl<L: TableLine> TableScreen for Lines<L> {
 
     fn counts(&self) -> (usize, usize) {
         (self.list.len(), self.lines.len())
+    }
+
+    fn hidden(&self, height: usize) -> (usize, usize) {
+        self.list.hidden(height)
     }
 
     fn texts(&self, names: &Names) -> [String; 2] {

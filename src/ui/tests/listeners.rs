@@ -107,7 +107,22 @@ fn listeners_have_the_fullest_queue_on_top_and_their_rates() {
             "[::]:8080"
         ]
     );
+    let low = Size::new(80, 11);
+    let mut scrolled = listening(low);
+    let last = |app: &App| line(app, low, 9);
+    assert!(
+        last(&scrolled).ends_with("▼ 1 more\""),
+        "{}",
+        last(&scrolled)
+    );
+    press(&mut scrolled, "G");
+    assert!(
+        last(&scrolled).ends_with("▲ 1 more\""),
+        "{}",
+        last(&scrolled)
+    );
     let shown = screen(&app, SIZE);
+    assert!(!shown.contains(" more"), "{shown}");
     let line = |start: &str| {
         let mut lines = shown.lines().map(|l| l.trim_matches('"'));
         lines

@@ -18,6 +18,7 @@ use crate::ui::app::App;
 use crate::ui::layout::list_area;
 use crate::ui::state::baseline::Comparison;
 use crate::ui::theme::Theme;
+use crate::ui::view::out_of_sight;
 use crate::ui::view::table::shorten;
 
 /// Cells of a row label and of a figure in the sums.
@@ -87,6 +88,8 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
         }
         let text = summary(shown, baseline, app.view_filter.self_traffic.known() > 0);
         let (y, width) = (area.bottom() - 1, area.width.into());
+        let hidden = shown.list.hidden(list_area::BASELINE.count(area));
+        let text = out_of_sight::marked(&text, hidden, width);
         buffer.set_stringn(area.x, y, text, width, theme.quiet);
         let failed = DifferenceKind::Worse(BaselineFigure::Failed);
         let has_failed = shown.rows().any(|(line, _)| line.finding == failed);

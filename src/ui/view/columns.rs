@@ -4,15 +4,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
-use unicode_width::UnicodeWidthStr;
 
-use crate::model::fields::FieldKind;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
 use crate::ui::layout::column_chooser::{area, page};
 use crate::ui::state::columns::Chooser;
 use crate::ui::theme::Theme;
-use crate::ui::view::table::shorten;
+use crate::ui::view::out_of_sight;
 
 pub fn draw(chooser: &Chooser, app: &App, theme: &Theme, main: Rect, buffer: &mut Buffer) {
     let area = area(main);
@@ -28,16 +26,10 @@ pub fn draw(chooser: &Chooser, app: &App, theme: &Theme, main: Rect, buffer: &mu
         .selected
         .saturating_sub(height / 2)
         .min(all.saturating_sub(height));
-    let more = hidden(top, all.saturating_sub(top + height));
+    let hidden = (top, all.saturating_sub(top + height));
     let width = usize::from(heading.width);
-    // the count is short, and nothing else says that there is more
-    let room = width.saturating_sub(more.width() + 1);
-    let title = shorten(
-        &format!("COLUMNS {shown} of {all}{how}"),
-        room,
-        FieldKind::Text,
-    );
-    let line = format!("{title:<room$} {more}");
+    let title = format!("COLUMNS {shown} of {all}{how}");
+    let line = out_of_sight::marked(&title, hidden, width);
     buffer.set_stringn(heading.x, heading.y, line, width, theme.heading);
 
     for ((i, (field, shown)), line) in chooser.rows.iter().enumerate().skip(top).zip(lines) {
@@ -54,16 +46,6 @@ pub fn draw(chooser: &Chooser, app: &App, theme: &Theme, main: Rect, buffer: &mu
         ])
         .style(style)
         .render(line, buffer);
-    }
-}
-
-/// Numbers of columns that are out of sight above and below.
-fn hidden(above: usize, below: usize) -> String {
-    match (above, below) {
-        (0, 0) => String::new(),
-        (0, below) => format!("▼ {below} more"),
-        (above, 0) => format!("▲ {above} more"),
-        (above, below) => format!("▲ {above} ▼ {below} more"),
     }
 }
 

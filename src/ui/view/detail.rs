@@ -11,6 +11,7 @@ use crate::ui::app::App;
 use crate::ui::page::detail::{DetailLine, NAME, Tone, lines};
 use crate::ui::state::detail::Detail;
 use crate::ui::theme::Theme;
+use crate::ui::view::out_of_sight;
 
 pub fn draw(detail: &Detail, app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let lines = lines(
@@ -30,7 +31,7 @@ pub fn draw(detail: &Detail, app: &App, theme: &Theme, area: Rect, buffer: &mut 
     Paragraph::new(text).render(area, buffer);
     let below = top.saturating_sub(detail.top);
     if below > 0 && area.height > 1 {
-        let text = format!(" ▼ {below} more");
+        let text = format!(" {}", out_of_sight::mark((0, below)));
         let width = (text.width() as u16).min(area.width);
         let (x, y) = (area.right() - width, area.bottom() - 1);
         buffer.set_stringn(x, y, text, width.into(), theme.quiet);

@@ -11,6 +11,7 @@ use crate::ui::app::App;
 use crate::ui::layout::{fit, list_area};
 use crate::ui::state::failures::{FailureRow, Failures, LAST, RATE};
 use crate::ui::theme::Theme;
+use crate::ui::view::out_of_sight;
 use crate::ui::view::table::shorten;
 
 struct FailureColumn {
@@ -229,6 +230,8 @@ pub fn draw(shown: &Failures, app: &App, theme: &Theme, area: Rect, buffer: &mut
             }
         };
         let width = area.width.into();
+        let hidden = shown.list.hidden(list_area::FAILURES.count(area));
+        let text = out_of_sight::marked(&text, hidden, width);
         buffer.set_stringn(area.x, area.bottom() - 1, text, width, theme.quiet);
     }
 }

@@ -23,6 +23,7 @@ pub mod footer;
 pub mod header;
 pub mod help;
 pub mod host_chart;
+pub mod out_of_sight;
 pub mod past;
 pub mod prompt;
 pub mod sort_menu;

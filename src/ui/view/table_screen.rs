@@ -5,13 +5,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::model::fields;
-use crate::model::fields::FieldKind;
 use crate::text::wrap::words;
 use crate::ui::app::App;
 use crate::ui::layout::list_area;
 use crate::ui::state::line::Line;
 use crate::ui::state::table_screen::TableScreen;
 use crate::ui::theme::Theme;
+use crate::ui::view::out_of_sight;
 use crate::ui::view::prompt::{Below, LineStyles, below, typed};
 use crate::ui::view::table::shorten;
 
@@ -94,7 +94,11 @@ pub fn draw(shown: &dyn TableScreen, app: &App, theme: &Theme, area: Rect, buffe
     let texts = remark.chain([(all, theme.quiet)]);
     let rest = area.rows().skip(1 + height).zip(texts);
     for (line, (text, style)) in rest {
-        let text = shorten(&text, width, FieldKind::Text);
+        let hidden = match line.y + 1 == area.bottom() {
+            true => shown.hidden(height),
+            false => (0, 0),
+        };
+        let text = out_of_sight::marked(&text, hidden, width);
         buffer.set_stringn(line.x, line.y, text, width, style);
     }
 }
