@@ -241,7 +241,7 @@ fn footers_name_what_is_needed_and_keys_of_other_programs_are_explained() {
         ("q/", "Tab complete  F1 language"),
         ("\x03_", "_ is not bound; ^ scroll to the first column"),
         ("\x14", "^T is not bound; Backspace undo"),
-        ("Z", "Z is not bound; q quit"),
+        ("Z", "Z is not bound; Space pause, q quit"),
         ("H", "H shows self traffic; "),
         ("=", "refreshed every 500ms (-: more often)"),
         ("v", "Charts; Esc goes back, v goes on"),

@@ -47,6 +47,8 @@ impl App {
             return Continue(());
         };
         let columns = &mut self.columns;
+        let default = self.keymap.of(Mode::Columns, Action::ResetColumns);
+        let no_change = format!("there is nothing to undo; {default} restores the default columns");
         let (is_done, why_not) = match action {
             Action::ToggleColumn => (chooser.toggle(columns, width), "the last column stays"),
             Action::MoveColumn(step) => (
@@ -57,7 +59,7 @@ impl App {
                 chooser.reset(columns, width),
                 "these are the default columns already",
             ),
-            Action::UndoColumns => (chooser.undo(columns, width), "there is nothing to undo"),
+            Action::UndoColumns => (chooser.undo(columns, width), no_change.as_str()),
             Action::Move(motion) => {
                 chooser.go(motion, page);
                 return Break(None);

@@ -386,7 +386,10 @@ impl App {
         let around = footer::Around {
             mode: self.layers.mode(),
             tabs: &tabs,
-            undoable: self.view_filter.has_previous(),
+            undoable: match self.layers.chooser() {
+                Some(chooser) => chooser.is_undoable(),
+                None => self.view_filter.has_previous(),
+            },
             filtered: self.view_filter.is_limited(),
             returns: self.can_go_back(),
             past: self.returns_to_now(),

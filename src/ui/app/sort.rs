@@ -9,9 +9,11 @@ use crate::ui::app::follow::OPENED;
 use crate::ui::app::update::Offer;
 use crate::ui::app::{App, Sort};
 use crate::ui::layout;
+use crate::ui::layout::panes::{Focus, Subject};
 use crate::ui::state::layers::Layer;
 use crate::ui::state::screens::Screen;
 use crate::ui::state::sort_menu::SortMenu;
+use crate::ui::state::top_talkers::Pane;
 
 impl App {
     /// Sorts by a field; if the table is sorted by it already, reverses the order.
@@ -85,16 +87,36 @@ impl App {
         self.sort.order().descending != (self.sort_column() != self.sort.field)
     }
 
-    /// Title of the column that the present screen is sorted by, and true if the greatest is on top.
+    /// Title of the column that the present screen or pane is sorted by, and true if the greatest is on top.
     pub fn shown_order(&self) -> (&'static str, bool) {
-        match self.layers.screen() {
-            Some(Screen::Failures(shown)) => (shown.sorted_by(), true),
-            Some(Screen::Table(shown)) => (shown.sorted_by(), shown.is_descending()),
+        match (self.layers.screen(), self.pane_with_keys()) {
+            (Some(Screen::Failures(shown)), _) => (shown.sorted_by(), true),
+            (Some(Screen::Table(shown)), _) => (shown.sorted_by(), shown.is_descending()),
+            (None, Some(pane)) => (pane.sorted_by().title, !pane.inverted),
             _ => {
                 let column = self.columns.sorted().column;
                 (column.map_or("", |c| c.title), self.is_descending())
             }
         }
+    }
+
+    /// The pane of top talkers with the keyboard, unless a screen is shown instead.
+    pub fn pane_with_keys(&self) -> Option<&Pane> {
+        match (self.layers.screen(), self.layers.focus()) {
+            (None, Focus::Pane(subject)) => Some(self.panes.pane(subject)),
+            _ => None,
+        }
+    }
+
+    /// Sorts a pane of top talkers by a neighboring figure, and says which one that is.
+    pub(super) fn sort_pane(&mut self, subject: Subject, step: isize) {
+        self.panes.sort(subject, step);
+        let figure = self.panes.pane(subject).sorted_by().title;
+        let key = |action| self.keymap.of(Mode::TopTalkers, action);
+        let (next, previous) = (key(Action::SortNext), key(Action::SortPrevious));
+        self.notice.switched(format!(
+            "talkers by {figure} ({next}: by the next figure, {previous}: by the one before)"
+        ));
     }
 
     /// Sorts by the neighboring column and scrolls to it.

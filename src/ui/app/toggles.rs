@@ -1,7 +1,7 @@
 //! Keys that switch between states: each notice names the new state, and the key that leads on from it.
 
 use crate::model::capture_filter::Family;
-use crate::ui::action::Action;
+use crate::ui::action::{Action, Mode, Motion};
 use crate::ui::app::App;
 use crate::ui::layout::panes::Focus;
 use crate::ui::state::screens::Screen;
@@ -152,6 +152,17 @@ impl App {
             return;
         }
         let key = self.keymap.of(self.layers.mode(), toggle.then);
-        self.notice.switched(format!("{state} ({key}: {then})"));
+        let is_name = matches!(toggle.action, Action::Names | Action::PortNames);
+        let is_filtered = !self.view_filter.filter.is_everything();
+        let next = match is_name && is_filtered && self.layers.mode() == Mode::Table {
+            // in vim and less it would have led to the next hit
+            true => {
+                let down = self.keymap.of(Mode::Table, Action::Move(Motion::Down));
+                format!(", {down}: next hit of the filter")
+            }
+            false => String::new(),
+        };
+        self.notice
+            .switched(format!("{state} ({key}: {then}{next})"));
     }
 }

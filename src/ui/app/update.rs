@@ -315,7 +315,7 @@ impl App {
             Action::Move(motion) => self.panes.go(subject, motion),
             Action::SortNext | Action::SortPrevious => {
                 let step = if action == Action::SortNext { 1 } else { -1 };
-                self.panes.sort(subject, step);
+                self.sort_pane(subject, step);
             }
             Action::Invert => self.panes.invert(subject),
             Action::Panes => self.turn_to(Focus::Table),

@@ -39,8 +39,10 @@ const fn remarked(
 
 #[rustfmt::skip]
 static FOREIGN_KEYS: &[ForeignKeys] = &[
-    // vim and less: ZZ, ZQ, Q, :q
-    meant(&[char('Z'), char('Q'), ctrl('x'), ctrl('q')], &[Action::Quit, Action::Back]),
+    // htop's pause, and vim's ZZ and ZQ
+    meant(&[char('Z')], &[Action::Freeze, Action::Quit, Action::Back]),
+    // vim and less: Q, :q
+    meant(&[char('Q'), ctrl('x'), ctrl('q')], &[Action::Quit, Action::Back]),
     meant(&[char(';')], &[Action::Quit, Action::Back, FILTER, Action::Search, Action::Help]),
     // vim's first column
     meant(&[char('0'), char('_')], &[Action::Sideways(Sideways::Start), Action::Move(Motion::Top)]),
@@ -58,6 +60,8 @@ static FOREIGN_KEYS: &[ForeignKeys] = &[
     meant(&[char('\''), char('"'), char('`'), char('~')], &[Action::Baseline]),
     meant(&[ctrl('r'), char('r'), ctrl('g')], &[Action::Redraw, Action::SortMenu]),
     meant(&[ctrl('o'), ctrl('t'), ctrl('h')], &[Action::Widen, Action::Back]),
+    // the next hit, where a line is typed
+    meant(&[code(KeyCode::F(3))], &[Action::Accept]),
     meant(&[ctrl('w')], &[Action::NextPane, Action::StepScreen(1)]),
     // htop and top: the user's processes, sort keys, renice, kill
     remarked(&[char('u'), char('U')], &[Action::Widen, FILTER], "`user NAME` filters by user"),

@@ -14,7 +14,7 @@ pub struct Around<'a> {
     pub mode: Mode,
     /// The tabs that are shown, with keys of their own.
     pub tabs: &'a [Tab],
-    /// There is a previous filter.
+    /// There is a previous filter, or choice of columns.
     pub undoable: bool,
     /// A filter, a family, or open or closed sessions only are chosen.
     pub filtered: bool,
@@ -45,7 +45,7 @@ impl Around<'_> {
         let mut tabs = self.tabs.iter();
         let is_on_tab = !is_another && tabs.any(|t| t.title.action == Some(action));
         !row.key.footer.is_empty()
-            && (self.undoable || action != Action::Widen)
+            && (self.undoable || !matches!(action, Action::Widen | Action::UndoColumns))
             && (self.filtered || self.returns || self.past || action != Action::ClearFilter)
             && (self.searched || !matches!(action, Action::Hit(_)))
             && !is_on_tab

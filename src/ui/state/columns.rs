@@ -219,6 +219,11 @@ impl Chooser {
         });
     }
 
+    /// True if there is a change to undo.
+    pub fn is_undoable(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
     /// Undoes the last change since the chooser was opened. False if there is none.
     pub fn undo(&mut self, columns: &mut Columns, width: u16) -> bool {
         let Some(choice) = self.changes.pop() else {

@@ -52,7 +52,12 @@ fn chooser_says_that_a_change_fixes_the_choice_and_undoes_it() {
     let mut app = app(SIZE);
     let automatic = titles(&app);
     let title = |app: &App| line(app, SIZE, 9);
-    press(&mut app, "c u");
+    let footer = |app: &App| line(app, SIZE, 23);
+    press(&mut app, "c");
+    assert!(!footer(&app).contains("u undo"), "{}", footer(&app));
+    press(&mut app, "u");
+    let said = "there is nothing to undo; r restores the default columns";
+    assert!(footer(&app).contains(said), "{}", footer(&app));
     let all = fields::columns().count();
     let shown = title(&app);
     assert!(
@@ -65,6 +70,7 @@ fn chooser_says_that_a_change_fixes_the_choice_and_undoes_it() {
     assert!(shown.ends_with(&below), "{shown}");
     press(&mut app, "Space j J");
     assert!(title(&app).contains(&format!("COLUMNS 9 of {all}: kept for the next run")));
+    assert!(footer(&app).contains("u undo"), "{}", footer(&app));
     press(&mut app, "u");
     assert_eq!(titles(&app), "COMM LPORT RADDR RPORT TX RX RATE AGE STATUS");
     press(&mut app, "u u");

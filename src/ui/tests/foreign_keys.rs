@@ -47,6 +47,24 @@ fn filter_key_selects_the_filter_so_that_typing_replaces_it() {
 }
 
 #[test]
+fn keys_for_the_next_hit_lead_on_from_a_filter() {
+    let mut app = app(SIZE);
+    let last = |app: &App| line(app, SIZE, 23);
+    press(&mut app, "n");
+    assert!(!last(&app).contains("next hit"), "{}", last(&app));
+    press(&mut app, "n /");
+    type_text(&mut app, "comm curl");
+    app.key(named("F3"), None);
+    let shown = screen(&app, SIZE);
+    assert!(shown.contains("F3 is not bound; Enter apply"), "{shown}");
+    press(&mut app, "Enter n");
+    let said = "addresses are shown as names (n: as numbers, j: next hit of the filter)";
+    assert!(last(&app).contains(said), "{}", last(&app));
+    press(&mut app, "? F3");
+    assert!(last(&app).contains("/ searches the help"), "{}", last(&app));
+}
+
+#[test]
 fn function_keys_do_what_they_do_in_htop() {
     let mut app = app(SIZE);
     for (key, mode) in [
@@ -98,7 +116,7 @@ fn capture_prompt_says_how_many_open_sessions_it_drops() {
 
 /// Keys of vim, less, htop, top, k9s, tmux and nethogs among the sessions, and a part of the answer to each.
 const AMONG_SESSIONS: &[(&str, &str)] = &[
-    ("Z", "Z is not bound; q quit"),
+    ("Z", "Z is not bound; Space pause, q quit"),
     ("Q", "Q is not bound; q quit"),
     ("^X", "q quit"),
     ("^Q", "q quit"),

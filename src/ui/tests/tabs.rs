@@ -183,7 +183,7 @@ fn footer_of_80_columns_has_the_keys_that_a_newcomer_needs() {
         ),
         (
             "c",
-            "Space show/hide|J move down|K move up|c/q back|r default|u undo",
+            "Space show/hide|J move down|K move up|c/q back|r default",
         ),
         (
             "d",

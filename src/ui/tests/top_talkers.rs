@@ -278,8 +278,11 @@ fn top_talkers_alone_fill_the_window_and_name_their_sort_order() {
     }
     let below = shown.lines().skip_while(|l| !l.contains("PROCESS"));
     assert_eq!(below.count(), 16, "and the keys: {shown}");
-    press_and_settle(&mut app, "s");
-    assert!(screen(&app, Size::new(80, 24)).contains(" B/s   10s▼ "));
+    press_and_settle(&mut app, "F6");
+    let sorted = screen(&app, Size::new(80, 24));
+    assert!(sorted.contains(" B/s   10s▼ "), "{sorted}");
+    let said = "talkers by 10s (s: by the next figure, S: by the one before)";
+    assert!(sorted.contains(said), "{sorted}");
     press_and_settle(&mut app, "I");
     assert!(screen(&app, Size::new(80, 24)).contains(" B/s   10s▲ "));
     // without traffic, but within reach
@@ -291,6 +294,24 @@ fn top_talkers_alone_fill_the_window_and_name_their_sort_order() {
     );
     let names = names(&app, Subject::Processes);
     assert!(last.contains(&names[names.len() - 1]), "{last}");
+}
+
+#[test]
+fn top_talkers_with_the_keys_have_their_order_and_start_in_the_second_line() {
+    let mut app = busy(SIZE);
+    let second = |app: &App| line(app, SIZE, 1);
+    assert!(second(&app).contains("sort: rate ↓"), "{}", second(&app));
+    assert!(!second(&app).contains("totals"), "{}", second(&app));
+    press_and_settle(&mut app, "Tab s");
+    let since = app.time_at(app.panes().talkers().first_ns());
+    let order = format!("talkers: 10s ↓  totals since {since}");
+    assert!(second(&app).contains(&order), "{}", second(&app));
+    press_and_settle(&mut app, "I");
+    assert!(second(&app).contains("talkers: 10s ↑"), "{}", second(&app));
+    press_and_settle(&mut app, "f");
+    assert!(second(&app).contains("sort: /s ↓"), "{}", second(&app));
+    press_and_settle(&mut app, "Esc Esc");
+    assert!(second(&app).contains("sort: rate ↓"), "{}", second(&app));
 }
 
 #[test]
@@ -531,6 +552,9 @@ fn top_talkers_heading_says_order_estimate_and_lower_bound_without_color() {
     type_text(&mut app, "port 443");
     press_and_settle(&mut app, "Enter");
     assert!(heading(&app).contains(" ~MINUTE▼ "), "{}", heading(&app));
+    press_and_settle(&mut app, "S S");
+    assert!(heading(&app).contains(" ~10s▼ "), "{}", heading(&app));
+    press_and_settle(&mut app, "s s");
     for second in [60, 98] {
         app.batch(batch_at(second, vec![busiest()], vec![]));
         assert!(heading(&app).contains(" ~MINUTE▼ "), "{second}");

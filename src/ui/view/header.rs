@@ -49,6 +49,8 @@ enum Rank {
     Kept,
     /// The name of the host, which the shell's prompt has, too.
     Host,
+    /// Since when talkers are summed up.
+    Since,
     /// Defaults, which the help and the settings say.
     Default,
 }
@@ -248,13 +250,13 @@ fn view_line(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let width = usize::from(area.width);
     let mut parts = view_parts(app, theme, true);
     // nothing that matters gives way to the hint
-    let important = parts.iter().filter(|p| p.rank != Rank::Default);
+    let important = parts.iter().filter(|p| p.rank < Rank::Since);
     if important.map(|p| p.whole() + 2).sum::<usize>() > width + 2 {
         parts = view_parts(app, theme, false);
     }
-    // nothing is cut to make room for defaults
+    // nothing is cut to make room for these
     let needed = |parts: &[Part<'_>]| {
-        let uncut = parts.iter().any(|p| p.rank == Rank::Default);
+        let uncut = parts.iter().any(|p| p.rank >= Rank::Since);
         let cells = |p: &Part<'_>| if uncut { p.whole() } else { p.least };
         parts.iter().map(|p| cells(p) + 2).sum::<usize>()
     };
@@ -314,14 +316,17 @@ fn view_parts<'a>(app: &'a App, theme: &Theme, hint: bool) -> Vec<Part<'a>> {
             .styled(theme.figure)
             .elastic(label, both_ends_of)
     });
+    let (title, is_descending) = app.shown_order();
+    let arrow = if is_descending { "↓" } else { "↑" };
+    let is_pane = app.pane_with_keys().is_some();
     let order = match app.is_following() && app.layers.screen().is_none() {
+        _ if is_pane => Cow::from(format!("talkers: {title} {arrow}")),
         true => Cow::from("following the newest"),
-        false => {
-            let (title, is_descending) = app.shown_order();
-            let arrow = if is_descending { "↓" } else { "↑" };
-            format!("sort: {} {arrow}", title.to_lowercase()).into()
-        }
+        false => format!("sort: {} {arrow}", title.to_lowercase()).into(),
     };
+    // the bytes of a session count since it began
+    let since_ns = Some(app.panes().talkers().first_ns()).filter(|ns| is_pane && *ns > 0);
+    let totals = since_ns.map(|ns| format!("totals since {}", app.time_at(ns)));
     let both = family.is_none().then_some("IPv4+IPv6");
     let interval = app.interval.header_text();
     let captured = captured(app).map(|text| {
@@ -345,6 +350,7 @@ fn view_parts<'a>(app: &'a App, theme: &Theme, hint: bool) -> Vec<Part<'a>> {
     parts.extend(filter);
     parts.extend(both.map(|text| Part::new(Rank::Default, text)));
     parts.push(Part::new(Rank::Explains, order));
+    parts.extend(totals.map(|text| Part::new(Rank::Since, text)));
     parts.extend(captured);
     if let Some(speed) = app.replay_speed {
         let text = format!("speed {speed}");
