@@ -212,7 +212,7 @@ fn baseline_of_local_services_has_a_line_for_each_cause_and_enter_shows_its_sess
     seen.wait_for("what is gone", |s| {
         differences(s)
             .iter()
-            .any(|l| l.contains(&causes[1]) && l.contains("+gone"))
+            .any(|l| l.contains(&causes[1]) && l.contains("gone"))
     });
     let lines = differences(&seen);
     let picture = seen.picture();
@@ -232,8 +232,9 @@ fn baseline_of_local_services_has_a_line_for_each_cause_and_enter_shows_its_sess
     );
     assert!(lines[places[0]].contains("FAILED/s"), "{picture}");
     assert!(lines[2].contains(" RESP "), "{picture}");
-    // the sum agrees with the lines, which name the reason
-    assert!(lines[place(&causes[1])].contains("refused"), "{picture}");
+    // the sum agrees with the lines, which name the reason, and that nobody listens
+    let refused = &lines[place(&causes[1])];
+    assert!(refused.contains("no listener, gone"), "{picture}");
     assert!(picture.contains("3 worse, 1 gone"), "{picture}");
     // exactly what fails
     seen.click_on("session-api → redis");

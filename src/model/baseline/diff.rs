@@ -4,7 +4,7 @@ use crate::model::aggregate::GroupKey;
 use crate::model::baseline::chance::{binomial_tail, discovery_limit, student_tail};
 use crate::model::baseline::key::BaselineKey;
 use crate::model::baseline::stats::{
-    BaselineEntry, ENOUGH, LONGER_WAY_US, LONGER_WORK_US, SEVERAL, SideSums,
+    BaselineEntry, ENOUGH, LONGER_CONNECT_US, LONGER_WORK_US, SEVERAL, SideSums,
 };
 use crate::model::fields;
 use crate::model::session::Reason;
@@ -457,8 +457,8 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
             BaselineFigure::New => more && new.opened >= ENOUGH,
             BaselineFigure::Bytes => more && now >= HEAVY,
             BaselineFigure::Lossy => more && new.lossy >= LOSSY,
-            BaselineFigure::Connect => new.connect.are_longer_than(&old.connect, LONGER_WAY_US),
-            BaselineFigure::Rtt => new.rtt.are_longer_than(&old.rtt, LONGER_WAY_US),
+            BaselineFigure::Connect => new.connect.are_longer_than(&old.connect, LONGER_CONNECT_US),
+            BaselineFigure::Rtt => new.rtt.are_longer_than(&old.rtt, LONGER_WORK_US),
             BaselineFigure::Response => {
                 let answers = &new.answers.peer;
                 answers.are_longer_than(&old.answers.peer, LONGER_WORK_US)

@@ -10,9 +10,10 @@ use crate::text::units::S;
 pub const ENOUGH: u64 = 10;
 /// Minimum increase of a time, as a factor.
 pub const LONGER: f64 = 1.5;
-/// Minimum increase of a connect or round-trip time, µs: a busy processor alone adds some hundred.
-pub const LONGER_WAY_US: f64 = 250.0;
-/// Minimum increase of a time that programs take, µs.
+/// Minimum increase of a connect time, µs: a busy processor alone adds some hundred.
+pub const LONGER_CONNECT_US: f64 = 250.0;
+/// Minimum increase of a time in which programs have a part, µs: also of a round-trip time, which grows with the load of
+/// either host.
 pub const LONGER_WORK_US: f64 = 1000.0;
 
 /// Statistics of the logarithms of times: ten times as long weighs as much as a tenth.

@@ -21,6 +21,10 @@ impl App {
             self.set_baseline_then();
             return None;
         }
+        if self.is_at_end() {
+            self.notice.hint(self.earlier_baseline());
+            return None;
+        }
         self.set_baseline();
         let text = match self.layers.mode() {
             Mode::Baseline => "baseline set".to_owned(),
@@ -31,6 +35,30 @@ impl App {
         };
         self.notice.say(text);
         None
+    }
+
+    /// True at the end of a recording that can be gone through: nothing follows that a baseline here could be compared with.
+    pub fn is_at_end(&self) -> bool {
+        let is_whole = self.past.seekable.is_some() && self.replay_speed.is_none();
+        self.is_replay && is_whole && !self.is_past()
+    }
+
+    /// Says how to set a baseline where the end of a recording is compared with it.
+    pub fn earlier_baseline(&self) -> String {
+        let key = |action| self.keymap.of(Mode::Table, action);
+        let [back, time, set, leave] = [
+            key(Action::StepInTime(-1)),
+            key(Action::GoToTime),
+            // where there is a baseline, this one replaces it
+            match self.baseline.is_some() {
+                true => self.keymap.of(Mode::Baseline, Action::NewBaseline),
+                false => key(Action::Baseline),
+            },
+            key(Action::ClearFilter),
+        ];
+        format!(
+            "Nothing follows: go back with {back} or {time}, press {set} there, then come back with {leave}."
+        )
     }
 
     /// Sets a new baseline.

@@ -527,6 +527,7 @@ impl App {
             (Screen::Baseline(_), Action::NewBaseline) => {
                 match self.is_past() {
                     true => self.set_baseline_then(),
+                    false if self.is_at_end() => self.notice.hint(self.earlier_baseline()),
                     false => self.set_baseline(),
                 }
                 None

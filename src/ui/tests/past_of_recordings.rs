@@ -142,6 +142,31 @@ fn past_of_a_recording_drops_what_is_computed_for_a_moment_that_was_left() {
 }
 
 #[test]
+fn baseline_at_the_end_of_a_recording_says_to_set_an_earlier_one() {
+    let mut app = replay(20);
+    press_and_settle(&mut app, "m");
+    let how = "Nothing follows: go back with [ or @, press m there, then come back with Esc.";
+    let text = screen(&app, SIZE);
+    assert!(text.contains(how), "{text}");
+    assert!(app.baseline.is_none());
+    // as it says
+    go_to_rows(&mut app, "00:00:30");
+    for key in ["m", "Esc", "m"] {
+        press_and_settle(&mut app, key);
+    }
+    let text = screen(&app, SIZE);
+    assert!(
+        text.contains("nothing is worse") && text.contains("before 29s"),
+        "{text}"
+    );
+    // one at the end would replace it, and nothing could be compared with it
+    press_and_settle(&mut app, "M");
+    let text = screen(&app, SIZE);
+    assert!(text.contains(&how.replace("press m", "press M")), "{text}");
+    assert!(text.contains("before 29s"), "{text}");
+}
+
+#[test]
 fn past_of_a_recording_can_be_the_baseline_of_all_other_moments() {
     let mut app = replay(5);
     go_to_rows(&mut app, "00:00:30");

@@ -12,6 +12,7 @@ use crate::model::baseline::key::{BaselineKey, Link};
 use crate::model::baseline::{Baseline, BaselineFigure, Difference, DifferenceKind, EARLY_NS};
 use crate::model::fields;
 use crate::model::fields::FieldKind;
+use crate::model::session::Reason;
 use crate::text::units::S;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
@@ -59,12 +60,25 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
             line(buffer, &text, style);
         }
     }
+    let rows = || shown.rows().take(list_area::BASELINE.count(area));
+    let widths = widths(
+        width,
+        |room| {
+            let also =
+                rows().map(|(difference, _)| also(difference, is_deserted(difference, app), room));
+            also.map(|text| text.width()).max().unwrap_or(0)
+        },
+        || {
+            let keys = rows().map(|(difference, _)| key_text(difference).width());
+            keys.max().unwrap_or(0)
+        },
+    );
     let heading = cells(
         ["", "WHO", "FIGURE", "BEFORE", "SINCE", "CHANGE", "ALSO"],
-        width,
+        widths,
     );
     line(buffer, &heading, theme.heading);
-    for (difference, selected) in shown.rows().take(list_area::BASELINE.count(area)) {
+    for (difference, selected) in rows() {
         let style = match (selected, difference.finding) {
             (true, _) => theme.selected,
             (false, DifferenceKind::Worse(BaselineFigure::Failed)) => theme.alarm_text,
@@ -74,10 +88,11 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
             }
             (false, DifferenceKind::Quiet) => theme.quiet,
         };
-        line(buffer, &difference_text(difference, width), style);
+        let text = difference_text(difference, is_deserted(difference, app), widths);
+        line(buffer, &text, style);
     }
     if area.height > list_area::BASELINE.above {
-        if let Some(texts) = incomparable(baseline) {
+        if let Some(texts) = incomparable(baseline, app) {
             for (text, line) in texts
                 .iter()
                 .zip(area.rows().skip(list_area::BASELINE.above.into()))
@@ -91,11 +106,9 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
         let hidden = shown.list.hidden(list_area::BASELINE.count(area));
         let text = out_of_sight::marked(&text, hidden, width);
         buffer.set_stringn(area.x, y, text, width, theme.quiet);
-        let failed = DifferenceKind::Worse(BaselineFigure::Failed);
-        let has_failed = shown.rows().any(|(line, _)| line.finding == failed);
-        if has_failed && shown.rows().count() < list_area::BASELINE.count(area) {
-            let text =
-                "FAILED/s since the baseline is the mean from the first failure after it on.";
+        if let Some(text) = meaning_of_since(shown)
+            && shown.rows().count() < list_area::BASELINE.count(area)
+        {
             buffer.set_stringn(area.x, y - 1, text, width, theme.quiet);
         }
         if shown.counts == [0; 5] && area.height > list_area::BASELINE.above + 5 {
@@ -114,12 +127,46 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
     }
 }
 
+/// Says what the figures since the baseline are means of, where one may be taken for that of now.
+fn meaning_of_since(shown: &Comparison) -> Option<&'static str> {
+    let has = |figures: &[BaselineFigure]| {
+        let mut rows = shown.rows();
+        rows.any(|(line, _)| {
+            figures
+                .iter()
+                .any(|f| line.finding == DifferenceKind::Worse(*f))
+        })
+    };
+    let times = [
+        BaselineFigure::Connect,
+        BaselineFigure::Rtt,
+        BaselineFigure::Response,
+        BaselineFigure::OurResponse,
+    ];
+    match (has(&[BaselineFigure::Failed]), has(&times)) {
+        (true, false) => {
+            Some("FAILED/s since the baseline is the mean from the first failure after it on.")
+        }
+        (false, true) => {
+            Some("SINCE is the mean since the baseline: what became slow later is slower now.")
+        }
+        (true, true) => {
+            Some("SINCE is the mean since the baseline; FAILED/s from the first failure on.")
+        }
+        (false, false) => None,
+    }
+}
+
 /// Says how to set a baseline where there is none.
 fn none_set(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let key = app.keymap.of(Mode::Baseline, Action::Baseline);
+    let how = match app.is_at_end() {
+        true => app.earlier_baseline(),
+        false => format!("{key} sets one: before a deploy, a failover, a change of configuration."),
+    };
     let lines = [
         "No baseline is set.".to_owned(),
-        format!("{key} sets one: before a deploy, a failover, a change of configuration."),
+        how,
         "From then on this screen shows which programs fail or are slower, and with whom,"
             .to_owned(),
         "and what is gone or new, the worst first.".to_owned(),
@@ -130,7 +177,7 @@ fn none_set(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
 }
 
 /// Says why differences are not listed; `None`: they are.
-fn incomparable(baseline: &Baseline) -> Option<Vec<String>> {
+fn incomparable(baseline: &Baseline, app: &App) -> Option<Vec<String>> {
     let seconds = |ns: u64| ns / S;
     if baseline.is_before_too_short() {
         let before = fields::seconds(baseline.before_ns());
@@ -151,7 +198,9 @@ fn incomparable(baseline: &Baseline) -> Option<Vec<String>> {
             seconds(EARLY_NS)
         )
     };
-    baseline.is_too_early().then(|| vec![too_early()])
+    let follows = app.is_at_end().then(|| app.earlier_baseline());
+    let is_too_early = baseline.is_too_early();
+    is_too_early.then(|| std::iter::once(too_early()).chain(follows).collect())
 }
 
 /// Sums of all sessions: headings, before, since.
@@ -183,7 +232,7 @@ fn overall(baseline: &Baseline, app: &App, width: usize) -> [String; 3] {
 }
 
 /// Text of one difference.
-fn difference_text(difference: &Difference, width: usize) -> String {
+fn difference_text(difference: &Difference, is_deserted: bool, widths: [usize; 7]) -> String {
     let (before, since) = (difference.before, difference.since);
     let count = |n: Option<f64>| n.map_or("-".into(), |n| fields::bytes(n as u64));
     let (what, figure, before, since) = match difference.finding {
@@ -213,9 +262,12 @@ fn difference_text(difference: &Difference, width: usize) -> String {
         DifferenceKind::Worse(_) | DifferenceKind::Grown(_) => times(difference.ratio()),
         DifferenceKind::Gone | DifferenceKind::Quiet | DifferenceKind::New => String::new(),
     };
-    let also = also(difference, widths(width)[6]);
-    let name = name(difference, widths(width)[1]);
-    cells([what, &name, figure, &before, &since, &times, &also], width)
+    let also = also(difference, is_deserted, widths[6]);
+    let name = name(difference, widths[1]);
+    cells(
+        [what, &name, figure, &before, &since, &times, &also],
+        widths,
+    )
 }
 
 /// An increase as a factor; empty: there was nothing before.
@@ -227,10 +279,26 @@ fn times(ratio: f64) -> String {
     }
 }
 
+/// True if no socket of this host listens any more where the connections of a link are refused.
+fn is_deserted(difference: &Difference, app: &App) -> bool {
+    let BaselineKey::Link(link) = difference.key else {
+        return false;
+    };
+    let listeners = app.host_state.listeners();
+    let is_there = |netns| {
+        let mut listeners = listeners.iter();
+        listeners.any(|l| l.netns == netns && l.port == link.port)
+    };
+    difference.reason == Some(Reason::Refused)
+        && !listeners.is_empty()
+        && link.local_in.is_some_and(|netns| !is_there(netns))
+}
+
 /// The reason of most failures or the number of answers, and other differences of the same keys: with their factors, or without,
 /// or their number, whatever fits.
-fn also(difference: &Difference, width: usize) -> String {
+fn also(difference: &Difference, is_deserted: bool, width: usize) -> String {
     let answers = match (difference.answers, difference.reason) {
+        (0, Some(_)) if is_deserted => Some("no listener".to_owned()),
         (0, reason) => reason.map(|reason| reason.word().to_owned()),
         (1, _) => Some("1 answer".to_owned()),
         (n, _) => Some(format!("{} answers", fields::bytes(n))),
@@ -245,39 +313,36 @@ fn also(difference: &Difference, width: usize) -> String {
     let with = &difference.with;
     let whole = with.iter().map(|(finding, ratio)| match finding {
         DifferenceKind::Worse(_) | DifferenceKind::Grown(_) => {
-            format!("+{} {}", title(finding), times(*ratio))
+            let text = format!("{} {}", title(finding), times(*ratio));
+            text.trim_end().to_owned()
         }
-        _ => format!("+{}", title(finding)),
+        _ => title(finding).to_owned(),
     });
-    let titles = with
-        .iter()
-        .map(|(finding, _)| format!("+{}", title(finding)));
+    let titles = with.iter().map(|(finding, _)| title(finding).to_owned());
     let titles: Vec<String> = titles.collect();
-    let joined = |with: &[String]| {
+    let joined = |with: &[String], between: &str| {
         let all: Vec<String> = answers.iter().chain(with).cloned().collect();
-        all.join(" ")
+        all.join(between)
     };
-    // a reason and another difference have room in a narrow window without a space
-    let close = match is_reason {
-        true => answers.clone().unwrap_or_default() + &titles.concat(),
-        false => joined(&titles),
-    };
-    let texts = [
-        joined(&whole.collect::<Vec<_>>()),
-        joined(&titles),
-        close,
-        // what else differs at the other end of the same connections says less
-        answers
-            .as_ref()
-            .map_or_else(String::new, |answers| match is_reason {
-                true => format!("{answers} +{}", with.len()),
-                false => format!("{answers} …"),
-            }),
-        answers.clone().unwrap_or_default(),
+    let more = format!("{} more", with.len());
+    let mut texts = vec![
+        joined(&whole.collect::<Vec<_>>(), ", "),
+        joined(&titles, ", "),
+        // has room in a narrow window
+        joined(&titles, ","),
     ];
+    match &answers {
+        Some(reason) if is_reason => texts.extend([
+            format!("{reason}, {more}"),
+            format!("{reason} …"),
+            reason.clone(),
+        ]),
+        // what else differs at the other end of the same connections says less
+        Some(answers) => texts.extend([format!("{answers} …"), answers.clone()]),
+        None => {}
+    }
     let mut fitting = texts.into_iter().filter(|t| t.width() <= width);
-    let fits = fitting.next().filter(|t| with.is_empty() || !t.is_empty());
-    fits.unwrap_or_else(|| format!("+{} more", with.len()))
+    fitting.next().unwrap_or(more)
 }
 
 /// The key, and what else differs for the same sessions: as much as fits.
@@ -384,21 +449,34 @@ fn also_named(difference: &Difference) -> Vec<String> {
     programs.into_iter().chain(ports).chain(peers).collect()
 }
 
-/// Widths of the cells of a line: the name, then the last one, takes the remaining width.
-fn widths(width: usize) -> [usize; 7] {
+/// Widths of the cells of a line: the name, then the last one, takes the remaining width. Of the name's, the last one takes what it
+/// uses of a few cells more, and the keys do not need.
+fn widths(width: usize, used: impl Fn(usize) -> usize, keys: impl Fn() -> usize) -> [usize; 7] {
     const WIDEST_NAME: usize = 42;
     const NARROW: usize = 7;
+    /// Enough for `refused, 2 more`.
+    const ALSO: usize = 15;
     let [what, figure, before, since, change, also] = [5, 8, 7, 7, 6, 12];
     let others = what + figure + before + since + change + also + 6;
     let name = width.saturating_sub(others).clamp(NARROW, WIDEST_NAME);
     let also = also + width.saturating_sub(others + name);
-    [what, name, figure, before, since, change, also]
+    let lacking = used(ALSO.max(also)).saturating_sub(also);
+    let taken = lacking.min(name.saturating_sub(keys().max(NARROW)));
+    [
+        what,
+        name - taken,
+        figure,
+        before,
+        since,
+        change,
+        also + taken,
+    ]
 }
 
 /// Cells of a line.
-fn cells(texts: [&str; 7], width: usize) -> String {
+fn cells(texts: [&str; 7], widths: [usize; 7]) -> String {
     let mut line = String::new();
-    for (i, (text, cell)) in texts.into_iter().zip(widths(width)).enumerate() {
+    for (i, (text, cell)) in texts.into_iter().zip(widths).enumerate() {
         let kind = match i {
             // of several names the first says most
             1 if !text.contains(' ') => FieldKind::Addr,
@@ -418,10 +496,9 @@ fn cells(texts: [&str; 7], width: usize) -> String {
 
 fn summary(shown: &Comparison, baseline: &Baseline, without_own: bool) -> String {
     let [worse, gone, quiet, new, grown] = shown.counts;
-    let more = if baseline.is_inexact() {
-        " (or known before, but evicted)"
-    } else {
-        ""
+    let more = match baseline.is_inexact() {
+        true => " new (or known before, but evicted)",
+        false => " new",
     };
     let of = match without_own {
         true => "all but self traffic, unfiltered",
@@ -431,13 +508,60 @@ fn summary(shown: &Comparison, baseline: &Baseline, without_own: bool) -> String
         0 => String::new(),
         n => format!("; {} evicted before", fields::number(n, "session")),
     };
-    let quiet = match quiet {
-        0 => String::new(),
-        n => format!(" ({n} quiet so far)"),
+    let worse = match worse {
+        0 => "nothing is worse".to_owned(),
+        n => format!("{n} worse"),
     };
-    let grown = match grown {
-        0 => String::new(),
-        n => format!(", {n} grown"),
-    };
-    format!("{worse} worse, {gone} gone{quiet}, {new} new{more}{grown}; {of}{evicted}")
+    let others = [
+        (gone, " gone"),
+        (quiet, " quiet so far"),
+        (new, more),
+        (grown, " grown"),
+    ];
+    let others = others.into_iter().filter(|(count, _)| *count > 0);
+    let others: String = others.map(|(n, what)| format!(", {n}{what}")).collect();
+    format!("{worse}{others}; {of}{evicted}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn baseline_also_reads_as_words_in_any_width() {
+        let (gone, new) = ((DifferenceKind::Gone, 1.0), (DifferenceKind::New, 1.0));
+        let slow = |ratio| (DifferenceKind::Worse(BaselineFigure::Response), ratio);
+        let text = |reason, answers, with: &[(DifferenceKind, f64)], is_deserted, width| {
+            let difference = Difference {
+                reason,
+                answers,
+                with: with.to_vec(),
+                ..Difference::new(BaselineKey::Group(GroupKey::Port(80)), DifferenceKind::New)
+            };
+            also(&difference, is_deserted, width)
+        };
+        let refused = |with: &[_], width| text(Some(Reason::Refused), 0, with, false, width);
+        assert_eq!(refused(&[], 12), "refused");
+        assert_eq!(refused(&[new], 12), "refused, new");
+        assert_eq!(refused(&[gone], 15), "refused, gone");
+        assert_eq!(refused(&[gone], 12), "refused,gone");
+        assert_eq!(refused(&[slow(9.0)], 18), "refused, RESP ×9.0");
+        assert_eq!(refused(&[slow(f64::INFINITY)], 18), "refused, RESP");
+        assert_eq!(refused(&[new, gone], 18), "refused, new, gone");
+        assert_eq!(refused(&[new, gone], 15), "refused, 2 more");
+        assert_eq!(refused(&[new, gone], 12), "refused …");
+        assert_eq!(refused(&[new, gone], 8), "refused");
+        let deserted = |with: &[_], width| text(Some(Reason::Refused), 0, with, true, width);
+        assert_eq!(deserted(&[], 12), "no listener");
+        assert_eq!(deserted(&[new], 12), "no listener");
+        assert_eq!(deserted(&[gone], 17), "no listener, gone");
+        let answers = |with: &[_], width| text(None, 340, with, false, width);
+        assert_eq!(answers(&[slow(2.0)], 12), "340 answers");
+        assert_eq!(answers(&[slow(2.0)], 13), "340 answers …");
+        assert_eq!(answers(&[slow(2.0)], 23), "340 answers, RESP ×2.0");
+        let other = |with: &[_], width| text(None, 0, with, false, width);
+        assert_eq!(other(&[], 12), "");
+        assert_eq!(other(&[slow(2.0), new], 14), "RESP ×2.0, new");
+        assert_eq!(other(&[slow(2.0), new, gone], 12), "3 more");
+    }
 }

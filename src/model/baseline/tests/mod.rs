@@ -309,6 +309,36 @@ fn baseline_noise_of_thousands_of_peers_is_no_difference() {
 }
 
 #[test]
+fn baseline_rtt_is_worse_only_if_it_grows_by_a_millisecond() {
+    let differences = |then_us: u32, now_us: u32| {
+        let mut host = Host::new();
+        let all = |cookie: u64, from_s: u64, srtt_us: u32| -> Vec<Session> {
+            let session = |n: u64| Session {
+                srtt_us: srtt_us + n as u32 % 3,
+                ..ended(
+                    cookie + n,
+                    0,
+                    (from_s + n) * 1000,
+                    (from_s + n) * 1000 + 5,
+                    100,
+                )
+            };
+            (0..30).map(session).collect()
+        };
+        host.take_snapshot(1, vec![], vec![]);
+        host.take_snapshot(40, vec![], all(0, 2, then_us));
+        host.set_baseline(40);
+        host.take_snapshot(76, vec![], all(1000, 42, now_us));
+        host.peer_differences().len()
+    };
+    // within one host, of which the load has grown
+    assert_eq!(differences(7, 732), 0);
+    assert_eq!(differences(200, 1_100), 0);
+    assert_eq!(differences(200, 1_300), 1);
+    assert_eq!(differences(10_000, 16_000), 1);
+}
+
+#[test]
 fn baseline_rates_over_milliseconds_are_not_shown() {
     let mut host = Host::new();
     host.store = Store::new(2);
