@@ -90,8 +90,13 @@ pub fn unknown_field(token: &Token<'_>) -> FilterError {
     if !near.is_empty() {
         return error.help(did_you_mean(&near));
     }
+    error.help(all_fields())
+}
+
+/// Lists the fields.
+pub fn all_fields() -> String {
     let all: Vec<&str> = FIELDS.iter().map(|f| f.word).collect();
-    error.help(format!("the fields are {}", all.join(" ")))
+    format!("the fields are {}", all.join(" "))
 }
 
 /// True for the title of a column or a JSON key, which are no misspelled words.

@@ -187,6 +187,8 @@ const SPOKEN: &[(&[&str], &str)] = &[
     (&["younger", "than"], "<"),
     (&["at", "least"], ">="),
     (&["at", "most"], "<="),
+    (&["other", "than"], "!="),
+    (&["different", "from"], "!="),
     (&["equal", "to"], "="),
     (&["equals", "to"], "="),
     (&["starts", "with"], "startswith"),
@@ -281,35 +283,42 @@ const CLOCKS: &[&str] = &[
     "latest",
 ];
 
-/// Words that can match no session, with the reason.
-const NEVER: &[(&[&str], &str)] = &[
+/// Words that can match no session, with the reason, and what shows it.
+const NEVER: &[(&[&str], &str, &str)] = &[
     (
         &["udp", "icmp", "icmp6", "arp", "sctp", "unix"],
         "only TCP sessions are shown",
+        "",
     ),
     (
         &["multicast", "broadcast"],
         "TCP has no multicast and no broadcast",
+        "",
     ),
     (
         &["vlan", "mpls", "pppoe"],
         "only IP addresses are known, nothing below them",
+        "",
     ),
     (
         &["local"],
         "it needs an address, like `local 10.0.0.5`; within this host is `loopback`",
+        "",
     ),
     (
         &["remote"],
         "it needs an address, like `remote 10.0.0.5`; beyond this host is `not loopback`",
+        "",
     ),
     (
         &["listen", "listening"],
         "listening sockets are no sessions",
+        "the screen `L` lists them",
     ),
     (
         &["time-wait", "timewait"],
         "a session counts as closed when it enters TIME-WAIT",
+        "write `state closed`",
     ),
 ];
 
@@ -327,6 +336,15 @@ pub fn field_named(word: &str) -> Option<&'static Field> {
     let side = || word.split_once(['_', '.']);
     by_word(&word.to_ascii_lowercase())
         .or_else(|| side().and_then(|(side, what)| field_of_side(side, what)))
+        .or_else(|| humps(word).and_then(|(side, what)| field_of_side(side, what)))
+}
+
+/// The two words of one in camel case: `DestPort`.
+fn humps(word: &str) -> Option<(&str, &str)> {
+    let is_hump =
+        |(_, pair): &(usize, &[u8])| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase();
+    let (at, _) = word.as_bytes().windows(2).enumerate().find(is_hump)?;
+    word.split_at_checked(at + 1)
 }
 
 /// The operator that several words stand for after a field, and their number.
@@ -432,13 +450,13 @@ pub fn in_packets(word: &str) -> Option<&'static str> {
     is_one.then_some("no session has such a field, and packets are not kept")
 }
 
-/// Reason that a word can match no session.
-pub fn never(word: &str) -> Option<&'static str> {
+/// Reason that a word can match no session, and what shows what it means, or nothing.
+pub fn never(word: &str) -> Option<(&'static str, &'static str)> {
     let word = word.to_ascii_lowercase().replace('_', "-");
     let found = NEVER
         .iter()
-        .find(|(words, _)| words.contains(&word.as_str()));
-    found.map(|(_, reason)| *reason)
+        .find(|(words, ..)| words.contains(&word.as_str()));
+    found.map(|(_, reason, cure)| (*reason, *cure))
 }
 
 #[cfg(test)]

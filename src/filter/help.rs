@@ -119,7 +119,8 @@ Words of other tools work where they have one meaning: `host`, `net`, `portrange
 `net 10.0.0.0 mask 255.0.0.0` (tcpdump);
 `sport = :443`, `state connected` (ss); `ip.addr == 10.0.0.5`, `tcp.port eq 80`, `tcp.port in {80 443 8000..8100}`,
 `tcp.flags.reset == 1` for the reason (Wireshark); `comm in (curl, wget)`,
-`comm like '%sql%'`, `<>` (SQL); `cmd`, `exe`, `proc` (for `comm`). Ports have names: `dport https`.
+`comm like '%sql%'`, `<>` (SQL); `comm =~ 'ngin.*'`, in quotes matched with
+the whole text (PromQL); `cmd`, `exe`, `proc` (for `comm`). Ports have names: `dport https`.
 Names of hosts are not resolved: `host example.org` is an error. `getent ahosts example.org` prints the addresses to write.
 
 While you type, the word at the cursor is a beginning: `comm cu` shows curl, and `10` also shows addresses with 10 in them. With

@@ -444,8 +444,12 @@ fn abbreviated(
         return Ok(begun);
     }
     let message = format!("{} is not a value of `{}`", quoted(text), field.word);
-    if let Some(why) = never(text) {
-        return Err(Bad::new(message, why));
+    if let Some((why, cure)) = never(text) {
+        let help = match cure {
+            "" => why.to_owned(),
+            cure => format!("{why}: {cure}"),
+        };
+        return Err(Bad::new(message, help));
     }
     let within: Vec<&str> = all()
         .filter(|n| lower.len() > 2 && n.contains(&lower))

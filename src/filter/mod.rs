@@ -16,6 +16,7 @@ pub mod for_failure;
 pub mod for_finding;
 pub mod for_group;
 mod foreign;
+mod forms;
 mod help;
 mod lex;
 mod literal;

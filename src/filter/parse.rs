@@ -13,6 +13,7 @@
 //! (`shorthand`).
 //! ```
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 use std::ops::Range;
@@ -30,7 +31,7 @@ use crate::filter::diagnostics::{
     not_a_term, not_a_value, stray, unclosed_list, unfinished, unknown_field, wrong_operator,
 };
 use crate::filter::error::{FilterError, quoted};
-use crate::filter::expr::{Expr, Literal, Op, Term};
+use crate::filter::expr::{self, Expr, Literal, Op, Term};
 use crate::filter::foreign::{
     self, begins_second_word, field_named, field_of_side, foreign_fields,
 };
@@ -54,7 +55,7 @@ const MOST_REGEXES: u32 = 32;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mended {
     pub span: Range<usize>,
-    pub word: &'static str,
+    pub word: Cow<'static, str>,
 }
 
 /// State shared by all parts of the grammar.
@@ -153,7 +154,7 @@ pub fn parse(
 
 /// Notes that a word was taken for another one.
 fn mend(token: &Token<'_>, word: &'static str, input: &Input<'_>) {
-    let span = token.span.clone();
+    let (span, word) = (token.span.clone(), word.into());
     input.state.mended.borrow_mut().push(Mended { span, word });
 }
 
@@ -276,6 +277,11 @@ fn subject(word: &Token<'_>, input: &Input<'_>) -> Result<Option<(&'static Field
     if let Some(field) = field_named(word.text) {
         return Ok(Some((field, 1)));
     }
+    let is_compared = second.is_some_and(|t| foreign::operator(t.text).is_some())
+        && input.get(2).is_some_and(|t| value_of(t).is_some());
+    if word.text.contains('.') && is_compared && foreign_fields(word.text).0.next().is_none() {
+        return fail(unknown_field(word));
+    }
     let has_operator = operator_follows(input);
     let (foreign, is_certain) = foreign_fields(word.text);
     let foreign: Vec<&'static Field> = foreign.collect();
@@ -388,7 +394,8 @@ fn bare_word(input: &mut Input<'_>) -> Result<Vec<Bare>> {
     };
     let found = match &token.kind {
         Tok::Word | Tok::Pattern => {
-            let found = bare(token.text).or_else(|bad| fail(told(bad, token, input)))?;
+            let is_all = input.state.text.trim() == token.text;
+            let found = bare(token.text, is_all).or_else(|bad| fail(told(bad, token, input)))?;
             match found {
                 Bare::Text(text) => {
                     if is_being_typed(token, input) {
@@ -491,7 +498,21 @@ fn compare(field: &'static Field, words: usize, input: &mut Input<'_>) -> Result
             Some(t) if is_list && value_of(t).is_some() => {}
             _ => break,
         }
-        let next = value(field, op, is_list, input)?;
+        let is_apart = previous(input).is_some_and(|t| {
+            t.kind == Tok::Comma
+                && t.span.end < here(input).start
+                && peek(input).is_some_and(|next| value_of(next).is_some())
+        });
+        let next = value(field, op, is_list, input).map_err(|e| match e {
+            ErrMode::Cut(error) if is_apart && !error.is_incomplete() => {
+                let help = format!(
+                    "write `and` before a term: `,` lists values of `{}`",
+                    field.word
+                );
+                ErrMode::Cut(error.help(help))
+            }
+            e => e,
+        })?;
         all.values.extend(next.values);
         all.terms.extend(next.terms);
     }
@@ -614,6 +635,11 @@ fn is_negated_word(word: &Token<'_>, input: &Input<'_>) -> bool {
     lower(word) == "is" && is_not && input.get(2).is_some_and(|t| value_of(t).is_some())
 }
 
+/// True unless it is a number greater than a byte, which is a port.
+fn may_be_address(text: &str) -> bool {
+    literal::digits::<u64>(text).is_none_or(|number| number <= u8::MAX.into())
+}
+
 /// The field that the next value is meant for: another one if it is no value of this field.
 fn meant(field: &'static Field, op: Op, input: &Input<'_>) -> &'static Field {
     let value = peek(input).filter(|_| matches!(op, Op::Eq | Op::Ne));
@@ -623,7 +649,7 @@ fn meant(field: &'static Field, op: Op, input: &Input<'_>) -> &'static Field {
     let users = input.state.users;
     match meaning(field, text, in_quotes, users) {
         Ok(_) => field,
-        Err(bad) if bad.partial && is_being_typed(token, input) => field,
+        Err(bad) if bad.partial && is_being_typed(token, input) && may_be_address(text) => field,
         Err(_) => meant_field(field, text, in_quotes, users).unwrap_or(field),
     }
 }
@@ -661,7 +687,19 @@ fn value(field: &'static Field, op: Op, in_list: bool, input: &mut Input<'_>) ->
                     .help("for several, write `~ ^(a|b)`; quote a literal `,`"),
             );
         }
-        let pattern = between_slashes(text).unwrap_or(text.into());
+        let mut pattern = between_slashes(text).unwrap_or(text.into());
+        let operator = previous(input).filter(|t| in_quotes && t.text == "=~");
+        if let Some(operator) = operator
+            && !text.starts_with('^')
+            && !text.ends_with('$')
+        {
+            pattern = format!("^({text})$").into();
+            let is_apart = input.state.text[..operator.span.start].ends_with(char::is_whitespace);
+            let space = if is_apart { "" } else { " " };
+            let word = format!("{space}~ {}", expr::in_quotes(&pattern)).into();
+            let span = operator.span.start..token.span.end;
+            input.state.mended.borrow_mut().push(Mended { span, word });
+        }
         literal::regex(&pattern).or_else(|bad| fail(told(bad, token, input)))?;
         input.next_token();
         apart(token, input)?;
@@ -681,7 +719,17 @@ fn value(field: &'static Field, op: Op, in_list: bool, input: &mut Input<'_>) ->
     let mut found = found.or_else(|bad| {
         let may_be_port = is_being_typed(token, input) && begins_second_word(field, text);
         let may_have_unit = bad.partial && is_last_typed(1, input) && !in_quotes;
-        let error = told(bad, token, input);
+        let is_begun = is_being_typed(token, input)
+            && literal::kind_of(field) == FieldKind::Addr
+            && meant_field(field, text, in_quotes, input.state.users).is_some();
+        let error = match is_begun {
+            true => FilterError::new(
+                token.span.clone(),
+                format!("{} could become an address", quoted(text)),
+            )
+            .incomplete(),
+            false => told(bad, token, input),
+        };
         fail(match may_be_port || may_have_unit {
             true => error.incomplete(),
             false => error,

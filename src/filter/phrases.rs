@@ -9,8 +9,9 @@ use crate::filter::expr::Op;
 use crate::filter::foreign::{
     NO_CLOCK as BY_TIME, any_field_named, field_of_side, foreign_fields, is_operator, spoken,
 };
+use crate::filter::forms::{self, absent, any_value};
 use crate::filter::lex::{Token, TokenKind as Tok, lex};
-use crate::filter::literal::{kind_of, operators};
+use crate::filter::literal::kind_of;
 use crate::model::fields::FieldKind;
 use crate::model::session::Reason;
 use crate::text::units::{SIZES, scaled};
@@ -224,7 +225,6 @@ const PHRASES: &[(&[&str], Means)] = &[
     (&["reset", "by", "peer"], Is("reason remote-reset")),
     (&["reset", "by", "us"], Is("reason local-reset")),
     (&["no", "answer"], Is("reason connect-timeout")),
-    (&["no"], Begins("not")),
     (&["gave", "up"], Is("reason cancelled")),
     // as errors are logged
     (&["connection", "refused"], Is("reason refused")),
@@ -247,6 +247,12 @@ const PHRASES: &[(&[&str], Means)] = &[
     (&["econnrefused"], Is("reason refused")),
     (&["econnreset"], Is("reason remote-reset")),
     (&["etimedout"], Is("reason timeout,connect-timeout")),
+    (&["no", "route", "to", "host"], Is("reason unreachable")),
+    (&["no", "route"], Is("reason unreachable")),
+    (&["host", "unreachable"], Is("reason unreachable")),
+    (&["host", "is", "unreachable"], Is("reason unreachable")),
+    (&["network", "unreachable"], Is("reason unreachable")),
+    (&["network", "is", "unreachable"], Is("reason unreachable")),
     (&["e*unreach"], Is("reason unreachable")),
     (&["ehostunreach"], Is("reason unreachable")),
     (&["enetunreach"], Is("reason unreachable")),
@@ -352,7 +358,7 @@ const PIPED: &[&str] = &[
 const TAILS: &[&str] = &["limit", "order", "-v"];
 
 /// True for a word that is not in quotes.
-fn is_word(token: &Token<'_>, word: &str) -> bool {
+pub fn is_word(token: &Token<'_>, word: &str) -> bool {
     !matches!(token.kind, Tok::Quoted(_)) && token.text.eq_ignore_ascii_case(word)
 }
 
@@ -362,8 +368,19 @@ fn is_phrase(words: &[&str], tokens: &[Token<'_>]) -> bool {
     words.len() <= tokens.len() && words.iter().zip(tokens).all(is_it)
 }
 
+/// True for the words of a phrase that says something.
+pub fn begins_phrase(tokens: &[Token<'_>]) -> bool {
+    let is_it = |(words, means): &(&[&str], Means)| {
+        !matches!(means, Begins("")) && is_phrase(words, tokens)
+    };
+    PHRASES.iter().any(is_it)
+        || tokens
+            .first()
+            .is_some_and(|first| NOUNS.iter().any(|noun| is_word(first, noun)))
+}
+
 /// A token in the place of another one.
-fn instead<'s>(of: &Token<'s>, kind: Tok, text: &'static str) -> Token<'s> {
+pub fn instead<'s>(of: &Token<'s>, kind: Tok, text: &'static str) -> Token<'s> {
     let span = of.span.clone();
     Token { kind, text, span }
 }
@@ -495,6 +512,7 @@ pub fn translated<'s>(
     cursor: Option<usize>,
 ) -> Result<Vec<Token<'s>>, FilterError> {
     let mut all: Vec<Token<'s>> = Vec::with_capacity(tokens.len());
+    let tokens = forms::plain(tokens);
     let mut rest = condition_of_query(&tokens);
     while let [first, others @ ..] = rest {
         let begins = all.last().is_none_or(is_before_term);
@@ -584,6 +602,12 @@ pub fn translated<'s>(
         }
         if (begins || follows)
             && let Some((term, count)) = between(rest)
+                .or_else(|| forms::bracketed(rest))
+                // `port 80 to 90` is no end
+                .or_else(|| {
+                    let is_range = all.last().is_some_and(is_number);
+                    forms::from_and_to(rest).filter(|_| !is_range)
+                })
                 .or_else(|| is_null(rest))
                 .or_else(|| users(rest))
                 .or_else(|| shown_status(rest))
@@ -619,6 +643,15 @@ pub fn translated<'s>(
                 (Is(_), Some(next)) => compared(next, rest.get(words.len() + 1)).is_some(),
                 _ => true,
             });
+        let means_other = found.is_some_and(|(words, _)| *words != ["without"]);
+        if (begins || follows)
+            && !means_other
+            && let Some((term, count)) = absent(rest, cursor)?
+        {
+            all.extend(term);
+            rest = &rest[count..];
+            continue;
+        }
         let Some((words, means)) = found else {
             if (begins || follows)
                 && first.kind == Tok::Word
@@ -731,11 +764,7 @@ fn is_null<'s>(tokens: &[Token<'s>]) -> Option<(Vec<Token<'s>>, usize)> {
     let named = any_field_named(field.text).filter(|_| field.kind == Tok::Word)?;
     let is_negated = rest.first().is_some_and(|t| t.kind == Tok::Not);
     let null = rest.get(usize::from(is_negated))?;
-    let (op, every) = match operators(named) {
-        ops if ops.contains(&Op::Match) => (Op::Match, "."),
-        ops if ops.contains(&Op::Ge) => (Op::Ge, "0"),
-        _ => return None,
-    };
+    let (op, every) = any_value(named)?;
     if !is_word(is, "is") || !NULLS.iter().any(|word| is_word(null, word)) {
         return None;
     }
@@ -759,7 +788,8 @@ fn users<'s>(tokens: &[Token<'s>]) -> Option<(Vec<Token<'s>>, usize)> {
     let is_list = users.text == "users:"
         && [first, second].iter().all(|t| t.kind == Tok::Open)
         && matches!(name.kind, Tok::Quoted(_))
-        && comma.kind == Tok::Comma
+        // before a field, it joins terms
+        && matches!(comma.kind, Tok::Comma | Tok::And)
         && pid.text == "pid";
     if !is_list {
         return None;

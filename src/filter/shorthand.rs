@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::filter::UidOf;
+use crate::filter::diagnostics::all_fields;
 use crate::filter::error::quoted;
 use crate::filter::eval::ends;
 use crate::filter::expr::{EVERYTHING, Expr, Literal, Net, Op, Term};
@@ -124,10 +125,15 @@ pub enum Bare {
     Condition(Expr),
 }
 
-/// Reads a bare word without quotes.
-pub fn bare(text: &str) -> Result<Bare, Bad> {
-    if let Some(why) = never(text).or_else(|| in_packets(text)) {
-        let help = format!("to search for the word, quote it: \"{text}\"");
+/// Reads a bare word without quotes, which may be all of the filter.
+pub fn bare(text: &str, is_all: bool) -> Result<Bare, Bad> {
+    let packets = || in_packets(text).map(|why| (why, ""));
+    if let Some((why, cure)) = never(text).or_else(packets) {
+        let to_look = format!("to search for the word, quote it: \"{text}\"");
+        let help = match cure {
+            "" => to_look,
+            cure => format!("{cure}; {to_look}"),
+        };
         return Err(Bad::new(why.into(), help));
     }
     if let Some(condition) = condition(text) {
@@ -141,8 +147,12 @@ pub fn bare(text: &str) -> Result<Bare, Bad> {
     let flag = text.trim_start_matches('-');
     if flag != text && flag.starts_with(char::is_alphanumeric) {
         let message = format!("{} is a flag elsewhere", quoted(text));
+        let instead = match is_all {
+            true => "write a term, like `port 443`",
+            false => "leave it out",
+        };
         let help =
-            format!("leave it out; `not {flag}` excludes that word; \"{text}\" is searched for");
+            format!("{instead}; `not {flag}` excludes that word; \"{text}\" is searched for");
         return Err(Bad::new(message, help));
     }
     foreign_form(text)?;
@@ -262,7 +272,11 @@ fn foreign_form(text: &str) -> Result<(), Bad> {
         && !field.bytes().all(|b| b.is_ascii_hexdigit())
     {
         let message = format!("unknown field {}", quoted(field));
-        return Err(Bad::new(message, to_look));
+        let help = match field.contains('.') {
+            true => all_fields(),
+            false => to_look,
+        };
+        return Err(Bad::new(message, help));
     }
     Ok(())
 }

@@ -1,0 +1,315 @@
+//! Forms of other languages that are more than words: labels in braces, options of lsof, ranges in brackets, the ends after
+//! `from` and `to`, and what `no` excludes.
+
+use std::net::IpAddr;
+
+use crate::filter::error::{FilterError, quoted};
+use crate::filter::expr::Op;
+use crate::filter::foreign::{any_field_named, field_named, field_of_side, foreign_fields};
+use crate::filter::lex::{Token, TokenKind as Tok, lex};
+use crate::filter::literal::{digits, is_begun, kind_of, operators};
+use crate::filter::phrases::{begins_phrase, instead, is_word};
+use crate::filter::services::port_named;
+use crate::filter::shorthand::{Bare, bare};
+use crate::model::fields::{Field, FieldKind};
+use crate::model::session::{Reason, State};
+
+/// Tokens in the place of others, and the number of those.
+pub type Instead<'s> = (Vec<Token<'s>>, usize);
+
+/// Takes off what other languages put around terms, and joins terms apart by a comma.
+pub fn plain(tokens: Vec<Token<'_>>) -> Vec<Token<'_>> {
+    let mut all = Vec::with_capacity(tokens.len());
+    for token in without_braces(tokens) {
+        let is_value = all.last().is_some_and(|t: &Token<'_>| {
+            matches!(t.kind, Tok::Op(_) | Tok::Comma) || any_field_named(t.text).is_some()
+        });
+        match quoted_terms(&token).filter(|_| !is_value) {
+            Some(terms) => all.extend(terms),
+            None => all.push(match is_value {
+                true => token,
+                false => without_option(token),
+            }),
+        }
+    }
+    for at in 1..all.len() {
+        if all[at].kind == Tok::Comma && begins_comparison(&all[at + 1..]) {
+            all[at] = instead(&all[at], Tok::And, "and");
+        }
+    }
+    all
+}
+
+/// The part of a token from one byte to another.
+fn part<'s>(of: &Token<'s>, from: usize, to: usize) -> Token<'s> {
+    Token {
+        kind: Tok::Word,
+        text: &of.text[from..to],
+        span: of.span.start + from..of.span.start + to,
+    }
+}
+
+/// Labels without their braces: `{comm="curl",port="443"}`.
+fn without_braces(mut tokens: Vec<Token<'_>>) -> Vec<Token<'_>> {
+    let [first, op, .., last] = tokens.as_slice() else {
+        return tokens;
+    };
+    let is_label = first.text.len() > 1 && first.text.starts_with('{');
+    if !is_label || !matches!(op.kind, Tok::Op(_)) || !last.text.ends_with('}') {
+        return tokens;
+    }
+    if matches!(last.kind, Tok::Quoted(_) | Tok::Unclosed) {
+        return tokens;
+    }
+    tokens[0] = part(first, 1, first.text.len());
+    if let Some(last) = tokens.pop()
+        && last.text.len() > 1
+    {
+        let value = part(&last, 0, last.text.len() - 1);
+        tokens.push(Token {
+            kind: last.kind,
+            ..value
+        });
+    }
+    tokens
+}
+
+/// Terms that a shell had to be kept from: `'( dport = :443 )'`. A process may be called `(sd-pam)`.
+fn quoted_terms<'s>(token: &Token<'s>) -> Option<Vec<Token<'s>>> {
+    let Tok::Quoted(text) = &token.kind else {
+        return None;
+    };
+    let within = token.text.get(1..token.text.len() - 1)?;
+    if text != within || !within.starts_with('(') || !within.ends_with(')') {
+        return None;
+    }
+    let mut terms = lex(within);
+    let has_field = terms.get(1).is_some_and(|t| field_named(t.text).is_some());
+    let start = token.span.start + 1;
+    for term in &mut terms {
+        term.span = term.span.start + start..term.span.end + start;
+    }
+    (has_field && terms.len() > 3).then_some(terms)
+}
+
+/// The end that lsof has after `-i`, without the option: `-iTCP:443`, `-i4TCP@10.0.0.5`, `-i:443`.
+fn without_option(token: Token<'_>) -> Token<'_> {
+    let lower = token.text.to_ascii_lowercase();
+    let Some(rest) = lower.strip_prefix("-i") else {
+        return token;
+    };
+    let rest = rest.strip_prefix(['4', '6']).unwrap_or(rest);
+    let rest = rest.strip_prefix("tcp").unwrap_or(rest);
+    let end = rest.strip_prefix('@').unwrap_or(rest);
+    let is_end = rest.starts_with('@') || rest.starts_with(':');
+    match token.kind == Tok::Word && is_end && end.len() > 1 {
+        true => part(&token, token.text.len() - end.len(), token.text.len()),
+        false => token,
+    }
+}
+
+/// True for a field and a value: no part of a list.
+fn begins_comparison(tokens: &[Token<'_>]) -> bool {
+    let [field, next, ..] = tokens else {
+        return false;
+    };
+    let named = field_named(field.text).filter(|_| field.kind == Tok::Word);
+    let is_value = match next.kind {
+        Tok::Op(_) | Tok::Quoted(_) => true,
+        Tok::Word => field_named(next.text).is_none(),
+        _ => false,
+    };
+    is_value && named.is_some_and(|field| field.kind != FieldKind::Bool)
+}
+
+/// `FIELD:[A TO B]` of Lucene as a range or comparisons.
+pub fn bracketed<'s>(tokens: &[Token<'s>]) -> Option<Instead<'s>> {
+    let [field, equal, from, to, end, ..] = tokens else {
+        return None;
+    };
+    let named = any_field_named(field.text).filter(|_| field.kind == Tok::Word)?;
+    let is_range = is_word(to, "to") && from.text.starts_with('[') && end.text.ends_with(']');
+    if equal.kind != Tok::Op(Op::Eq) || !is_range || from.text.len() < 2 || end.text.len() < 2 {
+        return None;
+    }
+    let from = part(from, 1, from.text.len());
+    let end = part(end, 0, end.text.len() - 1);
+    let put = |kind: Tok, text| instead(to, kind, text);
+    let bounds = (from.text != "*", end.text != "*");
+    if kind_of(named) == FieldKind::Port && bounds == (true, true) {
+        return Some((vec![field.clone(), from, put(Tok::Word, "-"), end], 5));
+    }
+    let least = [field.clone(), put(Tok::Op(Op::Ge), ">="), from];
+    let most = [field.clone(), put(Tok::Op(Op::Le), "<="), end];
+    let mut term = vec![put(Tok::Open, "(")];
+    match bounds {
+        (true, true) => {
+            term.extend(least);
+            term.push(put(Tok::And, "and"));
+            term.extend(most);
+        }
+        (true, false) => term.extend(least),
+        (false, true) => term.extend(most),
+        (false, false) => return None,
+    }
+    term.push(put(Tok::Close, ")"));
+    Some((term, 5))
+}
+
+/// `from` and `to` before a port, or before both ends, as the fields of these ends.
+pub fn from_and_to<'s>(tokens: &[Token<'s>]) -> Option<Instead<'s>> {
+    let (first, is_port) = end_of(tokens)?;
+    let second = tokens.get(2..).and_then(end_of);
+    match second {
+        Some((second, _)) if !is_word(&tokens[0], tokens[2].text) => {
+            Some(([first, second].concat(), 4))
+        }
+        _ => is_port.then_some((first, 2)),
+    }
+}
+
+/// The field of an end and its value, and true if it is a port.
+fn end_of<'s>(tokens: &[Token<'s>]) -> Option<(Vec<Token<'s>>, bool)> {
+    let [word, value, ..] = tokens else {
+        return None;
+    };
+    let is_port = digits::<u16>(value.text).is_some();
+    let is_address = value.text.parse::<IpAddr>().is_ok();
+    if !is_word(word, "from") && !is_word(word, "to") || !(is_port || is_address) {
+        return None;
+    }
+    let field = field_of_side(word.text, if is_port { "port" } else { "addr" })?;
+    Some((
+        vec![instead(word, Tok::Word, field.word), value.clone()],
+        is_port,
+    ))
+}
+
+/// Words for what a session transfers.
+const CONTENT: &[&str] = &["data", "traffic", "bytes", "payload"];
+
+/// `no` or `without` and a word as the comparison or the negation that it means: `no retransmits`, `no ssh`.
+///
+/// # Errors
+/// [`FilterError`] if `no` is before a word that is nothing here: everything would match.
+pub fn absent<'s>(
+    tokens: &[Token<'s>],
+    cursor: Option<usize>,
+) -> Result<Option<Instead<'s>>, FilterError> {
+    if let [no] = tokens
+        && is_word(no, "no")
+        && cursor.is_some_and(|cursor| cursor > no.span.end)
+    {
+        let message = "expected a word after `no`";
+        return Err(FilterError::new(no.span.clone(), message).incomplete());
+    }
+    let [no, what, rest @ ..] = tokens else {
+        return Ok(None);
+    };
+    if !is_word(no, "no") && !is_word(no, "without") {
+        return Ok(None);
+    }
+    let put = |kind: Tok, text| instead(no, kind, text);
+    let is_compared = rest.first().is_some_and(|next| match next.kind {
+        Tok::Op(_) | Tok::Quoted(_) | Tok::Pattern | Tok::Open | Tok::Stray => true,
+        Tok::Word => field_named(next.text).is_none(),
+        _ => false,
+    });
+    let zero = |field: Token<'s>| vec![field, put(Tok::Op(Op::Eq), "="), put(Tok::Word, "0")];
+    if CONTENT.iter().any(|word| is_word(what, word)) && !is_compared {
+        return Ok(Some((zero(put(Tok::Word, "bytes")), 2)));
+    }
+    let named = any_field_named(what.text).filter(|_| what.kind == Tok::Word && !is_compared);
+    if let Some(field) = named {
+        let term = match kind_of(field) {
+            FieldKind::Count | FieldKind::Bytes | FieldKind::Rate => Some(zero(what.clone())),
+            FieldKind::Port if is_word(what, "port") => {
+                let reason = Reason::NoPort.name();
+                let words = [put(Tok::Word, "reason"), put(Tok::Word, reason)];
+                Some(words.to_vec())
+            }
+            FieldKind::Port | FieldKind::Bool => None,
+            _ => any_value(field).map(|(op, every)| {
+                let not = put(Tok::Not, "not");
+                vec![
+                    not,
+                    what.clone(),
+                    put(Tok::Op(op), op.symbol()),
+                    put(Tok::Word, every),
+                ]
+            }),
+        };
+        if let Some(term) = term {
+            return Ok(Some((term, 2)));
+        }
+    }
+    if is_word(no, "no") && !is_known(&tokens[1..]) {
+        let span = no.span.start..what.span.end;
+        let message = format!("{} is no field and no status", quoted(what.text));
+        let help = format!("to exclude the word, write `not {}`", what.text);
+        let error = FilterError::new(span, message).help(help);
+        return Err(match is_typed(what, cursor) {
+            true => error.incomplete(),
+            false => error,
+        });
+    }
+    Ok(Some((vec![put(Tok::Not, "not")], 1)))
+}
+
+/// True if the token is being typed.
+fn is_typed(token: &Token<'_>, cursor: Option<usize>) -> bool {
+    token.kind == Tok::Word && cursor == Some(token.span.end)
+}
+
+/// The comparison that every value of a field meets.
+pub fn any_value(field: &Field) -> Option<(Op, &'static str)> {
+    match operators(field) {
+        ops if ops.contains(&Op::Match) => Some((Op::Match, ".")),
+        ops if ops.contains(&Op::Ge) => Some((Op::Ge, "0")),
+        _ => None,
+    }
+}
+
+/// True for tokens that begin more than a text to search for.
+fn is_known(tokens: &[Token<'_>]) -> bool {
+    let [what, rest @ ..] = tokens else {
+        return false;
+    };
+    if what.kind != Tok::Word {
+        return true;
+    }
+    let lower = what.text.to_lowercase();
+    let names = Reason::ALL.iter().flat_map(|r| [r.name(), r.word()]);
+    let mut names = names.chain(State::ALL.iter().map(|s| s.name()));
+    let is_text = matches!(bare(what.text, false), Ok(Bare::Text(_)));
+    let second = rest.first().map_or("", |t| t.text);
+    !is_text
+        || port_named(what.text).is_some()
+        || any_field_named(what.text).is_some()
+        || foreign_fields(what.text).0.next().is_some()
+        || field_of_side(what.text, second).is_some()
+        || begins_phrase(tokens)
+        || names.any(|name| is_begun(&name.to_lowercase(), &lower))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::filter::Filter;
+
+    #[test]
+    fn pattern_in_quotes_after_the_operator_of_promql_is_read_as_the_whole_text() {
+        for (text, read) in [
+            ("comm=~\"re.*\"", Some("comm ~ \"^(re.*)$\"")),
+            ("comm =~ 're' port 1", Some("comm ~ \"^(re)$\" port 1")),
+            ("comm =~ \"^re\"", None),
+            ("comm =~ re", None),
+            ("comm =~ /re/", None),
+            ("comm ~ \"re\"", None),
+        ] {
+            let filter = Filter::parse(text).expect(text);
+            assert_eq!(filter.mended(), read, "{text}");
+            let again = Filter::parse(read.unwrap_or(text)).expect(text);
+            assert_eq!(again, filter, "{text}");
+        }
+    }
+}
