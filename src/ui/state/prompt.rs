@@ -87,7 +87,13 @@ impl Prompt {
     /// The filter that the complete text means, if it is valid: an unfinished field name becomes a word, and an
     /// unfinished string ends here.
     pub fn finish(&mut self) -> Option<Filter> {
-        self.state = Filter::parse_with(self.text().trim_end(), self.users);
+        let entered = Filter::parse_with(self.text().trim_end(), self.users);
+        let is_incomplete =
+            |state: &Result<Filter, FilterError>| state.as_ref().is_err_and(|e| e.is_incomplete());
+        // what was said of it while it was typed says what to write next
+        if !is_incomplete(&entered) || !is_incomplete(&self.state) {
+            self.state = entered;
+        }
         self.state.as_ref().ok().cloned()
     }
 
@@ -523,6 +529,19 @@ mod tests {
             prompt("port abc", &[])
                 .state()
                 .is_err_and(|e| !e.is_incomplete())
+        );
+    }
+
+    #[test]
+    fn prompt_says_what_a_field_takes_after_enter_as_before() {
+        let mut p = prompt("retransmits", &[]);
+        let said = |p: &Prompt| p.state().expect_err("no value").to_string();
+        let typed = said(&p);
+        assert!(p.finish().is_none());
+        assert_eq!(said(&p), typed);
+        assert_eq!(
+            typed,
+            "`retransmits` takes a number, like `retransmits > 10`"
         );
     }
 
