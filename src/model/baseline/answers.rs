@@ -8,6 +8,7 @@ use crate::model::baseline::stats::{ENOUGH, LONGER, TimeStats};
 use crate::model::session::{Age, Direction, Session, SessionId};
 use crate::model::store::Change;
 use crate::model::turns::is_poll;
+use crate::text::units::S;
 
 /// Minimum response time that may be a wait for an event, µs: services that answer are faster.
 const WAIT_US: u64 = 1_000_000;
@@ -17,6 +18,8 @@ const SCATTER: f64 = 1.0;
 const MOST_RARE: u64 = 10;
 /// Parts of a sum that its rounding may be: the kernel's mean is a whole number of µs.
 const ROUNDING: u64 = 16;
+/// Time after which an answer counts half for how long answers take at present, s.
+const HALF_LIFE_S: f64 = 5.0;
 
 /// Answers of the end of a session that serves: of the peer if we have connected to it, else ours. What the other end
 /// takes is the time that people and programs think.
@@ -145,10 +148,50 @@ fn pause_us(session: &Session) -> Option<u64> {
     }
 }
 
+/// Answers at present: the older they are, the less they count.
+#[derive(Clone, Copy, Debug, Default)]
+struct Recent {
+    /// Sums at a time, ns: of the weights, and of the logarithms of the times, µs, by their weights.
+    weight: f64,
+    logs: f64,
+    at_ns: u64,
+}
+
+impl Recent {
+    fn new(answers: &Answers, at_ns: u64) -> Self {
+        let us = answers.mean_us().unwrap_or(0).max(1);
+        let weight = answers.timed as f64;
+        let logs = weight * (us as f64).ln();
+        Recent {
+            weight,
+            logs,
+            at_ns,
+        }
+    }
+
+    fn merge(&mut self, other: &Recent) {
+        let at_ns = self.at_ns.max(other.at_ns);
+        let part = |sums: &Recent| {
+            let age_s = (at_ns - sums.at_ns) as f64 / S as f64;
+            (-age_s / HALF_LIFE_S).exp2()
+        };
+        let (mine, theirs) = (part(self), part(other));
+        self.weight = self.weight * mine + other.weight * theirs;
+        self.logs = self.logs * mine + other.logs * theirs;
+        self.at_ns = at_ns;
+    }
+
+    /// Geometric mean, µs.
+    fn typical(&self) -> Option<f64> {
+        (self.weight > 0.0).then(|| (self.logs / self.weight).exp())
+    }
+}
+
 /// Answers of one session since the baseline.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Answered {
     all: Answers,
+    recent: Recent,
     /// The last answer of each reading.
     samples: TimeStats,
     /// Mean of its own answers before the baseline, or the last one if that took longer, µs.
@@ -156,8 +199,9 @@ pub struct Answered {
 }
 
 impl Answered {
-    fn add(&mut self, new: &Answers, last_us: u64) {
+    fn add(&mut self, new: &Answers, last_us: u64, at_ns: u64) {
         self.all.add(new);
+        self.recent.merge(&Recent::new(new, at_ns));
         self.samples.add(last_us);
     }
 }
@@ -191,7 +235,7 @@ impl Followed {
             let before_us = change.before.and_then(answer_us);
             let is_wait = us >= WAIT_US && is_poll(now.is_open(), before_us, us, pause_us(now));
             if !is_wait {
-                self.0.entry(now.id()).add(&new, us);
+                self.0.entry(now.id()).add(&new, us, now.end_ns);
             }
         }
         match now.is_open() {
@@ -214,6 +258,7 @@ pub struct AnswerSums {
     sessions: TimeStats,
     logs: f64,
     samples: TimeStats,
+    recent: Recent,
     /// Answers of sessions that are about as fast as they were before the baseline.
     unchanged: u64,
 }
@@ -224,6 +269,7 @@ impl AnswerSums {
         self.sessions.merge(&other.sessions);
         self.logs += other.logs;
         self.samples.merge(&other.samples);
+        self.recent.merge(&other.recent);
         self.unchanged += other.unchanged;
     }
 
@@ -238,6 +284,13 @@ impl AnswerSums {
     /// Geometric mean, by the means of the sessions, µs.
     pub fn typical(&self) -> Option<f64> {
         (self.all.timed > 0).then(|| (self.logs / self.all.timed as f64).exp())
+    }
+
+    /// Geometric mean at present if it is longer than that of all, else that of all, µs: what became slow on the way is as slow as it
+    /// is now.
+    pub fn at_worst(&self) -> Option<f64> {
+        let present = self.recent.typical().unwrap_or(0.0);
+        self.typical().map(|all| all.max(present))
     }
 
     /// True if answers take noticeably longer, by so many µs or more, and not only because sessions answer more that
@@ -293,6 +346,7 @@ impl BothAnswers {
         let sums = self.end(session);
         sums.add(&answered.all);
         sums.samples.merge(&answered.samples);
+        sums.recent.merge(&answered.recent);
         if let (Some(now), Some(usual)) = (answered.all.mean_us(), answered.usual_us)
             && (now as f64) < usual as f64 * LONGER
         {

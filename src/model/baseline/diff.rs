@@ -256,11 +256,11 @@ pub fn figure(
         BaselineFigure::Rtt => (before.rtt.typical(), since.rtt.typical()),
         BaselineFigure::Response => {
             let [before, since] = [before, since].map(|side| &side.answers.peer);
-            (before.typical(), since.typical())
+            (before.typical(), since.at_worst())
         }
         BaselineFigure::OurResponse => {
             let [before, since] = [before, since].map(|side| &side.answers.ours);
-            (before.typical(), since.typical())
+            (before.typical(), since.at_worst())
         }
         BaselineFigure::Duration => (before.duration.typical(), since.duration.typical()),
         BaselineFigure::Bytes => {

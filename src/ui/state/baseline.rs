@@ -17,7 +17,7 @@ const MOST: usize = 200;
 pub struct Comparison {
     found: Vec<Difference>,
     pub list: List<(BaselineKey, DifferenceKind)>,
-    /// Number of lines that say each of these, by themselves or besides: worse, gone, quiet, new, and grown; also of those that there are too many of.
+    /// Number of lines of each kind: worse, gone, quiet, new, and grown; also of those that there are too many of.
     pub counts: [usize; 5],
     /// The comparison in progress.
     comparing: Option<Comparing>,
@@ -78,16 +78,8 @@ impl Comparison {
         self.counts[kind(DifferenceKind::New)] = more_new;
         let mut lines = [0; 5];
         found.retain(|difference| {
-            // where there is no room, lines leave out what has grown
-            let is_growth = |finding: &DifferenceKind| matches!(finding, DifferenceKind::Grown(_));
-            let said = difference.with.iter().map(|(finding, _)| *finding);
-            let said = said.filter(|finding| !is_growth(finding));
-            let mut said = said.map(kind).collect::<Vec<_>>();
             let kind = kind(difference.finding);
-            said.push(kind);
-            for (i, count) in self.counts.iter_mut().enumerate() {
-                *count += usize::from(said.contains(&i));
-            }
+            self.counts[kind] += 1;
             lines[kind] += 1;
             kind == 0 || lines[kind] <= MOST
         });

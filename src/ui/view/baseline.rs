@@ -25,6 +25,8 @@ use crate::ui::view::table::shorten;
 /// Cells of a row label and of a figure in the sums.
 const LABEL: usize = 11;
 const CELL: usize = 9;
+/// Time before a baseline in which much of what comes now and then has not come, ns.
+const SHORT_BEFORE_NS: u64 = 60 * S;
 /// Figures of the sums, in screen order.
 const OVERALL: [BaselineFigure; 9] = [
     BaselineFigure::New,
@@ -106,7 +108,7 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
         let hidden = shown.list.hidden(list_area::BASELINE.count(area));
         let text = out_of_sight::marked(&text, hidden, width);
         buffer.set_stringn(area.x, y, text, width, theme.quiet);
-        if let Some(text) = meaning_of_since(shown)
+        if let Some(text) = meaning_of_since(shown, baseline.before_ns())
             && shown.rows().count() < list_area::BASELINE.count(area)
         {
             buffer.set_stringn(area.x, y - 1, text, width, theme.quiet);
@@ -127,8 +129,9 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
     }
 }
 
-/// Says what the figures since the baseline are means of, where one may be taken for that of now.
-fn meaning_of_since(shown: &Comparison) -> Option<&'static str> {
+/// Says what the figures since the baseline are means of, where one may be taken for that of now, or that what is new may only be
+/// rare.
+fn meaning_of_since(shown: &Comparison, before_ns: u64) -> Option<String> {
     let has = |figures: &[BaselineFigure]| {
         let mut rows = shown.rows();
         rows.any(|(line, _)| {
@@ -137,23 +140,33 @@ fn meaning_of_since(shown: &Comparison) -> Option<&'static str> {
                 .any(|f| line.finding == DifferenceKind::Worse(*f))
         })
     };
-    let times = [
-        BaselineFigure::Connect,
-        BaselineFigure::Rtt,
-        BaselineFigure::Response,
-        BaselineFigure::OurResponse,
+    let times = [BaselineFigure::Connect, BaselineFigure::Rtt];
+    let answers = [BaselineFigure::Response, BaselineFigure::OurResponse];
+    let has_new = shown
+        .rows()
+        .any(|(line, _)| line.finding == DifferenceKind::New);
+    let parts = [
+        (has(&times), "mean times"),
+        (has(&answers), "answers as they are now"),
+        (
+            has(&[BaselineFigure::Failed]),
+            "failures from the first one on",
+        ),
     ];
-    match (has(&[BaselineFigure::Failed]), has(&times)) {
-        (true, false) => {
-            Some("FAILED/s since the baseline is the mean from the first failure after it on.")
-        }
-        (false, true) => {
-            Some("SINCE is the mean since the baseline: what became slow later is slower now.")
-        }
-        (true, true) => {
-            Some("SINCE is the mean since the baseline; FAILED/s from the first failure on.")
-        }
-        (false, false) => None,
+    let parts: Vec<&str> = parts
+        .into_iter()
+        .filter_map(|(is_shown, part)| is_shown.then_some(part))
+        .collect();
+    match parts[..] {
+        _ if has_new && before_ns < SHORT_BEFORE_NS => Some(format!(
+            "Only {} before the baseline are known: what comes less often looks new.",
+            fields::seconds(before_ns)
+        )),
+        [] => None,
+        ["mean times"] => Some(
+            "SINCE: mean times since the baseline; what became slow later is slower now.".into(),
+        ),
+        _ => Some(format!("SINCE: {}.", parts.join("; "))),
     }
 }
 
@@ -279,7 +292,8 @@ fn times(ratio: f64) -> String {
     }
 }
 
-/// True if no socket of this host listens any more where the connections of a link are refused.
+/// True if no socket of this host listens any more where the connections of a link are refused. Of the past that is not said:
+/// a recording may not have the listeners of that moment.
 fn is_deserted(difference: &Difference, app: &App) -> bool {
     let BaselineKey::Link(link) = difference.key else {
         return false;
@@ -289,7 +303,9 @@ fn is_deserted(difference: &Difference, app: &App) -> bool {
         let mut listeners = listeners.iter();
         listeners.any(|l| l.netns == netns && l.port == link.port)
     };
-    difference.reason == Some(Reason::Refused)
+    let is_now = !app.is_past() && !app.is_replay;
+    is_now
+        && difference.reason == Some(Reason::Refused)
         && !listeners.is_empty()
         && link.local_in.is_some_and(|netns| !is_there(netns))
 }

@@ -1,7 +1,7 @@
 //! Connections that stay open and carry many answers, of a service that becomes slow, and of some that only look so.
 
 use super::{Host, open, sample};
-use crate::model::baseline::{BaselineFigure, DifferenceKind};
+use crate::model::baseline::{BaselineFigure, Difference, DifferenceKind};
 use crate::model::session::{Comm, Direction, Session};
 use crate::model::turns::{ResponseTimes, ShortTime, Turns};
 
@@ -23,8 +23,13 @@ const DATABASE: Service = Service {
     pause_us: 200_000,
 };
 
-/// The differences at the end, with the number of answers since the baseline.
+/// The kinds of the differences at the end, with the number of answers since the baseline.
 fn differences(service: Service, connections: u64, times: Times) -> Vec<(DifferenceKind, u64)> {
+    let found = all_differences(service, connections, times).into_iter();
+    found.map(|d| (d.finding, d.answers)).collect()
+}
+
+fn all_differences(service: Service, connections: u64, times: Times) -> Vec<Difference> {
     let mut host = Host::new();
     let mut all: Vec<Vec<u64>> = vec![Vec::new(); connections as usize];
     for now_s in 1..=END_S {
@@ -39,8 +44,7 @@ fn differences(service: Service, connections: u64, times: Times) -> Vec<(Differe
         }
     }
     let baseline = host.baseline.as_ref().expect("a baseline");
-    let found = baseline.differences(&host.talkers).into_iter();
-    found.map(|d| (d.finding, d.answers)).collect()
+    baseline.differences(&host.talkers)
 }
 
 /// A connection of which each answer so far has taken so long.
@@ -113,6 +117,27 @@ fn baseline_slow_service_on_few_connections_is_one_line_with_its_answers() {
         let found = differences(own, connections, slow);
         assert_eq!(found, [(worse(BaselineFigure::OurResponse), answers)]);
     }
+}
+
+#[test]
+fn baseline_service_that_becomes_slow_later_is_as_slow_as_it_is_now() {
+    // the first twenty of forty seconds since the baseline are as before
+    let slow: Times = |s, _| vec![if s > 80 { 150_000 } else { 2500 }; 4];
+    let found = all_differences(DATABASE, 3, slow);
+    let [found] = &found[..] else {
+        panic!("{found:?}")
+    };
+    assert_eq!(found.before.map(f64::round), Some(2500.0));
+    let since = found.since.expect("a time");
+    assert!((110_000.0..150_000.0).contains(&since), "{since}");
+    // and back to normal: then it is the mean that is worse
+    let was_slow: Times = |s, _| vec![if (61..80).contains(&s) { 150_000 } else { 2500 }; 4];
+    let found = all_differences(DATABASE, 3, was_slow);
+    let since: Vec<_> = found.iter().filter_map(|d| d.since).collect();
+    assert!(
+        since.iter().all(|us| (10_000.0..100_000.0).contains(us)) && !since.is_empty(),
+        "{found:?}"
+    );
 }
 
 #[test]
