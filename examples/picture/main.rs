@@ -60,7 +60,8 @@ const SCENES: &[Scene] = &[
     },
     Scene {
         file: "filter",
-        keys: "q/raddr 10.0.0.5 and reason remote-reset",
+        // through the charts
+        keys: "qq/raddr 10.0.0.5 and reason remote-reset",
         lines: 36,
         pause: Duration::from_secs(1),
         shows: &["peer reset "],
@@ -129,7 +130,7 @@ const SHOTS: &[Shot] = &[
     },
     Shot {
         caption: "/  Filter as you type",
-        keys: "\u{1b}\n/raddr 10.0.0.5 and reason remote-reset",
+        keys: "qq\n/raddr 10.0.0.5 and reason remote-reset",
         shows: &["peer reset "],
         frames: 3,
         seconds: 1.0,
