@@ -189,14 +189,15 @@ impl Shown {
 }
 
 /// A screen without what depends on all that was before: ages of findings, the number of sessions that are not kept, and of top
-/// talkers the order of neighbors, which changes rarely, and the bars of a minute.
+/// talkers the order of neighbors, which changes rarely, the bars of a minute, and those that are idle.
 fn without_history(screen: &str) -> String {
     let mut lines = screen.lines();
     let mut shown: Vec<String> = Vec::new();
-    for line in lines
-        .by_ref()
-        .take_while(|line| !line.starts_with("PROCESS ("))
-    {
+    while let Some(line) = lines.next() {
+        if line.starts_with("PROCESS (") {
+            shown.extend(busy_talkers(line, lines));
+            break;
+        }
         let words: Vec<&str> = line.split_whitespace().collect();
         shown.push(match words[..] {
             [grave, _, ref rest @ ..] if grave.starts_with('!') => {
@@ -208,12 +209,59 @@ fn without_history(screen: &str) -> String {
             }
         });
     }
-    let is_bar = |c: char| ('▁'..='█').contains(&c);
-    let words = lines.flat_map(str::split_whitespace);
-    let mut talkers: Vec<&str> = words.filter(|word| !word.contains(is_bar)).collect();
-    talkers.sort_unstable();
-    shown.push(talkers.join(" "));
     shown.join("\n")
+}
+
+/// Name and figures of each talker that is not idle, in order, of panes side by side below their headings.
+fn busy_talkers<'a>(heading: &str, lines: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let heading: Vec<char> = heading.chars().collect();
+    let is_title = |at: usize| {
+        let text: String = heading[at..].iter().take(10).collect();
+        ["PROCESS (", "PEER (", "PORT (", "UNIT ("]
+            .iter()
+            .any(|title| text.starts_with(title))
+    };
+    let starts: Vec<usize> = (0..heading.len()).filter(|at| is_title(*at)).collect();
+    let ends = starts.iter().skip(1).copied().chain([usize::MAX]);
+    let panes: Vec<(usize, usize)> = starts.iter().copied().zip(ends).collect();
+    let is_bar = |c: char| ('▁'..='█').contains(&c);
+    let words = |line: &[char], (start, end): (usize, usize)| {
+        let pane: String = line.iter().take(end).skip(start).collect();
+        let words = pane
+            .split_whitespace()
+            .filter(|word| !word.contains(is_bar));
+        words.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let is_figure = |word: &&String| !word.contains("MINUTE");
+    // its title is two words
+    let figures = panes.iter().map(|pane| {
+        words(&heading, *pane)
+            .iter()
+            .skip(2)
+            .filter(is_figure)
+            .count()
+    });
+    let figures: Vec<usize> = figures.collect();
+    assert!(
+        panes.len() > 1 && figures.iter().all(|n| *n > 1),
+        "{heading:?}"
+    );
+    let mut talkers = Vec::new();
+    for line in lines {
+        let line: Vec<char> = line.chars().collect();
+        for (pane, figures) in panes.iter().zip(&figures) {
+            let words = words(&line, *pane);
+            let of_talker = words.iter().rev().take(*figures);
+            if of_talker
+                .clone()
+                .any(|figure| figure != "0" && figure != "-")
+            {
+                talkers.push(words.join(" "));
+            }
+        }
+    }
+    talkers.sort_unstable();
+    talkers
 }
 
 impl Seen {
