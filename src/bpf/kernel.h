@@ -230,6 +230,7 @@ struct sock {
 	struct sock_cgroup_data sk_cgrp_data;
 	u8 sk_userlocks : 4;
 	struct socket *sk_socket;
+	struct bpf_local_storage *sk_bpf_storage;
 };
 
 struct inet_sock {
@@ -365,6 +366,28 @@ struct task_struct {
 
 struct socket {
 	struct sock *sk;
+};
+
+struct hlist_node {
+	struct hlist_node *next;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
+struct bpf_local_storage {
+	struct hlist_head list;
+};
+
+struct bpf_local_storage_data {
+	struct bpf_local_storage_map *smap;
+	u8 data[0];
+};
+
+struct bpf_local_storage_elem {
+	struct hlist_node snode;
+	struct bpf_local_storage_data sdata;
 };
 
 struct file {

@@ -43,9 +43,14 @@ static long read_listener(struct bpf_map *map, const __u64 *key, struct listener
 	struct inet_connection_sock *icsk = (struct inet_connection_sock *)sk;
 	struct sock_reuseport *group;
 	struct request_sock *first;
+	__u64 cookie;
 
-	if (BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_LISTEN ||
-	    BPF_CORE_READ(sk, __sk_common.skc_cookie.counter) != l->cookie)
+	if (BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_LISTEN)
+		return 0;
+	cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+	if (!l->cookie) /* adopted by a scan that could not make one */
+		l->cookie = cookie;
+	if (!cookie || l->cookie != cookie)
 		return 0;
 	if (!l->round)
 		read_place(l, sk);

@@ -115,6 +115,34 @@ static __always_inline void set_owner_current(struct sock_state *st, struct sock
 		set_owner_task(st, sk, evidence);
 }
 
+/* Gives a session the owner that a scan has noted for it. */
+static __always_inline void take_note(struct sock_state *st, struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+	struct note *note;
+	__u8 most;
+
+	if (!only_reads_files || st->flags & UNCONFIRMED)
+		return;
+	note = bpf_map_lookup_elem(&notes, &key);
+	/* with another cookie it is that of an earlier socket at this address */
+	if (!note || note->is_taken || note->cookie != cookie_of(sk))
+		return;
+	most = note->owner.evidence == OWNER_LISTEN ? OWNER_NONE : OWNER_SCAN;
+	if (st->owner <= most)
+		set_owner(st, sk, &note->owner);
+}
+
+/* A note does not replace what is found out after it was taken. */
+static __always_inline void strike_note(struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+	struct note *note = only_reads_files ? bpf_map_lookup_elem(&notes, &key) : NULL;
+
+	if (note)
+		note->is_taken = 1;
+}
+
 /* A subflow belongs to whoever has its MPTCP socket. */
 static __always_inline void set_mptcp_owner(struct sock_state *st, struct tcp_sock *tp)
 {

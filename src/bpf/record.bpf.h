@@ -67,6 +67,7 @@ static __always_inline bool is_our_window_zero(struct tcp_sock *tp, __u8 state)
 	return receives && (__s32)(tp->rcv_wup + tp->rcv_wnd - tp->rcv_nxt) <= 0;
 }
 
+/* All but the cookie, which a socket that can only be read may lack, and what the caller has set. */
 static __always_inline void fill_record(struct session_record *r, struct tcp_sock *tp,
 					const struct sock_state *st, __u64 now)
 {
@@ -76,7 +77,6 @@ static __always_inline void fill_record(struct session_record *r, struct tcp_soc
 	__u64 key = (__u64)sk;
 	__u32 chrono_type;
 
-	r->cookie = bpf_get_socket_cookie(sk);
 	r->taken_ns = now;
 	r->cgroup = cgroup_of(sk);
 	r->bytes_acked = tp->bytes_acked;
@@ -189,8 +189,10 @@ static __always_inline void report_closed(struct tcp_sock *tp, struct sock_state
 	__u16 lport, rport;
 	__u8 ip;
 
-	if (st)
+	if (st) {
+		take_note(st, sk);
 		set_mptcp_owner(st, tp);
+	}
 	ip = ip_version(sk);
 	lport = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport); /* skc_num is already 0 here */
 	rport = bpf_ntohs(sk->__sk_common.skc_dport);
@@ -205,7 +207,15 @@ static __always_inline void report_closed(struct tcp_sock *tp, struct sock_state
 		r->rport = rport;
 		r->state = oldstate;
 		r->closed = 1;
+		r->cookie = bpf_get_socket_cookie(sk);
 		fill_record(r, tp, st, bpf_ktime_get_boot_ns());
+		if (only_reads_files) {
+			__u64 cookie = r->cookie;
+			const __u8 *number = bpf_map_lookup_elem(&read_snapshots, &cookie);
+
+			if (number)
+				r->seen = *number << 1;
+		}
 		/*
 		 * Data for a process that has closed: the kernel resets, and notes the same error
 		 * as for a reset by the peer (tcp_rcv_state_process, TCPABORTONDATA).

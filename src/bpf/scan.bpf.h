@@ -165,21 +165,51 @@ static __always_inline void adopt_queue(struct sock *listener, const struct proc
  * A listener from before the start. False: it is known. One whose owner has exited, as the parent of a
  * daemon does, gets this one.
  */
-static __always_inline bool adopt_listener(struct sock *sk, const struct process *p)
+static __always_inline bool adopt_listener(struct sock *sk, const struct process *p, __u64 cookie)
 {
 	__u64 key = (__u64)sk;
-	struct listener l = {.owner = *p};
+	struct listener l = {.owner = *p, .cookie = cookie};
 	struct listener *known = bpf_map_lookup_elem(&listeners, &key);
 	__u32 gone = READ_ONCE(gone_owner);
 
 	if (known) {
+		if (!known->cookie) /* adopted by a scan that could only read it */
+			known->cookie = cookie;
 		if (gone && p->pid && known->owner.pid == gone)
 			known->owner = *p;
 		return false;
 	}
-	l.cookie = bpf_get_socket_cookie(sk);
 	bpf_map_update_elem(&listeners, &key, &l, 0);
 	return true;
+}
+
+/* The same of an accept queue that can only be read. */
+struct queue_reading {
+	struct request_sock *next;
+	struct note note;
+};
+
+static long note_next_child(__u32 index, struct queue_reading *reading)
+{
+	struct request_sock *req = reading->next;
+	struct sock *child = req ? BPF_CORE_READ(req, sk) : NULL;
+	__u64 key = (__u64)child;
+
+	if (!child)
+		return 1;
+	reading->note.cookie = BPF_CORE_READ(child, __sk_common.skc_cookie.counter);
+	bpf_map_update_elem(&notes, &key, &reading->note, 0);
+	reading->next = BPF_CORE_READ(req, dl_next);
+	return 0;
+}
+
+static __always_inline void note_queue(struct sock *listener, const struct process *p)
+{
+	struct inet_connection_sock *icsk = (struct inet_connection_sock *)listener;
+	struct queue_reading reading = {.note.owner = *p};
+
+	reading.next = BPF_CORE_READ(icsk, icsk_accept_queue.rskq_accept_head);
+	bpf_loop(QUEUE_LENGTH, note_next_child, &reading, 0);
 }
 
 /* A process as a holder of the listener of a socket's port. */
@@ -243,7 +273,29 @@ static __always_inline struct sock *inet_sock_of(struct file *file)
 	return sk;
 }
 
-static __always_inline int scan_file(struct bpf_iter__task_file *ctx, bool has_loops)
+/* A session that can only be read: note who holds it. */
+static __always_inline void note_holder(struct sock *sk, struct task_struct *task,
+					struct file *file)
+{
+	__u64 key = (__u64)sk;
+	const struct note *before = bpf_map_lookup_elem(&notes, &key);
+	bool is_scanned = before && before->owner.evidence == OWNER_SCAN;
+	struct note note = {.cookie = cookie_of(sk)};
+
+	if (!is_open_once(file) && !is_best_holder(sk, task, is_scanned ? OWNER_SCAN : OWNER_NONE))
+		return;
+	describe(&note.owner, task, OWNER_SCAN);
+	bpf_map_update_elem(&notes, &key, &note, 0);
+}
+
+/* How a scan reaches sockets: see adopt_queue() and only_reads_files. */
+enum scan_way {
+	WITH_LOOPS,
+	UNROLLED,
+	READING,
+};
+
+static __always_inline int scan_file(struct bpf_iter__task_file *ctx, enum scan_way way)
 {
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
@@ -280,12 +332,20 @@ static __always_inline int scan_file(struct bpf_iter__task_file *ctx, bool has_l
 		bpf_map_update_elem(&port_holders, &listener, &listener.pid, 0);
 		/* prefork: the first process found, the master, counts as the owner */
 		describe(&p, task, OWNER_LISTEN);
-		if (adopt_listener(sk, &p))
-			adopt_queue(sk, &p, has_loops);
+		if (way == READING) {
+			if (adopt_listener(sk, &p, cookie_of(sk)))
+				note_queue(sk, &p);
+		} else if (adopt_listener(sk, &p, bpf_get_socket_cookie(sk))) {
+			adopt_queue(sk, &p, way == WITH_LOOPS);
+		}
 		return 0;
 	}
 	if (scan_pass == 0)
 		return 0;
+	if (way == READING) {
+		note_holder(sk, task, file);
+		return 0;
+	}
 	st = state_of(sk);
 	if (!st)
 		st = adopt(sk, bpf_skc_to_tcp_sock(sk), state);
@@ -304,14 +364,21 @@ static __always_inline int scan_file(struct bpf_iter__task_file *ctx, bool has_l
 SEC("?iter/task_file")
 int scan_files(struct bpf_iter__task_file *ctx)
 {
-	return scan_file(ctx, true);
+	return scan_file(ctx, WITH_LOOPS);
 }
 
 /* The same before Linux 5.17. */
 SEC("?iter/task_file")
 int scan_files_unrolled(struct bpf_iter__task_file *ctx)
 {
-	return scan_file(ctx, false);
+	return scan_file(ctx, UNROLLED);
+}
+
+/* The same where the socket of an open file can only be read. */
+SEC("?iter/task_file")
+int scan_files_reading(struct bpf_iter__task_file *ctx)
+{
+	return scan_file(ctx, READING);
 }
 
 /* Finds all processes that have a descriptor of one session, and the network namespace of each. */
@@ -324,8 +391,7 @@ int find_holders(struct bpf_iter__task_file *ctx)
 
 	if (!task)
 		return 0;
-	r.holds =
-		sk && sk->sk_protocol == IPPROTO_TCP && bpf_get_socket_cookie(sk) == wanted_cookie;
+	r.holds = sk && sk->sk_protocol == IPPROTO_TCP && cookie_of(sk) == wanted_cookie;
 	if (!r.holds && !wanted_pid)
 		return 0;
 	r.pid = visible_pid(task);
@@ -353,6 +419,7 @@ int scan_orphans(struct bpf_iter__tcp *ctx)
 	struct tcp_sock *tp;
 	struct process p = {.evidence = OWNER_NONE};
 	struct process *known;
+	struct sock_state *st;
 	struct sock *sk;
 	__u64 mptcp;
 	bool is_join;
@@ -373,9 +440,14 @@ int scan_orphans(struct bpf_iter__tcp *ctx)
 			p = *known;
 			p.evidence = OWNER_LISTEN;
 		}
-		adopt_listener(sk, &p);
-	} else if (state != TCP_CLOSE && !state_of(sk)) {
-		adopt(sk, tp, state);
+		adopt_listener(sk, &p, bpf_get_socket_cookie(sk));
+	} else if (state != TCP_CLOSE) {
+		st = state_of(sk) ?: adopt(sk, tp, state);
+		if (st && only_reads_files) {
+			take_note(st, sk);
+			strike_note(sk);
+			bpf_get_socket_cookie(sk);
+		}
 	}
 	return 0;
 }

@@ -75,6 +75,20 @@ static __always_inline bool has_part_left(void)
 	return true;
 }
 
+/* Room for the record of an open session; null: the collector must take what is in the ring first. */
+static __always_inline struct session_record *reserve_open(void)
+{
+	struct session_record *r;
+
+	/* half of the ring: with few parts, the kernel seldom has to look for its place */
+	if (bpf_ringbuf_query(&sessions, BPF_RB_AVAIL_DATA) > 2 * wake_above_bytes)
+		return NULL;
+	r = bpf_ringbuf_reserve(&sessions, sizeof(*r), 0);
+	if (r)
+		r->closed = 0;
+	return r;
+}
+
 /*
  * The figures of an open session: a record in the ring, or no more than a count if an earlier snapshot
  * has shown all of it. Most sessions of a host are idle. Returns 1 if the collector must take what is in
@@ -98,6 +112,10 @@ static __always_inline int dump(struct sock *sk, struct sock_state *st)
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return 0;
+	if (only_reads_files) {
+		take_note(st, sk);
+		strike_note(sk);
+	}
 	set_mptcp_owner(st, tp);
 	ip = ip_version(sk);
 	lport = sk->__sk_common.skc_num;
@@ -112,17 +130,14 @@ static __always_inline int dump(struct sock *sk, struct sock_state *st)
 		st->seen = snapshot_number << 1 | 1;
 		return 0;
 	}
-	/* half of the ring: with few parts, the kernel seldom has to look for its place */
-	if (bpf_ringbuf_query(&sessions, BPF_RB_AVAIL_DATA) > 2 * wake_above_bytes)
-		return 1;
-	r = bpf_ringbuf_reserve(&sessions, sizeof(*r), 0);
+	r = reserve_open();
 	if (!r)
 		return 1;
 	r->ip = ip;
 	r->lport = lport;
 	r->rport = rport;
 	r->state = state;
-	r->closed = 0;
+	r->cookie = bpf_get_socket_cookie(sk);
 	fill_record(r, tp, st, bpf_ktime_get_boot_ns());
 	st->snapshot_digest = digest_now;
 	st->seen = snapshot_number << 1;
@@ -176,6 +191,89 @@ int dump_held_sessions(struct bpf_iter__task_file *ctx)
 	if (!sk || sk->sk_protocol != IPPROTO_TCP || net_of(&sk->__sk_common) == reader_net)
 		return 0;
 	return dump(sk, state_of(sk));
+}
+
+/* A socket has few storages: one for each tool that keeps one. */
+#define MOST_STORAGES 16
+
+/*
+ * Copies the state of a socket that can only be read. Nothing keeps the storage from being freed
+ * meanwhile, so everything is read by probe (include/linux/bpf_local_storage.h). False: it has none.
+ */
+static __always_inline bool read_state(struct sock_state *st, struct sock *sk)
+{
+	const struct bpf_local_storage *storage = sk->sk_bpf_storage;
+	const struct hlist_node *node = storage ? BPF_CORE_READ(storage, list.first) : NULL;
+	const struct bpf_local_storage_elem *elem;
+	const struct bpf_local_storage_data *data;
+
+	for (int i = 0; i < MOST_STORAGES && node; i++) {
+		elem = (void *)node - bpf_core_field_offset(elem->snode);
+		data = (void *)elem + bpf_core_field_offset(elem->sdata);
+		if ((void *)BPF_CORE_READ(data, smap) == (void *)&states)
+			return bpf_probe_read_kernel(st, sizeof(*st),
+						     (void *)data +
+							     bpf_core_field_offset(data->data)) ==
+			       0;
+		node = BPF_CORE_READ(node, next);
+	}
+	return false;
+}
+
+/* From Linux 6.2 on */
+void *bpf_rdonly_cast(const void *obj, __u32 type_id) __ksym __weak;
+
+/* The same as dump_held_sessions where the socket of an open file can only be read. */
+SEC("?iter/task_file")
+int dump_read_sessions(struct bpf_iter__task_file *ctx)
+{
+	struct file *file = ctx->file;
+	struct session_record *r;
+	struct sock_state st;
+	struct tcp_sock *tp;
+	struct sock *sk;
+	__u16 lport, rport;
+	__u8 state, ip, number = snapshot_number;
+	const __u8 *seen;
+	__u64 cookie;
+
+	if (!file)
+		return 0;
+	if (!has_part_left())
+		return 1;
+	sk = inet_sock_of(file);
+	if (!sk || sk->sk_protocol != IPPROTO_TCP || net_of(&sk->__sk_common) == reader_net ||
+	    !read_state(&st, sk))
+		return 0;
+	cookie = cookie_of(sk);
+	state = sk->__sk_common.skc_state;
+	if (state == TCP_CLOSE || state == TCP_LISTEN || st.flags & UNCONFIRMED || !st.start_ns ||
+	    !cookie)
+		return 0;
+	seen = bpf_map_lookup_elem(&read_snapshots, &cookie);
+	if (seen && *seen == number)
+		return 0;
+	tp = bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock));
+	take_note(&st, sk);
+	set_mptcp_owner(&st, tp);
+	ip = ip_version(sk);
+	lport = sk->__sk_common.skc_num;
+	rport = bpf_ntohs(sk->__sk_common.skc_dport);
+	if (!is_captured(tp, ip, lport, rport, st.pid))
+		return 0;
+	r = reserve_open();
+	if (!r)
+		return 1;
+	r->ip = ip;
+	r->lport = lport;
+	r->rport = rport;
+	r->state = state;
+	r->cookie = cookie;
+	fill_record(r, tp, &st, bpf_ktime_get_boot_ns());
+	bpf_map_update_elem(&read_snapshots, &cookie, &number, 0);
+	snapshot_records++;
+	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	return 0;
 }
 
 #endif

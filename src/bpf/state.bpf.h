@@ -117,6 +117,33 @@ struct {
 	__type(value, struct holder);
 } holders SEC(".maps");
 
+/* The owner that a scan has found for a session whose socket it could only read. */
+struct note {
+	struct process owner;
+	__u64 cookie; /* of the socket then; 0: it had none */
+	__u64 is_taken; /* 1: the session has this owner, or a better one */
+};
+
+/* By the address of the socket. The collector clears it before the next scan. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1 << 17);
+	__type(key, __u64);
+	__type(value, struct note);
+} notes SEC(".maps");
+
+/*
+ * The last snapshot that a session was in, by its cookie, where its state cannot be written. Bounded: of
+ * more sessions than this, one that several processes hold may be in a snapshot twice.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1 << 16);
+	__type(key, __u64);
+	__type(value, __u8);
+} read_snapshots SEC(".maps");
+
 /* A process that holds a listener. */
 struct port_holder {
 	__u32 netns;
@@ -210,6 +237,12 @@ __u32 jiffy_us; /* set by the collector before the tracepoints are attached */
 
 /* 1: snapshots walk the reader's network namespace and, if there are sessions in others, all files */
 const volatile __u32 walks_files;
+/*
+ * 1: a program may read the socket of an open file, but not pass it to a helper. Some kernels trust no
+ * pointer that was read through another one (seen on Linux 6.18.44): the owners that a scan finds are
+ * noted then, and taken where an event or iter/tcp leads to the socket.
+ */
+const volatile __u32 only_reads_files;
 __u32 has_foreign; /* 1: a session in another network namespace than the reader's has been seen */
 __u64 reader_net; /* address of that namespace, set by learn_reader */
 
@@ -233,6 +266,12 @@ __u64 pid_ns; /* its address */
 static __always_inline struct sock *sock_of(struct tcp_sock *tp)
 {
 	return &tp->inet_conn.icsk_inet.sk;
+}
+
+/* The cookie that a socket has already; 0: none. */
+static __always_inline __u64 cookie_of(const struct sock *sk)
+{
+	return sk->__sk_common.skc_cookie.counter;
 }
 
 static __always_inline struct sock_state *state_of(struct sock *sk)

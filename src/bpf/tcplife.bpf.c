@@ -121,6 +121,8 @@ static __always_inline struct sock_state *new_state(struct sock *sk, struct tcp_
 	forget_turns(st);
 	note_cgroup(tp);
 	note_namespace(tp);
+	if (only_reads_files) /* dump_read_sessions cannot make one */
+		bpf_get_socket_cookie(sk);
 	return st;
 }
 

@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read};
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -130,6 +130,22 @@ impl Process {
     /// Path of one of its descriptors: opening it opens the same file again.
     pub fn descriptor(&self, fd: u32) -> PathBuf {
         self.0.join(format!("fd/{fd}"))
+    }
+
+    /// Iterates over its threads.
+    pub fn threads(&self) -> impl Iterator<Item = Process> + use<> {
+        let entries = fs::read_dir(self.0.join("task")).into_iter().flatten();
+        entries.flatten().map(|entry| Process(entry.path()))
+    }
+
+    /// The descriptors of network namespaces that it has opened.
+    pub fn open_net_namespaces(&self) -> impl Iterator<Item = PathBuf> + use<> {
+        let descriptors = fs::read_dir(self.0.join("fd")).into_iter().flatten();
+        let paths = descriptors.flatten().map(|entry| entry.path());
+        paths.filter(|path| {
+            let target = fs::read_link(path).unwrap_or_default();
+            target.as_os_str().as_bytes().starts_with(b"net:[")
+        })
     }
 
     /// The mounts that it sees.

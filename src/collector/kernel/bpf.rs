@@ -16,11 +16,13 @@ use rustix::thread::CapabilitySet;
 
 use crate::collector::kernel::decode::{BadRecord, DecodeContext, decode};
 use crate::collector::kernel::drops::{DropCounts, DropReasons};
+use crate::collector::kernel::features::Walk;
 use crate::collector::kernel::iterators::{Iterators, Scanner, walk, walk_silent};
 use crate::collector::kernel::listeners::{GoneOwners, Listeners};
 use crate::collector::kernel::load::{
-    Walk, attach_tracepoint, attach_tracepoints, keep_complaint, kernel_types, load, refused,
+    attach_tracepoint, attach_tracepoints, keep_complaint, kernel_types, load, refused,
 };
+use crate::collector::kernel::netns::Search;
 use crate::collector::kernel::process_names::ProcessNames;
 use crate::collector::kernel::reader::{Reader, both_clocks};
 use crate::collector::kernel::shared::SharedState;
@@ -98,12 +100,17 @@ pub fn run(
     }
     // Sessions that are already open: the tracepoints are attached, so nothing can slip in between.
     let scratch = [&skel.maps.holders, &skel.maps.port_holders];
-    let scanner = Scanner::new(&iterators.scan, scratch, &variables);
+    let scanner = Scanner::new(&iterators.scan, scratch, &skel.maps.notes, &variables);
     scanner.scan()?;
+    // a scan that can use the sockets of open files has found those in all namespaces
+    let search = match skel.progs.scan_files_reading.autoload() {
+        true => Search::Everywhere,
+        false => Search::Processes,
+    };
     match config.namespaces {
-        Some(namespaces) => namespaces.run(iterators.scan_orphans.as_fd())?,
+        Some(namespaces) => namespaces.run(iterators.scan_orphans.as_fd(), search)?,
         // this thread may still have the right to
-        None => netns::in_each(|| walk_silent(&iterators.scan_orphans))?,
+        None => netns::in_each(search, || walk_silent(&iterators.scan_orphans))?,
     }
     // the thread id may belong to another thread from now on
     variables.forget_scanner();

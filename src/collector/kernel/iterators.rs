@@ -9,7 +9,8 @@ use std::os::fd::{AsFd as _, AsRawFd, BorrowedFd, FromRawFd};
 use anyhow::Context as _;
 use libbpf_rs::{Iter, IterOpts, Link, MapCore as _, MapIterOpts, MapMut, ProgramMut, libbpf_sys};
 
-use crate::collector::kernel::load::{Walk, refused};
+use crate::collector::kernel::features::Walk;
+use crate::collector::kernel::load::refused;
 use crate::collector::kernel::preflight::StartError;
 use crate::collector::kernel::shared::{ScanPass, SharedState};
 use crate::collector::kernel::skel;
@@ -34,16 +35,21 @@ impl Iterators {
         let states = IterOpts::Map(MapIterOpts::from_fd(states));
         let live = match walk {
             Walk::Map => vec![attach_iterator(&progs.dump_open_sessions, states)?],
-            Walk::Files => vec![
-                attach_iterator(&progs.dump_tcp_sessions, IterOpts::None)?,
-                attach_iterator(&progs.dump_held_sessions, IterOpts::None)?,
-            ],
+            Walk::Files => {
+                let held = loaded_of([&progs.dump_held_sessions, &progs.dump_read_sessions]);
+                vec![
+                    attach_iterator(&progs.dump_tcp_sessions, IterOpts::None)?,
+                    attach_iterator(held, IterOpts::None)?,
+                ]
+            }
         };
+        let scan = loaded_of([
+            &progs.scan_files,
+            &progs.scan_files_unrolled,
+            &progs.scan_files_reading,
+        ]);
         Ok(Iterators {
-            scan: match progs.scan_files.autoload() {
-                true => attach_iterator(&progs.scan_files, IterOpts::None)?,
-                false => attach_iterator(&progs.scan_files_unrolled, IterOpts::None)?,
-            },
+            scan: attach_iterator(scan, IterOpts::None)?,
             scan_orphans: attach_iterator(&progs.scan_orphans, IterOpts::None)?,
             live,
             holders: attach_iterator(&progs.find_holders, IterOpts::None)?,
@@ -53,6 +59,13 @@ impl Iterators {
             },
         })
     }
+}
+
+/// The one program that was loaded, of several that do the same on different kernels.
+fn loaded_of<'p, 'o, const N: usize>(programs: [&'p ProgramMut<'o>; N]) -> &'p ProgramMut<'o> {
+    let loaded = programs.iter().find(|program| program.autoload());
+    // if there is none, attaching says so
+    loaded.unwrap_or(&programs[0])
 }
 
 pub(super) fn attach_iterator(
@@ -68,6 +81,8 @@ pub(super) struct Scanner<'a> {
     link: &'a Link,
     /// Maps that one scan fills and nothing else needs.
     scratch: [&'a MapMut<'a>; 2],
+    /// Owners that a scan has found of sockets that it can only read: needed until the next one.
+    notes: &'a MapMut<'a>,
     /// The last scan has filled them.
     is_filled: Cell<bool>,
     variables: &'a SharedState<'a>,
@@ -77,11 +92,13 @@ impl<'a> Scanner<'a> {
     pub(super) fn new(
         link: &'a Link,
         scratch: [&'a MapMut<'a>; 2],
+        notes: &'a MapMut<'a>,
         variables: &'a SharedState<'a>,
     ) -> Self {
         Scanner {
             link,
             scratch,
+            notes,
             is_filled: Cell::new(false),
             variables,
         }
@@ -102,6 +119,7 @@ impl<'a> Scanner<'a> {
     fn pass(&self, passes: &[ScanPass]) -> anyhow::Result<()> {
         // an entry that stayed could hide the owner of a later socket at the same address
         self.forget()?;
+        clear(self.notes)?;
         self.is_filled.set(true);
         for pass in passes {
             self.variables.set_scan_pass(*pass);
@@ -115,12 +133,7 @@ impl<'a> Scanner<'a> {
     pub(super) fn forget(&self) -> anyhow::Result<()> {
         if self.is_filled.take() {
             for map in self.scratch {
-                in_batches(
-                    map,
-                    libbpf_sys::bpf_map_lookup_and_delete_batch,
-                    &mut |_, _| {},
-                )
-                .context("cannot forget the holders that a scan has found")?;
+                clear(map)?;
             }
         }
         Ok(())
@@ -202,6 +215,12 @@ impl PartialWalk {
 /// Reads all entries of a hash map, many at a time, and passes each key and value to `take`.
 pub(super) fn read_map(map: &MapMut<'_>, take: &mut dyn FnMut(&[u8], &[u8])) -> anyhow::Result<()> {
     in_batches(map, libbpf_sys::bpf_map_lookup_batch, take).context("cannot read a BPF map")
+}
+
+/// Removes all entries of a hash map that a scan has filled.
+fn clear(map: &MapMut<'_>) -> anyhow::Result<()> {
+    let remove = libbpf_sys::bpf_map_lookup_and_delete_batch;
+    in_batches(map, remove, &mut |_, _| {}).context("cannot forget what a scan has found")
 }
 
 /// Libbpf's functions for many entries at once: the map, the position before and after, room for keys and values, their

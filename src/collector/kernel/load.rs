@@ -2,12 +2,12 @@
 
 use std::cell::RefCell;
 use std::mem::MaybeUninit;
-use std::os::fd::{FromRawFd, OwnedFd};
 
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
-use libbpf_rs::{Btf, Link, OpenObject, PrintLevel, ProgramMut, libbpf_sys};
+use libbpf_rs::{Btf, Link, OpenObject, PrintLevel, ProgramMut};
 
 use crate::collector::kernel::drops::DropReasons;
+use crate::collector::kernel::features::{FileSocket, Walk};
 use crate::collector::kernel::listeners::can_walk_maps;
 use crate::collector::kernel::preflight::StartError;
 use crate::collector::kernel::write_watch::WriteTracepoint;
@@ -43,64 +43,6 @@ pub(super) fn refused(doing: &'static str) -> impl FnOnce(libbpf_rs::Error) -> S
     }
 }
 
-/// How a snapshot finds the open sessions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Walk {
-    /// In the map of their states.
-    Map,
-    /// Among the open files of all processes and the sockets of this network namespace, where the kernel refuses iterators
-    /// over maps. Sockets of other namespaces that no process holds are not found.
-    Files,
-}
-
-impl Walk {
-    /// Finds out whether the kernel permits iterators over maps, with a program that does nothing: to load all programs
-    /// for that takes a tenth of a second.
-    pub(super) fn of_this_kernel(types: &Btf<'_>) -> Self {
-        // the kernel's name for what an iterator over these maps calls (include/linux/bpf.h, BPF_ITER_FUNC_PREFIX)
-        let target = "bpf_iter_bpf_sk_storage_map";
-        let Some(target) = types.type_by_name::<libbpf_rs::btf::types::Func<'_>>(target) else {
-            // loading says what is missing
-            return Walk::Map;
-        };
-        let instruction = |code: u32| libbpf_sys::bpf_insn {
-            code: code as u8,
-            ..Default::default()
-        };
-        // r0 = 0; exit
-        let program = [
-            instruction(libbpf_sys::BPF_ALU64 | libbpf_sys::BPF_MOV | libbpf_sys::BPF_K),
-            instruction(libbpf_sys::BPF_JMP | libbpf_sys::BPF_EXIT),
-        ];
-        let mut options = libbpf_sys::bpf_prog_load_opts {
-            sz: size_of::<libbpf_sys::bpf_prog_load_opts>() as libbpf_sys::size_t,
-            expected_attach_type: libbpf_sys::BPF_TRACE_ITER,
-            attach_btf_id: target.type_id().into(),
-            ..Default::default()
-        };
-        // SAFETY: all that the pointers lead to outlives the call.
-        let fd = unsafe {
-            libbpf_sys::bpf_prog_load(
-                libbpf_sys::BPF_PROG_TYPE_TRACING,
-                std::ptr::null(),
-                c"GPL".as_ptr(),
-                program.as_ptr(),
-                program.len() as libbpf_sys::size_t,
-                &raw mut options,
-            )
-        };
-        match fd {
-            refused if refused == -libc::EPERM => return Walk::Files,
-            // loading says why
-            ..0 => return Walk::Map,
-            _ => {}
-        }
-        // SAFETY: it has just been created, and belongs to nobody else
-        drop(unsafe { OwnedFd::from_raw_fd(fd) });
-        Walk::Map
-    }
-}
-
 /// Reads the types of the running kernel.
 pub(super) fn kernel_types() -> Result<Btf<'static>, StartError> {
     Btf::from_vmlinux().map_err(refused("reading the kernel's type information"))
@@ -130,13 +72,22 @@ pub(super) fn load<'o>(
         .set_max_entries(config.ring_bytes)
         .map_err(refused("setting the size of the ring buffer"))?;
     let is_map = walk == Walk::Map;
+    let only_reads = FileSocket::of_this_kernel(types) == FileSocket::ReadOnly;
     open.progs.dump_open_sessions.set_autoload(is_map);
-    open.progs.dump_held_sessions.set_autoload(!is_map);
     open.progs.dump_tcp_sessions.set_autoload(!is_map);
+    let (held, read) = (
+        &mut open.progs.dump_held_sessions,
+        &mut open.progs.dump_read_sessions,
+    );
+    held.set_autoload(!is_map && !only_reads);
+    read.set_autoload(!is_map && only_reads);
     // from Linux 5.17 on
     let has_loops = has_function(types, "bpf_loop");
-    open.progs.scan_files.set_autoload(has_loops);
-    open.progs.scan_files_unrolled.set_autoload(!has_loops);
+    open.progs.scan_files.set_autoload(has_loops && !only_reads);
+    open.progs
+        .scan_files_unrolled
+        .set_autoload(!has_loops && !only_reads);
+    open.progs.scan_files_reading.set_autoload(only_reads);
     let reads_listeners = can_walk_maps(types);
     open.progs.read_listeners.set_autoload(reads_listeners);
     let writer = WriteTracepoint::of_this_kernel(types);
@@ -151,6 +102,7 @@ pub(super) fn load<'o>(
             rodata.has_receiver = reasons.has_receiver.into();
         }
         rodata.walks_files = u32::from(!is_map);
+        rodata.only_reads_files = u32::from(only_reads);
         rodata.wake_above_bytes = u64::from(config.ring_bytes) / 4;
     }
     if let Some(bss) = open.maps.bss_data.as_deref_mut() {

@@ -14,6 +14,7 @@ mod bpf;
 mod decode;
 mod delta;
 mod drops;
+mod features;
 mod iterators;
 mod listeners;
 mod load;
@@ -26,7 +27,7 @@ mod skel;
 mod snapshots;
 mod write_watch;
 
-pub use load::Walk;
+pub use features::Walk;
 pub use netns::{NamespaceScan, has_own_pids, limits};
 pub use preflight::{BTF, Requirements, StartError};
 pub use snapshots::SnapshotPart;

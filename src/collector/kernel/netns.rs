@@ -14,6 +14,19 @@ use crate::host::privileges::{give_up, has};
 use crate::host::proc::{Mount, Process};
 use crate::host::thread;
 
+/// Where network namespaces are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Search {
+    /// Among those of processes, and among the mounts.
+    Processes,
+    /// Also among those of single threads, and among open descriptors.
+    Everywhere,
+}
+
+/// Requests to the child.
+const SEARCH_PROCESSES: &[u8] = b"processes";
+const SEARCH_EVERYWHERE: &[u8] = b"everywhere";
+
 /// A child that may enter other network namespaces, until it has run one iterator in each of them: the main process has
 /// given up that right by then.
 #[derive(Debug)]
@@ -34,9 +47,13 @@ impl NamespaceScan {
             CapabilitySet::SYS_ADMIN | CapabilitySet::SYS_PTRACE | CapabilitySet::DAC_READ_SEARCH;
         let child = child::fork(c"tcplife-netns", |socket| {
             // without a link, the main process has ended
-            if let Ok(Some((_, Some(link)))) = child::receive(socket.as_fd()) {
+            if let Ok(Some((search, Some(link)))) = child::receive(socket.as_fd()) {
+                let search = match search == SEARCH_EVERYWHERE {
+                    true => Search::Everywhere,
+                    false => Search::Processes,
+                };
                 let result = give_up(None, kept).map_err(anyhow::Error::from);
-                let result = result.and_then(|()| in_each(|| run(link.as_fd())));
+                let result = result.and_then(|()| in_each(search, || run(link.as_fd())));
                 // if the main process is gone, nobody needs to know
                 child::report(&socket, result);
             }
@@ -48,9 +65,13 @@ impl NamespaceScan {
     ///
     /// # Errors
     /// If the child could not run it.
-    pub fn run(self, link: BorrowedFd<'_>) -> anyhow::Result<()> {
+    pub(super) fn run(self, link: BorrowedFd<'_>, search: Search) -> anyhow::Result<()> {
         let running = "cannot scan the other network namespaces";
-        child::send(self.0.socket.as_fd(), b"run", Some(link)).context(running)?;
+        let search = match search {
+            Search::Processes => SEARCH_PROCESSES,
+            Search::Everywhere => SEARCH_EVERYWHERE,
+        };
+        child::send(self.0.socket.as_fd(), search, Some(link)).context(running)?;
         self.0.wait_for_report().context(running)
     }
 }
@@ -68,9 +89,14 @@ fn may_enter() -> bool {
 /// # Errors
 /// If `visit` fails in this thread's own namespace; errors in other namespaces are ignored, as these may be
 /// disappearing.
-pub fn in_each(visit: impl Fn() -> anyhow::Result<()> + Sync) -> anyhow::Result<()> {
+pub(super) fn in_each(
+    search: Search,
+    visit: impl Fn() -> anyhow::Result<()> + Sync,
+) -> anyhow::Result<()> {
     visit()?;
-    let others: Vec<File> = others().filter_map(|path| File::open(path).ok()).collect();
+    let others: Vec<File> = others(search)
+        .filter_map(|path| File::open(path).ok())
+        .collect();
     if others.is_empty() {
         return Ok(());
     }
@@ -107,7 +133,9 @@ pub fn limits() -> Option<&'static str> {
         Some(
             "in this container, sessions from before the start have no owners, and others no PIDs: start it with --pid=host",
         )
-    } else if !may_enter() && (others().next().is_some() || Process::all().any(is_hidden)) {
+    } else if !may_enter()
+        && (others(Search::Processes).next().is_some() || Process::all().any(is_hidden))
+    {
         Some(
             "without CAP_SYS_ADMIN, sessions in other network namespaces that no process has open are not shown",
         )
@@ -123,11 +151,19 @@ pub fn has_own_pids() -> bool {
 }
 
 /// Iterates over the namespaces that can be found, each once, without this thread's.
-fn others() -> impl Iterator<Item = PathBuf> {
+fn others(search: Search) -> impl Iterator<Item = PathBuf> {
     let mut seen = HashSet::new();
     seen.extend(id_of(Process::own_thread().net_namespace()));
     let processes = Process::all().map(|process| process.net_namespace());
+    let more = match search {
+        Search::Processes => None,
+        Search::Everywhere => Some(Process::all().flat_map(|process| {
+            let threads = process.threads().map(|thread| thread.net_namespace());
+            threads.chain(process.open_net_namespaces())
+        })),
+    };
     processes
+        .chain(more.into_iter().flatten())
         .chain(mounted(Process::own().mounts()))
         .filter(move |path| id_of(path.clone()).is_some_and(|id| seen.insert(id)))
 }
@@ -170,7 +206,7 @@ mod tests {
     fn in_each_visits_the_current_namespace_first_and_each_once() {
         let own = id_of(Process::own_thread().net_namespace());
         let seen = std::sync::Mutex::new(Vec::new());
-        in_each(|| {
+        in_each(Search::Everywhere, || {
             let here = id_of(Process::own_thread().net_namespace());
             seen.lock().expect("no panic").push(here);
             Ok(())

@@ -8,8 +8,8 @@ use libbpf_rs::Link;
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::collector::kernel::delta::{Cells, DeltaTracker};
+use crate::collector::kernel::features::Walk;
 use crate::collector::kernel::iterators::PartialWalk;
-use crate::collector::kernel::load::Walk;
 use crate::collector::kernel::process_names::ProcessNames;
 use crate::collector::kernel::shared::SharedState;
 use crate::model::batch::OpenSnapshot;
