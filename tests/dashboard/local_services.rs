@@ -235,7 +235,7 @@ fn baseline_of_local_services_has_a_line_for_each_cause_and_enter_shows_its_sess
     // the sum agrees with the lines, which name the reason, and that nobody listens
     let refused = &lines[place(&causes[1])];
     assert!(refused.contains("no listener, gone"), "{picture}");
-    assert!(picture.contains("3 worse, 1 gone"), "{picture}");
+    assert!(picture.contains("3 worse, 1 new;"), "{picture}");
     // exactly what fails
     seen.click_on("session-api → redis");
     seen.press("\r");

@@ -11,7 +11,7 @@ use rustix::net::{
 
 use rustix::net::sockopt::set_socket_reuseaddr;
 
-use super::shared_parts::{answer_one, ask_over, connect_fails, drain, is_reset};
+use super::shared_parts::{answer_one, ask, ask_over, connect_fails, drain, is_reset};
 use crate::generator::{Cx, End, EndOf, Flag, Net, established, ip_batch, listener, skip, sysctl};
 use crate::sys::{self, Repaired};
 
@@ -85,14 +85,24 @@ pub(super) fn shutdown_and_connect_again(cx: &Cx) {
     cx.join();
 }
 
+/// Some kernels let no former listener connect (seen on Linux 6.18.44): that attempt fails at once.
 pub(super) fn listener_turned_client(cx: &Cx) {
     let net = cx.loopback();
     let listener_fd = net.listener(cx.port(0));
     cx.fork("tl-server", || answer_one(&listener_fd));
     cx.fork("tl-turned", || {
-        let fd = listener(net.client(cx.port(1)));
+        let (local, remote) = (net.client(cx.port(1)), net.server(cx.port(0)));
+        let fd = listener(local);
         shutdown(&fd, Shutdown::Read).expect("shutdown");
-        ask_over(End::connect_socket(fd, net.server(cx.port(0))));
+        let (result, window) = sys::timed(|| connect(&fd, &remote));
+        if result == Err(Errno::INVAL) {
+            let mut refused = End::attempt(fd, local, remote, window);
+            refused.want("connect_us", serde_json::Value::Null);
+            refused.ended("cancelled", EndOf::Mine(window));
+            return ask(remote);
+        }
+        result.expect("connect");
+        ask_over(End::connected(fd, remote, window));
     });
     cx.join();
 }
