@@ -10,7 +10,7 @@ use rustix::thread::CapabilitySet;
 
 use crate::collector::Collector;
 use crate::collector::kernel;
-use crate::collector::kernel::{CollectorConfig, NamespaceScan};
+use crate::collector::kernel::{CollectorConfig, Features, NamespaceScan};
 use crate::host::containers::Namer;
 use crate::host::sandbox::{InForce, Sandbox};
 use crate::model::batch::Batch;
@@ -90,7 +90,7 @@ impl Trial {
             },
             interval: Some(Duration::from_millis(100)),
             part: None,
-            walk: None,
+            at_most: Features::ALL,
             scan_first: false,
             ring_bytes,
             drops: false,

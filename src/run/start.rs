@@ -162,7 +162,7 @@ impl<'a> Prepared<'a> {
                 () => None,
             },
             part: None,
-            walk: None,
+            at_most: kernel::Features::ALL,
             drops: (is_dashboard || is_report || cli.findings) && config.drops,
             // rows are written once, so each must be right; the dashboard can already draw meanwhile
             scan_first: !is_dashboard,

@@ -11,7 +11,7 @@ pub mod cli {
 /// Collecting sessions.
 pub mod collector {
     pub use crate::collector::Collector;
-    pub use crate::collector::kernel::{CollectorConfig, SnapshotPart, Walk};
+    pub use crate::collector::kernel::{CollectorConfig, Features, FileSocket, SnapshotPart, Walk};
 
     /// Starts to collect.
     ///

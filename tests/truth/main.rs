@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use serde_json::Value;
-use tcplife::testing::collector::Walk;
+use tcplife::testing::collector::Features;
 
 mod cases;
 mod generator;
@@ -38,7 +38,7 @@ mod uring;
 use cases::{CASES, Case, When};
 use generator::{Cx, Family};
 use judge::{Outcome, Story};
-use open_sessions::WALKS;
+use open_sessions::KERNELS;
 
 /// A case in one of its families.
 #[derive(Clone, Copy)]
@@ -351,13 +351,14 @@ fn suite(runs: &[Run], accuracy: bool) -> Vec<String> {
 
     std::thread::scope(|scope| {
         // in parallel, as they wait for long
-        let checks: [fn(Option<Walk>) -> Outcome; 3] = [
+        let checks: [fn(Features) -> Outcome; 3] = [
             open_sessions::find_idle_worker,
             open_sessions::follow_what_changes,
             open_sessions::change_between_parts,
         ];
-        let both =
-            |check: fn(Option<Walk>) -> Outcome| WALKS.map(|walk| scope.spawn(move || check(walk)));
+        let both = |check: fn(Features) -> Outcome| {
+            KERNELS.map(|kernel| scope.spawn(move || check(kernel)))
+        };
         let checks = (!before.is_empty() && !accuracy).then(|| checks.map(both));
         for &run in &before {
             let (news_tx, go) = (news_tx.clone(), go.clone());
@@ -381,7 +382,7 @@ fn suite(runs: &[Run], accuracy: bool) -> Vec<String> {
         tcplife.probe();
         let peer = accuracy.then(reference_tool::Peer::start);
         if !before.is_empty() && !accuracy {
-            live.extend(WALKS.map(|walk| open_sessions::compare_with_ss(&standing, walk)));
+            live.extend(KERNELS.map(|kernel| open_sessions::compare_with_ss(&standing, kernel)));
         }
         drop(go_tx);
 

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use tcplife::testing::collector::{self, Collector, CollectorConfig, SnapshotPart, Walk};
+use tcplife::testing::collector::{
+    self, Collector, CollectorConfig, Features, FileSocket, SnapshotPart, Walk,
+};
 use tcplife::testing::model::{Age, Batch, Evidence, Session, SessionId, SessionRef, State, Store};
 
 use crate::judge::Outcome;
@@ -65,20 +67,32 @@ fn ss(space: &OwnedFd, held_only: bool) -> BTreeSet<u64> {
         .collect()
 }
 
-/// The ways to find the open sessions that are tested: that of this kernel, and the one of kernels that permit no other.
-pub(crate) const WALKS: [Option<Walk>; 2] = [None, Some(Walk::Files)];
+/// Kernels to test with: this one, one that refuses iterators over maps, and one that trusts no socket of an open file
+/// either, as far as this one permits more.
+pub(crate) const KERNELS: [Features; 3] = [
+    Features::ALL,
+    Features {
+        walk: Walk::Files,
+        files: FileSocket::Whole,
+    },
+    Features {
+        walk: Walk::Files,
+        files: FileSocket::ReadOnly,
+    },
+];
 
-/// The name of a check that finds the open sessions in this way.
-fn name_with(check: &str, walk: Option<Walk>) -> String {
-    match walk {
-        Some(Walk::Files) => format!("{check}-by-files"),
-        _ => check.to_owned(),
+/// The name of a check with such a kernel.
+fn name_with(check: &str, kernel: Features) -> String {
+    match (kernel.walk, kernel.files) {
+        (Walk::Map, _) => check.to_owned(),
+        (Walk::Files, FileSocket::Whole) => format!("{check}-by-files"),
+        (Walk::Files, FileSocket::ReadOnly) => format!("{check}-by-reading"),
     }
 }
 
-fn start(walk: Option<Walk>) -> Collector {
+fn start(kernel: Features) -> Collector {
     let config = CollectorConfig {
-        walk,
+        at_most: kernel,
         interval: Some(Duration::from_millis(100)),
         ring_bytes: 1 << 20,
         ..CollectorConfig::for_tests()
@@ -120,8 +134,8 @@ fn take_snapshot(collector: &Collector, store: &mut Store) -> Vec<Session> {
 }
 
 /// A worker that inherits a session and never uses it is found by a later scan.
-pub(crate) fn find_idle_worker(walk: Option<Walk>) -> Outcome {
-    let collector = start(walk);
+pub(crate) fn find_idle_worker(kernel: Features) -> Outcome {
+    let collector = start(kernel);
     let (_listener, client, server) = loopback();
     let accepted = OwnedFd::from(server);
     let cookie = sys::cookie(&accepted);
@@ -168,7 +182,7 @@ pub(crate) fn find_idle_worker(walk: Option<Walk>) -> Outcome {
     let _ = child.wait();
     drop(client);
     outcome(
-        &name_with("idle-worker-is-found", walk),
+        &name_with("idle-worker-is-found", kernel),
         2,
         wrong,
         collector,
@@ -176,8 +190,8 @@ pub(crate) fn find_idle_worker(walk: Option<Walk>) -> Outcome {
 }
 
 /// A snapshot has the sessions that changed since the one before: all of them, and no others.
-pub(crate) fn follow_what_changes(walk: Option<Walk>) -> Outcome {
-    let collector = start(walk);
+pub(crate) fn follow_what_changes(kernel: Features) -> Outcome {
+    let collector = start(kernel);
     let mut store = Store::new(0);
     let (_listener, mut client, mut server) = loopback();
     let [ours, theirs] =
@@ -228,7 +242,7 @@ pub(crate) fn follow_what_changes(walk: Option<Walk>) -> Outcome {
     }
     drop((client, server));
     outcome(
-        &name_with("only-changes-are-told", walk),
+        &name_with("only-changes-are-told", kernel),
         2,
         wrong,
         collector,
@@ -284,7 +298,7 @@ impl Shown {
 
 /// Sessions that open, change and close between the parts of a snapshot are each shown once, with figures that are never
 /// older than those before, and all of them close.
-pub(crate) fn change_between_parts(walk: Option<Walk>) -> Outcome {
+pub(crate) fn change_between_parts(kernel: Features) -> Outcome {
     const LANES: usize = 3;
     const EACH: usize = 150;
     const STANDING: usize = 40;
@@ -294,7 +308,7 @@ pub(crate) fn change_between_parts(walk: Option<Walk>) -> Outcome {
             objects: 3,
             time: Duration::ZERO,
         }),
-        walk,
+        at_most: kernel,
         ring_bytes: 1 << 20,
         ..CollectorConfig::for_tests()
     };
@@ -396,7 +410,7 @@ pub(crate) fn change_between_parts(walk: Option<Walk>) -> Outcome {
             .push(format!("{all} sessions, shown as {sessions}"));
     }
     outcome(
-        &name_with("parts-of-a-snapshot", walk),
+        &name_with("parts-of-a-snapshot", kernel),
         all,
         shown.wrong,
         collector,
@@ -404,8 +418,8 @@ pub(crate) fn change_between_parts(walk: Option<Walk>) -> Outcome {
 }
 
 /// Preexisting sessions that do not change: tcplife and ss must show the same.
-pub(crate) fn compare_with_ss(standing: &[Value], walk: Option<Walk>) -> Outcome {
-    let collector = start(walk);
+pub(crate) fn compare_with_ss(standing: &[Value], kernel: Features) -> Outcome {
+    let collector = start(kernel);
     let mut store = Store::new(0);
     let shown = take_snapshot(&collector, &mut store);
     // a kernel that refuses iterators over maps: what no process holds is not found in other namespaces
@@ -460,7 +474,7 @@ pub(crate) fn compare_with_ss(standing: &[Value], walk: Option<Walk>) -> Outcome
         }
     }
     outcome(
-        &name_with("open-as-ss-shows", walk),
+        &name_with("open-as-ss-shows", kernel),
         sessions,
         wrong,
         collector,

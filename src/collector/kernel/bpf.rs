@@ -16,7 +16,7 @@ use rustix::thread::CapabilitySet;
 
 use crate::collector::kernel::decode::{BadRecord, DecodeContext, decode};
 use crate::collector::kernel::drops::{DropCounts, DropReasons};
-use crate::collector::kernel::features::Walk;
+use crate::collector::kernel::features::{Features, FileSocket, Walk};
 use crate::collector::kernel::iterators::{Iterators, Scanner, walk, walk_silent};
 use crate::collector::kernel::listeners::{GoneOwners, Listeners};
 use crate::collector::kernel::load::{
@@ -61,8 +61,7 @@ pub fn run(
 ) -> anyhow::Result<()> {
     libbpf_rs::set_print(Some((PrintLevel::Warn, keep_complaint)));
     let types = kernel_types()?;
-    let walk = config.walk;
-    let walk = walk.unwrap_or_else(|| Walk::of_this_kernel(&types));
+    let features = Features::of_this_kernel(&types, config.at_most);
     let mut object = MaybeUninit::uninit();
     let builder = skel::TcplifeSkelBuilder::default();
     let reasons = config.drops.then(|| DropReasons::of_this_kernel(&types));
@@ -72,7 +71,7 @@ pub fn run(
         &mut object,
         &config,
         &types,
-        walk,
+        features,
         reasons.as_ref(),
     )?;
     drop(types);
@@ -86,14 +85,14 @@ pub fn run(
         .then(|| attach_tracepoint(&skel.progs.on_drop));
     let _drops_link = _drops_link.transpose()?;
     let started_ns = reader.now_ns();
-    let iterators = Iterators::attach(&skel.progs, walk, skel.maps.states.as_fd())?;
+    let iterators = Iterators::attach(&skel.progs, features.walk, skel.maps.states.as_fd())?;
     // from here on, nothing is loaded or attached
     let in_force = config
         .sandbox
         .enter(needed_capabilities(&iterators.scan)?)?;
     let started = Started {
         in_force,
-        finds_all: walk == Walk::Map,
+        finds_all: features.walk == Walk::Map,
     };
     if !config.scan_first {
         ready(started);
@@ -103,9 +102,9 @@ pub fn run(
     let scanner = Scanner::new(&iterators.scan, scratch, &skel.maps.notes, &variables);
     scanner.scan()?;
     // a scan that can use the sockets of open files has found those in all namespaces
-    let search = match skel.progs.scan_files_reading.autoload() {
-        true => Search::Everywhere,
-        false => Search::Processes,
+    let search = match features.files {
+        FileSocket::Whole => Search::Processes,
+        FileSocket::ReadOnly => Search::Everywhere,
     };
     match config.namespaces {
         Some(namespaces) => namespaces.run(iterators.scan_orphans.as_fd(), search)?,
@@ -145,7 +144,7 @@ pub fn run(
     let rounds = Rounds {
         listeners,
         gone_owners: GoneOwners::default(),
-        snapshots: Snapshots::new(&variables, &iterators.live, walk, config.part),
+        snapshots: Snapshots::new(&variables, &iterators.live, features.walk, config.part),
         holders: &iterators.holders,
         scanner,
         on_state: skel.progs.on_state.as_fd(),

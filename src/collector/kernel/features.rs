@@ -7,6 +7,35 @@ use libbpf_rs::btf::types::{Func, MemberAttr, Struct};
 use libbpf_rs::{Btf, libbpf_sys};
 use libbpf_sys::bpf_insn;
 
+/// Rights of BPF programs in a kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Features {
+    pub walk: Walk,
+    pub files: FileSocket,
+}
+
+impl Features {
+    /// The features of a kernel that refuses nothing.
+    pub const ALL: Features = Features {
+        walk: Walk::Map,
+        files: FileSocket::Whole,
+    };
+
+    /// Finds out what this kernel permits, and returns as much of it as is wanted.
+    pub(super) fn of_this_kernel(types: &Btf<'_>, at_most: Features) -> Self {
+        Features {
+            walk: match at_most.walk {
+                Walk::Map => Walk::of_this_kernel(types),
+                Walk::Files => Walk::Files,
+            },
+            files: match at_most.files {
+                FileSocket::Whole => FileSocket::of_this_kernel(types),
+                FileSocket::ReadOnly => FileSocket::ReadOnly,
+            },
+        }
+    }
+}
+
 /// How a snapshot finds the open sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Walk {
@@ -19,7 +48,7 @@ pub enum Walk {
 
 impl Walk {
     /// Finds out whether the kernel permits iterators over maps.
-    pub(super) fn of_this_kernel(types: &Btf<'_>) -> Self {
+    fn of_this_kernel(types: &Btf<'_>) -> Self {
         // the kernel's name for what an iterator over these maps calls (include/linux/bpf.h, BPF_ITER_FUNC_PREFIX)
         match try_iterator(types, "bpf_iter_bpf_sk_storage_map", &RETURN_0) {
             Err(libc::EPERM) => Walk::Files,
@@ -31,7 +60,7 @@ impl Walk {
 
 /// Ways to use the socket of an open file in a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FileSocket {
+pub enum FileSocket {
     /// Read it, and pass it to helpers.
     Whole,
     /// Read it: the kernel trusts no pointer that was read through another one (seen on Linux 6.18.44).
@@ -40,7 +69,7 @@ pub(super) enum FileSocket {
 
 impl FileSocket {
     /// Finds out whether the kernel permits passing the socket of an open file to a helper.
-    pub(super) fn of_this_kernel(types: &Btf<'_>) -> Self {
+    fn of_this_kernel(types: &Btf<'_>) -> Self {
         /// Offset of the file in struct bpf_iter__task_file, after three members of 8 bytes (kernel/bpf/task_iter.c).
         const FILE: i16 = 24;
         let Some(sk) = offset_of(types, "socket", "sk") else {

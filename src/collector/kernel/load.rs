@@ -7,7 +7,7 @@ use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{Btf, Link, OpenObject, PrintLevel, ProgramMut};
 
 use crate::collector::kernel::drops::DropReasons;
-use crate::collector::kernel::features::{FileSocket, Walk};
+use crate::collector::kernel::features::{Features, FileSocket, Walk};
 use crate::collector::kernel::listeners::can_walk_maps;
 use crate::collector::kernel::preflight::StartError;
 use crate::collector::kernel::write_watch::WriteTracepoint;
@@ -61,7 +61,7 @@ pub(super) fn load<'o>(
     object: &'o mut MaybeUninit<OpenObject>,
     config: &CollectorConfig,
     types: &Btf<'_>,
-    walk: Walk,
+    features: Features,
     drops: Option<&DropReasons>,
 ) -> Result<skel::TcplifeSkel<'o>, StartError> {
     let mut open = builder
@@ -71,8 +71,8 @@ pub(super) fn load<'o>(
         .sessions
         .set_max_entries(config.ring_bytes)
         .map_err(refused("setting the size of the ring buffer"))?;
-    let is_map = walk == Walk::Map;
-    let only_reads = FileSocket::of_this_kernel(types) == FileSocket::ReadOnly;
+    let is_map = features.walk == Walk::Map;
+    let only_reads = features.files == FileSocket::ReadOnly;
     open.progs.dump_open_sessions.set_autoload(is_map);
     open.progs.dump_tcp_sessions.set_autoload(!is_map);
     let (held, read) = (
@@ -178,7 +178,12 @@ mod tests {
     ) -> skel::TcplifeSkel<'o> {
         let types = kernel_types().expect("the kernel's types");
         let config = CollectorConfig::for_tests();
-        load(builder, object, &config, &types, Walk::Files, None).expect("the programs load")
+        let at_most = Features {
+            walk: Walk::Files,
+            ..Features::ALL
+        };
+        let features = Features::of_this_kernel(&types, at_most);
+        load(builder, object, &config, &types, features, None).expect("the programs load")
     }
 
     /// Kernels without CONFIG_IPV6 and CONFIG_NET_NS, and older than 5.15, lack members that the programs read.

@@ -27,7 +27,7 @@ mod skel;
 mod snapshots;
 mod write_watch;
 
-pub use features::Walk;
+pub use features::{Features, FileSocket, Walk};
 pub use netns::{NamespaceScan, has_own_pids, limits};
 pub use preflight::{BTF, Requirements, StartError};
 pub use snapshots::SnapshotPart;
@@ -41,8 +41,8 @@ pub struct CollectorConfig {
     pub interval: Option<Duration>,
     /// How much of a snapshot is read at once; `None`: as much as suits this kernel.
     pub part: Option<SnapshotPart>,
-    /// How a snapshot finds the open sessions; `None`: in the best way that this kernel permits.
-    pub walk: Option<Walk>,
+    /// Rights of the BPF programs to use, as far as this kernel permits them.
+    pub at_most: Features,
     /// If true, ready only when the owners of the preexisting sessions are known, which takes a while if many are open.
     /// If false, ready as soon as nothing new is missed.
     pub scan_first: bool,
@@ -66,7 +66,7 @@ impl CollectorConfig {
             capture: CaptureFilter::default(),
             interval: None,
             part: None,
-            walk: None,
+            at_most: Features::ALL,
             scan_first: true,
             ring_bytes: 1 << 16,
             drops: false,
