@@ -7,9 +7,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::batch::{Clock, HostSnapshot, Missed};
+use crate::model::batch::{Clock, Missed};
+use crate::model::black_box::host::PackedHost;
 use crate::model::cgroup::Cgroup;
 
+mod host;
 mod packer;
 mod packing;
 mod player;
@@ -36,7 +38,7 @@ struct Head {
     taken_ns: u64,
     clock: Clock,
     missed: Missed,
-    host: Option<Arc<HostSnapshot>>,
+    host: Option<Arc<PackedHost>>,
     has_snapshot: bool,
     is_whole: bool,
     stretched: Option<Duration>,
@@ -45,14 +47,7 @@ struct Head {
 impl Head {
     /// Bytes of memory that it takes.
     fn size(&self) -> usize {
-        let host = self.host.as_ref().map_or(0, |host| {
-            let drops = host
-                .drops
-                .as_ref()
-                .map_or(0, |drops| size_of_val(&drops[..]));
-            size_of_val(&host.listeners[..]) + drops
-        });
-        size_of::<Head>() + host
+        size_of::<Head>() + self.host.as_ref().map_or(0, |host| host.size)
     }
 }
 

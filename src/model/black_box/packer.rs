@@ -6,7 +6,8 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use zstd::bulk::Compressor;
 
-use crate::model::batch::{Batch, HostSnapshot, OpenSnapshot};
+use crate::model::batch::{Batch, OpenSnapshot};
+use crate::model::black_box::host::HostPacker;
 use crate::model::black_box::packing::{Known, pack, pack_uint};
 use crate::model::black_box::{Counts, Frame, FullState, Head, Piece, Tag};
 use crate::model::cgroup::Cgroup;
@@ -44,8 +45,7 @@ pub struct Packer {
     full_ns: Option<u64>,
     /// The last batch.
     last: Option<Head>,
-    /// The host as it was last told.
-    host: Option<Arc<HostSnapshot>>,
+    host: HostPacker,
     from_ns: u64,
     scratch: Vec<u8>,
 }
@@ -147,7 +147,7 @@ impl Packer {
             events: 0,
             full_ns: None,
             last: None,
-            host: None,
+            host: HostPacker::default(),
             from_ns: 0,
             scratch: Vec::new(),
         })
@@ -161,13 +161,13 @@ impl Packer {
         if self.heads.is_empty() {
             self.begin(batch)?;
         }
-        self.host = batch.host.clone().or(self.host.take());
+        let host = batch.host.as_ref().map(|host| self.host.pack(host));
         let open = batch.open.as_ref();
         let head = Head {
             taken_ns: batch.taken_ns,
             clock: batch.clock,
             missed: batch.missed,
-            host: batch.host.clone(),
+            host,
             has_snapshot: open.is_some(),
             is_whole: open.is_some_and(|open| open.is_whole),
             stretched: open.and_then(|open| open.stretched),
@@ -240,7 +240,7 @@ impl Packer {
         if let Some(last) = &self.last {
             self.writing.text.push(Tag::Batch as u8);
             heads.push(Head {
-                host: self.host.clone(),
+                host: self.host.last.clone(),
                 has_snapshot: true,
                 is_whole: true,
                 ..last.clone()

@@ -128,7 +128,7 @@ impl Player {
                     ..OpenSnapshot::default()
                 }),
                 closed: Vec::new(),
-                host: head.host.clone(),
+                host: head.host.as_ref().map(|host| Arc::new(host.unpack())),
                 missed: head.missed,
                 taken_ns: head.taken_ns,
                 clock: head.clock,

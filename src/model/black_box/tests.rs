@@ -1,5 +1,9 @@
+use std::net::SocketAddr;
+
 use super::*;
+use crate::model::batch::HostSnapshot;
 use crate::model::batch::{Batch, OpenSnapshot};
+use crate::model::packet_drop::{PacketDirection, PacketDrops};
 use crate::model::session::{Session, State};
 use crate::model::store::Store;
 use crate::testing::sample::{BusyHost, Numbers, closed_session, listener};
@@ -294,4 +298,45 @@ fn moment_has_the_closed_sessions_that_came_while_its_snapshot_was_taken() {
         let next = count(filled.frames_between(at_ns, at_ns + S));
         assert_eq!(next, if second < 4 { 10_000 } else { 0 }, "{second}");
     }
+}
+
+/// Kinds of dropped packets, as many as a host keeps, of which one counts on each second.
+fn host_with_drops(second: u64) -> HostSnapshot {
+    let drops = (0..4096).map(|port| PacketDrops {
+        reason: "NO_SOCKET",
+        direction: PacketDirection::In,
+        netns: 7,
+        local: SocketAddr::from(([10, 0, 0, 1], port)),
+        remote: SocketAddr::from(([10, 0, 0, 2], 0)),
+        packets: if u64::from(port) < second { 2 } else { 1 },
+        syns: 1,
+        first_ns: 1,
+        last_ns: 2,
+    });
+    HostSnapshot {
+        taken_ns: second * S,
+        listeners: vec![listener()],
+        drops: Some(drops.collect()),
+        ..HostSnapshot::default()
+    }
+}
+
+#[test]
+fn black_box_keeps_once_what_does_not_change_of_the_host() {
+    let batch = |second: u64| Batch {
+        open: Some(OpenSnapshot::default()),
+        host: Some(Arc::new(host_with_drops(second))),
+        taken_ns: second * S,
+        ..Batch::default()
+    };
+    let batches: Vec<Batch> = (1..=50).map(batch).collect();
+    let filled = filled(&batches, NO_BOUNDS);
+    let played = played(filled.frames_to(u64::MAX, u64::MAX));
+    assert_eq!(played.len(), batches.len());
+    for (played, batch) in played.iter().zip(&batches) {
+        assert!(played.host == batch.host, "at {}", batch.taken_ns);
+    }
+    // a pointer for each kind and moment, and the kinds themselves
+    let most = 4096 * (50 + 3) * size_of::<usize>() + 2 * 4096 * size_of::<PacketDrops>();
+    assert!(filled.bytes() < most, "{} bytes", filled.bytes());
 }
