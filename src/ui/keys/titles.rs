@@ -44,7 +44,7 @@ pub static TITLES: &[ScreenTitle] = &[
     tab("Failures", "Fail", Mode::Failures, FILTER, Some(Action::Screen(Mode::Failures)), ["what fails: reason, destination and program", "what fails, and for whom"]),
     tab("Baseline", "Base", Mode::Baseline, HOST, Some(Action::Baseline), ["what has changed since a moment that you set", "what has changed"]),
     tab("Findings", "Find", Mode::Findings, HOST, Some(Action::Screen(Mode::Findings)), ["what is wrong on this host, since when, and the proof", "what is wrong, with proof"]),
-    tab("Listeners", "Listen", Mode::Listeners, HOST, Some(Action::Screen(Mode::Listeners)), ["every listening socket: its queue, what it accepts and refuses", "queues of listening sockets"]),
+    tab("Listeners", "Listen", Mode::Listeners, HOST, Some(Action::Screen(Mode::Listeners)), ["every listening socket: its queue, what it accepts and drops", "queues of listening sockets"]),
     tab("Drops", "Drops", Mode::Drops, HOST, Some(Action::Screen(Mode::Drops)), ["packets that this host has dropped, and why", "packets dropped by this host"]),
     tab("Ports", "Ports", Mode::Ports, HOST, Some(Action::Screen(Mode::Ports)), ["local ports of outgoing sessions: used, in TIME_WAIT, free", "ports of outgoing sessions"]),
     tab("Help", "Help", Mode::Help, None, Some(Action::Help), ["keys, questions, and the meaning of everything shown", "keys and meanings"]),

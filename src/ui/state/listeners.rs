@@ -283,7 +283,7 @@ impl TableLine for ListenerLine {
         let waited = waited.map_or_else(String::new, |t| format!(", the first for {t}"));
         let drops = match self.rates.drops {
             ..=0.0 => String::new(),
-            drops => format!("; refuses {}/s", rate(drops)),
+            drops => format!("; drops {}/s", rate(drops)),
         };
         let state = match (queue, half_open) {
             _ if self.is_full() => format!("accept queue full: {queue} wait{waited}"),
@@ -307,7 +307,7 @@ impl TableLine for ListenerLine {
             n => format!("; {} full", fields::number(n as u64, "queue")),
         };
         format!(
-            "{}: {} new/s, {} waiting, {} refused/s{full}",
+            "{}: {} new/s, {} waiting, {} dropped/s{full}",
             fields::number(lines.len() as u64, "listener"),
             rate(new).replace('-', "0"),
             fields::number(waiting, "connection"),

@@ -159,7 +159,7 @@ fn listeners_have_the_fullest_queue_on_top_and_their_rates() {
     assert!(line("*:5432: accept queue full").contains("129 wait"));
     assert!(
         line("6 listeners: 300 new/s")
-            .contains("131 connections waiting, 40 refused/s; 1 queue full")
+            .contains("131 connections waiting, 40 dropped/s; 1 queue full")
     );
 }
 
