@@ -349,7 +349,7 @@ pub static QUESTIONS: &[Question] = &[
             press("]", "PAST", "a step forward in time, `[` back, `{` and `}` by a minute: what opens, changes and fails"),
             press("Esc", "STATUS", "now again"),
         ],
-        remark: "The last ten minutes are kept, or less on a busy host: `back` in the header says how far. `W` saves them as a recording. For longer, run with `--record`. `--freeze-on 'reason refused'` keeps the minutes around a fault until the morning.",
+        remark: "The last ten minutes are kept, or less on a busy host: `past 9m` in the header says how far. `W` saves them as a recording. For longer, run with `--record`. `--freeze-on 'reason refused'` keeps the minutes around a fault until the morning.",
     },
     Question {
         text: "What has changed since the deploy?",
