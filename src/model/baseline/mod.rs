@@ -262,6 +262,26 @@ impl Baseline {
         placed
     }
 
+    /// Moves on from sums of a part of the time to those of more of it, at the same moment: these also have bytes of sessions that
+    /// closed before that part began. All sessions from before the baseline must have been counted.
+    pub fn move_to(&mut self, part: &Aggregates, whole: &Aggregates, is_part: bool) {
+        self.is_inexact |= is_part;
+        let earlier = |whole: u64, part: u64| whole.saturating_sub(part);
+        self.all.bytes += earlier(whole.bytes(), part.bytes());
+        let [_, groups @ ..] = &mut self.kinds;
+        for (by, kind) in GROUPS.into_iter().zip(groups) {
+            for (key, talker) in whole.of(by) {
+                let counted = part.get(by, key).map_or(0, |talker| talker.bytes);
+                let bytes = earlier(talker.bytes, counted);
+                if bytes > 0 {
+                    let entry = kind.entry(BaselineKey::Group(key), KEEP);
+                    entry.known = true;
+                    entry.bytes += bytes;
+                }
+            }
+        }
+    }
+
     /// Time since the baseline at the last snapshot, ns.
     pub fn ago_ns(&self) -> u64 {
         self.now_ns.saturating_sub(self.at_ns)
@@ -294,7 +314,12 @@ impl Baseline {
 
     /// True while closed or open sessions are still to be counted.
     pub fn is_working(&self, store: &Store) -> bool {
-        self.open_before.is_some() || self.counting.is_some() || !self.backfill.is_done(store)
+        self.counting.is_some() || self.is_counting_before(store)
+    }
+
+    /// True while sessions from before the baseline are still to be counted.
+    pub fn is_counting_before(&self, store: &Store) -> bool {
+        self.open_before.is_some() || !self.backfill.is_done(store)
     }
 
     /// Counts a chunk. Returns true if there is something new to show.

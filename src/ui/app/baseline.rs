@@ -37,6 +37,19 @@ impl App {
         None
     }
 
+    /// Counts a part of what was before the baseline. False if all of that has been counted.
+    pub(super) fn count_before_baseline(&mut self) -> bool {
+        let own = &self.view_filter.self_traffic;
+        let Some(baseline) = &mut self.baseline else {
+            return false;
+        };
+        let is_counting = baseline.is_counting_before(&self.store);
+        if is_counting {
+            baseline.work(&self.store, |session| !own.is(session));
+        }
+        is_counting
+    }
+
     /// True at the end of a recording that can be gone through: nothing follows that a baseline here could be compared with.
     pub fn is_at_end(&self) -> bool {
         let is_whole = self.past.seekable.is_some() && self.replay_speed.is_none();
@@ -148,6 +161,21 @@ impl App {
             self.notice.ask(text);
         }
         is_set
+    }
+
+    /// Asks to press the key again where a baseline of the past would replace that of now, which is not on the screen. False if
+    /// there is none.
+    pub(super) fn asks_before_replacing(&mut self) -> bool {
+        let live = self.live();
+        let is_hidden = self.is_past() && self.baseline.is_none() && live.baseline.is_some();
+        if is_hidden {
+            let set = self.time(live.baseline_set);
+            let key = self.keymap.of(self.layers.mode(), Action::Baseline);
+            let text =
+                format!("{key} again replaces the baseline of {set}; any other key keeps it");
+            self.notice.ask(text);
+        }
+        is_hidden
     }
 
     /// Clears the baseline, and leaves the comparison.

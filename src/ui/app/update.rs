@@ -38,6 +38,9 @@ impl App {
         if action == Action::ClearBaseline && !is_confirmed && self.asks_before_clearing() {
             return None;
         }
+        if action == Action::Baseline && !is_confirmed && self.asks_before_replacing() {
+            return None;
+        }
         let toggle = Toggle::of(action).map(|toggle| (toggle, toggle.state(self)));
         let modes: Vec<Mode> = self.layers.modes().collect();
         let taken = modes

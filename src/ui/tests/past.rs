@@ -355,6 +355,71 @@ fn past_moment_can_be_the_baseline_of_now() {
     assert!(watched.app.baseline.is_none(), "there was none then");
 }
 
+/// Steady traffic from second 10: each second ten sessions of 5 kB close, of which three were refused, and one that stays open moves
+/// 20 kB.
+fn steady(watched: &mut Watched, seconds: std::ops::RangeInclusive<u64>) {
+    for second in seconds {
+        let long = Session {
+            age: Age::LowerBound,
+            start_ns: S,
+            established_ns: S,
+            end_ns: second * S,
+            ..open(1, "backup", "198.51.100.7", second * 20_000)
+        };
+        let passing = (0..10).map(|i| {
+            let reason = match i {
+                0..3 => Reason::Refused,
+                _ => Reason::LocalFin,
+            };
+            Session {
+                start_ns: second * S - S / 2,
+                established_ns: second * S - S / 2,
+                end_ns: second * S - S / 4,
+                tx_bytes: 5000,
+                ..closed(second * 10 + i, "curl", "198.51.100.9", reason)
+            }
+        });
+        watched.batch(batch_at(second, vec![long], passing.collect()));
+    }
+}
+
+#[test]
+fn past_moment_as_the_baseline_of_now_invents_no_change_of_steady_traffic() {
+    let mut watched = Watched::new(LARGE, None);
+    watched.app.past.black_box = BlackBox::new(Bounds {
+        time_ns: Some(60 * S),
+        ..BOUNDS
+    });
+    steady(&mut watched, 10..=20);
+    press(&mut watched.app, "m");
+    steady(&mut watched, 21..=400);
+    press_and_settle(&mut watched.app, "[");
+    go_to(&mut watched.app, "-30s");
+    press_and_settle(&mut watched.app, "m");
+    let text = screen(&watched.app, LARGE);
+    let asked = "m again replaces the baseline of 00:00:20; any other key keeps it";
+    assert!(text.contains(asked), "{text}");
+    press_and_settle(&mut watched.app, "m");
+    let text = screen(&watched.app, LARGE);
+    assert!(text.contains("baseline set at 00:06:10"), "{text}");
+    press_and_settle(&mut watched.app, "Esc");
+    steady(&mut watched, 401..=410);
+    press_and_settle(&mut watched.app, "m");
+    let text = screen(&watched.app, LARGE);
+    assert!(
+        text.contains("Nothing is worse, gone, new or grown so far."),
+        "{text}"
+    );
+    let sums = |label: &str| {
+        let line = text
+            .lines()
+            .find(|line| line.starts_with(&format!("\"{label}")));
+        line.map(|line| line.split_whitespace().skip(2).take(2).collect::<Vec<_>>())
+    };
+    assert_eq!(sums("since 40s"), Some(vec!["10", "82.0k"]), "{text}");
+    assert_eq!(sums("before 1m00s"), sums("since 40s"), "{text}");
+}
+
 #[test]
 fn charts_of_the_past_end_at_its_moment() {
     let mut app = looking_back(SIZE);

@@ -70,8 +70,12 @@ impl App {
     }
 
     /// Gives a baseline to the state of now.
-    pub(super) fn take_baseline(&mut self, built: App) {
+    pub(super) fn take_baseline(&mut self, mut built: App) {
         let live = self.live_mut();
+        if let Some(baseline) = &mut built.baseline {
+            let is_shorter = built.first_ns > live.first_ns;
+            baseline.move_to(built.panes.all(), live.panes.all(), is_shorter);
+        }
         live.baseline = built.baseline;
         live.baseline_set = built.baseline_set;
         live.baseline_ns = built.baseline_ns;

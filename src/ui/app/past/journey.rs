@@ -120,6 +120,11 @@ impl App {
         {
             app.set_baseline();
         }
+        // what was before is counted before sessions close that would take its place
+        if app.count_before_baseline() {
+            self.pause(journey);
+            return true;
+        }
         let is_there = match journey.purpose {
             // a moment after the one that was asked for, as there is none before it
             Purpose::Show => journey.goes_on && app.now_ns >= journey.to_ns,
