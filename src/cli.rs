@@ -132,7 +132,7 @@ pub struct Cli {
 
     /// Show only sessions that match, like 'port 443 and rtt > 50ms' (--help-filter explains
     /// the language)
-    #[arg(short, long, value_name = "EXPR", add = ArgValueCompleter::new(complete::filters))]
+    #[arg(short, long, value_name = "EXPR", allow_hyphen_values = true, add = ArgValueCompleter::new(complete::filters))]
     pub filter: Option<String>,
 
     /// Explain the filters of -f and of the dashboard, with every field, and exit

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::filter::error::{FilterError, quoted};
 use crate::filter::expr::{Op, in_quotes};
-use crate::filter::foreign::{NO_CLOCK, foreign_fields, is_clock, words_beginning};
+use crate::filter::foreign::{by_clock, foreign_fields, words_beginning};
 use crate::filter::lex::{Token, TokenKind as Tok};
 use crate::filter::literal::{did_you_mean, example, expected, operators};
 use crate::model::fields::{FIELDS, Field, words};
@@ -76,8 +76,8 @@ pub fn unknown_field(token: &Token<'_>) -> FilterError {
         token.span.clone(),
         format!("unknown field {}", quoted(token.text)),
     );
-    if is_clock(&word) {
-        return error.help(NO_CLOCK);
+    if let Some(help) = by_clock(&word) {
+        return error.help(help);
     }
     if word.starts_with(|c: char| !c.is_alphabetic() && !"_.{".contains(c)) {
         return error.help("the field comes first, like `port >= 80`, `src 10.0.0.5`");

@@ -71,6 +71,21 @@ const FOREIGN: &[Foreign] = &[
     certain(&["tcp.options.mss_val"], &["mss"]),
     certain(&["recv-q", "recvq"], &["unread"]),
     certain(&["send-q", "sendq"], &["unacked"]),
+    certain(
+        &["bytes_sent", "bytes.sent", "sent_bytes", "bytes_out"],
+        &["tx"],
+    ),
+    certain(
+        &[
+            "bytes_received",
+            "bytes.received",
+            "received_bytes",
+            "bytes_recv",
+            "bytes_in",
+        ],
+        &["rx"],
+    ),
+    certain(&["role", "network.direction"], &["direction"]),
     certain(&["-p"], &["pid"]),
     certain(&["-l"], &["lport"]),
     certain(&["-d"], &["rport"]),
@@ -88,6 +103,7 @@ const FOREIGN: &[Foreign] = &[
     likely(&["tgid"], &["pid"]),
     likely(&["username"], &["user"]),
     likely(&["family", "version"], &["ip"]),
+    likely(&["throughput", "bandwidth", "bitrate"], &["rate"]),
     likely(&["sent", "send"], &["tx"]),
     likely(&["received", "recv"], &["rx"]),
     likely(&["size", "total", "len", "length"], &["bytes"]),
@@ -216,8 +232,17 @@ const VAGUE: &[(&[&str], &str)] = &[
     ),
     (
         &["idle", "stuck", "hanging", "hung"],
-        "say for how long: `waiting > 10s`, or `open and rate 0`",
+        "say for how long: `waiting > 10s`; in the dashboard `open and rate 0` moves nothing now",
     ),
+    (
+        &["client", "server", "clients", "servers"],
+        "write `outbound` where this host is the client, `inbound` where it is the server",
+    ),
+    (
+        &["throughput", "bandwidth", "bitrate"],
+        "say how much: `rate > 1MB/s`",
+    ),
+    (&["started"], BY_DURATION),
     (
         &[
             "external", "internal", "private", "public", "internet", "wan",
@@ -230,7 +255,7 @@ const VAGUE: &[(&[&str], &str)] = &[
     ),
     (
         &["from", "to"],
-        "`src` and `dst` take an address: `src 10.0.0.5`, `dst 10.0.0.0/8`",
+        "write an address or a port, `dst 10.0.0.5`, `dst port 5432`, or a process, `comm postgres`",
     ),
     (&["mask", "netmask"], "a network looks like `10.0.0.0/8`"),
     (
@@ -259,9 +284,9 @@ const VAGUE: &[(&[&str], &str)] = &[
     (
         &[
             "the", "of", "for", "with", "in", "on", "by", "at", "than", "then", "that", "which",
-            "who", "what", "how", "me", "my", "only", "just", "still", "show", "exists", "nor",
-            "neither", "but", "more", "over", "under", "within", "between", "owned", "talks",
-            "talking", "newer",
+            "who", "what", "how", "is", "are", "was", "me", "my", "only", "just", "still", "show",
+            "exists", "nor", "neither", "but", "more", "over", "under", "within", "between",
+            "owned", "talks", "talking", "newer",
         ],
         "leave it out, or write a term like `port 443`",
     ),
@@ -270,10 +295,23 @@ const VAGUE: &[(&[&str], &str)] = &[
 /// How sessions are selected by time.
 pub const NO_CLOCK: &str = "`ended < 5m` closed in the last 5 minutes, `duration < 5m` is younger";
 
+/// How sessions are selected by their start.
+pub const BY_DURATION: &str = "`duration > 5m` started more than 5 minutes ago, `duration < 5m` after that; it takes no clock times";
+
+/// Words of other tools for the start of a session.
+const STARTS: &[&str] = &[
+    "start",
+    "started",
+    "starttime",
+    "start_time",
+    "started_at",
+    "startedat",
+    "opened",
+    "created",
+];
+
 /// Words of other tools for a time of day, which no field is.
 const CLOCKS: &[&str] = &[
-    "start",
-    "starttime",
     "date",
     "timestamp",
     "_time",
@@ -371,7 +409,17 @@ pub fn vague(word: &str) -> Option<&'static str> {
 
 /// True for a word of other tools for a time of day.
 pub fn is_clock(word: &str) -> bool {
-    CLOCKS.iter().any(|clock| clock.eq_ignore_ascii_case(word))
+    by_clock(word).is_some()
+}
+
+/// Terms for a word of other tools for a time of day.
+pub fn by_clock(word: &str) -> Option<&'static str> {
+    let is_in = |words: &[&str]| words.iter().any(|w| w.eq_ignore_ascii_case(word));
+    match word {
+        _ if is_in(STARTS) => Some(BY_DURATION),
+        _ if is_in(CLOCKS) => Some(NO_CLOCK),
+        _ => None,
+    }
 }
 
 /// The fields that a word of other tools may name, and whether it hardly means anything else.

@@ -12,6 +12,7 @@ use winnow::token::{any, take_while};
 
 use crate::filter::expr::Op;
 use crate::filter::foreign::any_field_named;
+use crate::filter::literal::kind_of;
 use crate::model::fields::FieldKind;
 
 type Input<'s> = LocatingSlice<&'s str>;
@@ -80,6 +81,13 @@ pub fn lex(text: &str) -> Vec<Token<'_>> {
             t.kind == TokenKind::Word && t.span.end == input.current_token_start()
         });
         let rest: &str = input.as_ref();
+        let at = input.current_token_start();
+        if previous.is_some_and(|t| t.span.end < at && is_colon_of(t, rest)) {
+            let text = input.next_slice(1);
+            let (kind, span) = (TokenKind::Op(Op::Eq), at..at + 1);
+            tokens.push(Token { kind, text, span });
+            continue;
+        }
         // nothing else begins like a group of a regular expression: `(?i)nginx`, `^(a|b)$`
         let is_pattern = after_match
             || rest.starts_with("(?")
@@ -122,6 +130,20 @@ pub fn lex(text: &str) -> Vec<Token<'_>> {
         let span = end - text.len()..end;
         tokens.push(Token { kind, text, span });
     }
+}
+
+/// True for a colon that compares what is before it, apart from that: `comm : curl`, `comm :curl`. Ports and addresses may begin
+/// with one.
+fn is_colon_of(previous: &Token<'_>, rest: &str) -> bool {
+    let Some(value) = rest.strip_prefix(':') else {
+        return false;
+    };
+    if previous.kind != TokenKind::Word || value.starts_with(':') {
+        return false;
+    }
+    let takes_colon = |field| matches!(kind_of(field), FieldKind::Port | FieldKind::Addr);
+    let is_apart = value.is_empty() || value.starts_with(char::is_whitespace);
+    is_apart || any_field_named(previous.text).is_some_and(|field| !takes_colon(field))
 }
 
 /// True for a regular expression between slashes with an alternative in it, which would else join two words.

@@ -4,6 +4,7 @@
 
 use std::net::IpAddr;
 
+use crate::filter::diagnostics::unknown_field;
 use crate::filter::error::FilterError;
 use crate::filter::expr::Op;
 use crate::filter::foreign::{
@@ -11,8 +12,9 @@ use crate::filter::foreign::{
 };
 use crate::filter::forms::{self, absent, any_value};
 use crate::filter::lex::{Token, TokenKind as Tok, lex};
-use crate::filter::literal::kind_of;
-use crate::model::fields::FieldKind;
+use crate::filter::literal::{self, example, kind_of};
+use crate::filter::shorthand::condition;
+use crate::model::fields::{FieldKind, by_word};
 use crate::model::session::Reason;
 use crate::text::units::{SIZES, scaled};
 
@@ -327,6 +329,15 @@ const NOUNS: &[&str] = &[
     "transfers",
 ];
 
+/// Words before a field of which a session has only the sum.
+const SUMS: &[&str] = &["total", "sum", "overall", "combined"];
+
+/// Words before a field for a function of several values.
+const MEANS: &[&str] = &[
+    "avg", "average", "mean", "median", "max", "maximum", "min", "minimum", "p50", "p90", "p95",
+    "p99",
+];
+
 /// Commands after a pipe that do not select.
 const PIPED: &[&str] = &[
     "stats",
@@ -601,6 +612,41 @@ pub fn translated<'s>(
             continue;
         }
         if (begins || follows)
+            && let Some((term, count)) = null_status(rest)?
+        {
+            all.extend(term);
+            rest = &rest[count..];
+            continue;
+        }
+        if (begins || follows)
+            && let Some(summed) = others.first().filter(|next| next.kind == Tok::Word)
+            && matches!(others.get(1).map(|t| &t.kind), Some(Tok::Op(_)))
+            && let Some(field) = any_field_named(summed.text)
+        {
+            let is_sum = SUMS.iter().any(|word| is_word(first, word));
+            let kind = kind_of(field);
+            if is_sum && matches!(kind, FieldKind::Bytes | FieldKind::Count | FieldKind::Rate) {
+                rest = others;
+                continue;
+            }
+            let is_mean = MEANS.iter().any(|word| is_word(first, word));
+            let word = first.text.to_ascii_lowercase();
+            let own = [
+                format!("{word}{}", field.word),
+                format!("{}{word}", field.word),
+            ];
+            if is_mean && let Some(own) = own.iter().find_map(|word| by_word(word)) {
+                all.push(instead(first, Tok::Word, own.word));
+                rest = &others[1..];
+                continue;
+            }
+            if is_sum || is_mean {
+                let span = first.span.start..summed.span.end;
+                let help = format!("a session has one: write `{}`", example(field));
+                return Err(FilterError::new(span, NO_FUNCTIONS).help(help));
+            }
+        }
+        if (begins || follows)
             && let Some((term, count)) = between(rest)
                 .or_else(|| forms::bracketed(rest))
                 // `port 80 to 90` is no end
@@ -778,6 +824,57 @@ fn is_null<'s>(tokens: &[Token<'s>]) -> Option<(Vec<Token<'s>>, usize)> {
         term.insert(0, put(Tok::Not, "not"));
     }
     Some((term, 3 + usize::from(is_negated)))
+}
+
+/// A status or a condition before `is null` or `is not null` as the condition or its negation, and the number of its tokens:
+/// `error is not null`.
+///
+/// # Errors
+/// [`FilterError`] for a word that is no field: it would be searched for.
+fn null_status<'s>(tokens: &[Token<'s>]) -> Result<Option<(Vec<Token<'s>>, usize)>, FilterError> {
+    let [what, is, rest @ ..] = tokens else {
+        return Ok(None);
+    };
+    let is_not = rest.first().is_some_and(|t| t.kind == Tok::Not);
+    let null = rest.get(usize::from(is_not));
+    let is_null = null.is_some_and(|null| NULLS.iter().any(|word| is_word(null, word)));
+    if what.kind != Tok::Word || !is_word(is, "is") || !is_null {
+        return Ok(None);
+    }
+    if let Some(field) = any_field_named(what.text) {
+        return match any_value(field) {
+            Some(_) => Ok(None),
+            None => {
+                let message = format!("`{}` always has a value", field.word);
+                let help = format!("write `{}`", example(field));
+                Err(FilterError::new(what.span.clone(), message).help(help))
+            }
+        };
+    }
+    let phrase = PHRASES.iter().find_map(|(words, means)| match means {
+        Is(text) if is_phrase(words, std::slice::from_ref(what)) => Some(lex(text)),
+        _ => None,
+    });
+    let named = || {
+        let status = by_word("status")?;
+        literal::read(status, what.text, false, |_| None).ok()?;
+        Some(vec![instead(what, Tok::Word, "status"), what.clone()])
+    };
+    let known = phrase
+        .or_else(|| condition(what.text).map(|_| vec![what.clone()]))
+        .or_else(named);
+    let Some(known) = known else {
+        return Err(unknown_field(what));
+    };
+    let open = instead(what, Tok::Open, "(");
+    let close = instead(what, Tok::Close, ")");
+    let not = (!is_not).then(|| instead(what, Tok::Not, "not"));
+    let known = known.into_iter().map(|token| Token {
+        span: what.span.clone(),
+        ..token
+    });
+    let term = not.into_iter().chain([open]).chain(known).chain([close]);
+    Ok(Some((term.collect(), 3 + usize::from(is_not))))
 }
 
 /// The first process of a list as `ss -p` prints it, `users:(("nginx",pid=814,fd=6),…)`, by its pid, and the number of tokens.

@@ -408,6 +408,13 @@ pub fn meant_field(
 
 /// The condition of a word that is no value of its field: `state open`, `direction inbound`.
 fn condition_of(field: &Field, text: &str) -> Option<Expr> {
+    if field.word == "direction" {
+        match text.to_ascii_lowercase().as_str() {
+            "server" | "ingress" => return named("direction", ["in"]),
+            "client" | "egress" => return named("direction", ["out"]),
+            _ => {}
+        }
+    }
     let condition = condition(text)?;
     let is_of_field = match &condition {
         Expr::Term(Term::Compare { field: own, .. }) => *own == field,
