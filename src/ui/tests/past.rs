@@ -254,7 +254,7 @@ fn past_takes_filters_orders_and_screens_as_now_does() {
     press_and_settle(&mut app, "d");
     let text = screen(&app, SIZE);
     assert!(
-        text.contains("PAST 00:00:30") && text.contains("@ Enter now"),
+        text.contains("PAST 00:00:30") && text.contains("now: @ Enter"),
         "{text}"
     );
     press_and_settle(&mut app, "Esc");

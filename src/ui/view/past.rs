@@ -31,7 +31,7 @@ fn title(app: &App, width: usize) -> String {
     let key = |action| app.keymap.of(Mode::Table, action);
     let now = match app.layers.mode() {
         Mode::Table if app.returns_to_now() => format!("{} now", key(Action::ClearFilter)),
-        _ => format!("{} Enter now", key(Action::GoToTime)),
+        _ => format!("now: {} Enter", key(Action::GoToTime)),
     };
     let to = app.destination();
     let to = to.map(|to_ns| format!("going to {} …", app.time_at(to_ns)));
