@@ -161,6 +161,8 @@ pub struct Difference {
     pub owner: Option<GroupKey>,
     /// Other differences of the same keys, each with its increase as a factor.
     pub with: Vec<(DifferenceKind, f64)>,
+    /// Sessions opened per second, before the baseline and since, if they are new, or have grown besides.
+    pub opened: Option<[f64; 2]>,
 }
 
 impl Difference {
@@ -178,6 +180,18 @@ impl Difference {
             server: None,
             owner: None,
             with: Vec::new(),
+            opened: None,
+        }
+    }
+
+    /// Takes the sessions opened per second from a difference of the same keys.
+    pub(super) fn note_opened(&mut self, other: &Difference) {
+        if let DifferenceKind::Grown(BaselineFigure::New) = other.finding {
+            self.opened = other
+                .since
+                .map(|since| [other.before.unwrap_or(0.0), since]);
+        } else if self.finding != DifferenceKind::New {
+            self.opened = self.opened.or(other.opened);
         }
     }
 
@@ -366,6 +380,13 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
         bytes: compared.bytes.saturating_sub(entry.bytes),
         reason: match finding {
             DifferenceKind::Worse(BaselineFigure::Failed) => entry.failures.most(),
+            _ => None,
+        },
+        opened: match (finding, figure(BaselineFigure::New)) {
+            // of a single one, a rate says nothing
+            (DifferenceKind::New, (_, Some(opened))) if compared.since.opened > 1 => {
+                Some([0.0, opened])
+            }
             _ => None,
         },
         ..Difference::new(compared.key, finding)

@@ -483,6 +483,8 @@ fn collapse(differences: Vec<Difference>) -> Vec<Difference> {
         };
         let (before, since) = (sum(|d| d.before), sum(|d| d.since));
         let bytes = group.iter().map(|d| d.bytes).sum();
+        let opened = group.iter().filter_map(|d| d.opened);
+        let opened = opened.reduce(|[a, b], [c, d]| [a + c, b + d]);
         let key = BaselineKey::Several(owner);
         let mut named = FxHashSet::from_iter([BaselineKey::Group(owner)]);
         let keys = group
@@ -496,6 +498,7 @@ fn collapse(differences: Vec<Difference>) -> Vec<Difference> {
             also,
             server: servers.program,
             owner: Some(owner),
+            opened,
             ..Difference::new(key, group[0].finding)
         });
     }
@@ -618,6 +621,7 @@ pub fn merge(mut differences: Vec<Difference>) -> Vec<Difference> {
                 let worst = &mut merged[at];
                 worst.with.push((difference.finding, difference.ratio()));
                 worst.with.extend(&difference.with);
+                worst.note_opened(&difference);
                 for key in difference.names() {
                     if key != worst.key && !worst.also.contains(&key) {
                         worst.also.push(key);

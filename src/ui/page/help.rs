@@ -368,7 +368,7 @@ const COUNTED: [(&str, &str); 8] = [
     ),
     (
         "worse",
-        "failures per second, or the share of sessions with losses (at least 20 sessions on each side), that have at least doubled; a connect or round-trip time that is at least 1.5 times as long and 0.25 ms longer, or a response time 1 ms longer, with at least 10 sessions on each side, or 10 answers. Changes that may be chance do not count; on average at most one in a hundred of those listed is chance",
+        "failures per second, or the share of sessions with losses (at least 20 sessions on each side), that have at least doubled; a time that is at least 1.5 times as long and 1 ms longer (a connect time 0.25 ms), with at least 10 sessions on each side, or 10 answers. Changes that may be chance do not count; on average at most one in a hundred of those listed is chance",
     ),
     (
         "grown",

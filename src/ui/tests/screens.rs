@@ -433,7 +433,7 @@ fn baseline_rate_of_failures_counts_from_the_first_one_and_names_the_reason() {
     assert_eq!(worse[figure + 2], "2.1", "{shown}");
     assert!(shown.contains(" refused, new"), "{shown}");
     assert!(shown.contains("1 worse, 1 quiet so far;"), "{shown}");
-    let said = "SINCE: failures from the first one on.";
+    let said = "SINCE: FAILED/s is the mean since the first failure, not since the baseline.";
     assert!(shown.contains(said), "{shown}");
 }
 

@@ -116,8 +116,9 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
         if shown.counts == [0; 5] && area.height > list_area::BASELINE.above + 5 {
             let reasons = [
                 "Nothing is worse, gone, new or grown so far.",
-                "A time is worse if 1.5 times as long, with 10 sessions or answers on each side;",
-                "a rate or a loss if it has doubled. Changes that may be chance do not count.",
+                "A time is worse if 1.5 times as long and 1 ms longer (CONNECT: 0.25 ms), with",
+                "10 sessions or answers on each side; a rate or a loss if it has doubled.",
+                "Changes that may be chance do not count.",
             ];
             for (text, y) in reasons
                 .into_iter()
@@ -145,29 +146,33 @@ fn meaning_of_since(shown: &Comparison, before_ns: u64) -> Option<String> {
     let has_new = shown
         .rows()
         .any(|(line, _)| line.finding == DifferenceKind::New);
-    let parts = [
-        (has(&times), "mean times"),
-        (has(&answers), "answers as they are now"),
-        (
-            has(&[BaselineFigure::Failed]),
-            "failures from the first one on",
-        ),
-    ];
-    let parts: Vec<&str> = parts
-        .into_iter()
-        .filter_map(|(is_shown, part)| is_shown.then_some(part))
-        .collect();
-    match parts[..] {
-        _ if has_new && before_ns < SHORT_BEFORE_NS => Some(format!(
+    if has_new && before_ns < SHORT_BEFORE_NS {
+        return Some(format!(
             "Only {} before the baseline are known: what comes less often looks new.",
             fields::seconds(before_ns)
-        )),
-        [] => None,
-        ["mean times"] => Some(
-            "SINCE: mean times since the baseline; what became slow later is slower now.".into(),
-        ),
-        _ => Some(format!("SINCE: {}.", parts.join("; "))),
+        ));
     }
+    let has_failures = has(&[BaselineFigure::Failed]);
+    let text = match (has(&times), has(&answers), has_failures) {
+        (false, false, false) => return None,
+        (true, false, false) => {
+            "SINCE is the mean since the baseline; what became slow later is slower now."
+        }
+        (false, true, false) => {
+            "SINCE: RESP is how long answers take now, not the mean since the baseline."
+        }
+        (false, false, true) => {
+            "SINCE: FAILED/s is the mean since the first failure, not since the baseline."
+        }
+        (true, true, false) => "SINCE: RESP is how long answers take now; other times are means.",
+        (true, false, true) => {
+            "SINCE: FAILED/s is the mean since the first failure, times since the baseline."
+        }
+        (_, true, true) => {
+            "SINCE: RESP is how long answers take now, FAILED/s since the first failure."
+        }
+    };
+    Some(text.to_owned())
 }
 
 /// Says how to set a baseline where there is none.
@@ -311,13 +316,18 @@ fn is_deserted(difference: &Difference, app: &App) -> bool {
 }
 
 /// The reason of most failures or the number of answers, and other differences of the same keys: with their factors, or without,
-/// or their number, whatever fits.
+/// or their number, whatever fits. Sessions that are new or more come with their rate, before the number of answers.
 fn also(difference: &Difference, is_deserted: bool, width: usize) -> String {
     let answers = match (difference.answers, difference.reason) {
         (0, Some(_)) if is_deserted => Some("no listener".to_owned()),
         (0, reason) => reason.map(|reason| reason.word().to_owned()),
         (1, _) => Some("1 answer".to_owned()),
         (n, _) => Some(format!("{} answers", fields::bytes(n))),
+    };
+    let rate = |n: f64| BaselineFigure::New.text(Some(n));
+    let answers = match (difference.finding, difference.opened) {
+        (DifferenceKind::New, Some([_, opened])) => Some(format!("{}/s", rate(opened))),
+        _ => answers,
     };
     let is_reason = difference.answers == 0;
     let title = |finding: &DifferenceKind| match finding {
@@ -327,7 +337,14 @@ fn also(difference: &Difference, is_deserted: bool, width: usize) -> String {
         DifferenceKind::New => "new",
     };
     let with = &difference.with;
+    let opened = difference.opened.map(|[before, since]| {
+        let title = BaselineFigure::New.title();
+        format!("{title} {}→{}", rate(before), rate(since))
+    });
     let whole = with.iter().map(|(finding, ratio)| match finding {
+        DifferenceKind::Grown(BaselineFigure::New) if opened.is_some() => {
+            opened.clone().unwrap_or_default()
+        }
         DifferenceKind::Worse(_) | DifferenceKind::Grown(_) => {
             let text = format!("{} {}", title(finding), times(*ratio));
             text.trim_end().to_owned()
@@ -347,6 +364,17 @@ fn also(difference: &Difference, is_deserted: bool, width: usize) -> String {
         // has room in a narrow window
         joined(&titles, ","),
     ];
+    if let (Some(answers), Some(opened)) = (&answers, &opened)
+        && !is_reason
+    {
+        // more connections say more than more answers
+        let first = [
+            format!("{opened}, {answers} …"),
+            format!("{opened} …"),
+            opened.clone(),
+        ];
+        texts.splice(1..1, first);
+    }
     match &answers {
         Some(reason) if is_reason => texts.extend([
             format!("{reason}, {more}"),
@@ -355,7 +383,7 @@ fn also(difference: &Difference, is_deserted: bool, width: usize) -> String {
         ]),
         // what else differs at the other end of the same connections says less
         Some(answers) => texts.extend([format!("{answers} …"), answers.clone()]),
-        None => {}
+        None => texts.extend(opened.clone()),
     }
     let mut fitting = texts.into_iter().filter(|t| t.width() <= width);
     fitting.next().unwrap_or(more)
@@ -575,6 +603,25 @@ mod tests {
         assert_eq!(answers(&[slow(2.0)], 12), "340 answers");
         assert_eq!(answers(&[slow(2.0)], 13), "340 answers …");
         assert_eq!(answers(&[slow(2.0)], 23), "340 answers, RESP ×2.0");
+        let pool = |width| {
+            let figure = DifferenceKind::Grown(BaselineFigure::New);
+            let difference = Difference {
+                answers: 789,
+                with: vec![(figure, f64::INFINITY), slow(2.0)],
+                opened: Some([0.0, 13.2]),
+                ..Difference::new(BaselineKey::Group(GroupKey::Port(80)), slow(2.0).0)
+            };
+            also(&difference, false, width)
+        };
+        assert_eq!(pool(34), "789 answers, NEW/s 0→13, RESP ×2.0");
+        assert_eq!(pool(25), "NEW/s 0→13, 789 answers …");
+        assert_eq!(pool(12), "NEW/s 0→13 …");
+        assert_eq!(pool(10), "NEW/s 0→13");
+        let several = Difference {
+            opened: Some([0.0, 12.4]),
+            ..Difference::new(BaselineKey::Group(GroupKey::Port(80)), DifferenceKind::New)
+        };
+        assert_eq!(also(&several, false, 12), "12/s");
         let other = |with: &[_], width| text(None, 0, with, false, width);
         assert_eq!(other(&[], 12), "");
         assert_eq!(other(&[slow(2.0), new], 14), "RESP ×2.0, new");

@@ -3,7 +3,7 @@
 use super::{Host, sample};
 use crate::model::aggregate::GroupKey;
 use crate::model::baseline::{BaselineFigure, Difference};
-use crate::model::session::{Comm, Direction, Reason, Session};
+use crate::model::session::{Comm, Direction, Reason, Session, State};
 use crate::model::turns::{ResponseTimes, ShortTime, Turns};
 
 const LOCALHOST: [u8; 4] = [127, 0, 0, 1];
@@ -244,6 +244,83 @@ fn baseline_mere_new_client_is_new_and_makes_nothing_worse() {
     );
     let redis = GroupKey::Program(Comm::from("redis"));
     assert_eq!(found[0].server, Some(redis));
+}
+
+/// Both ends of a connection of a pool that has been open since second 1.
+fn pooled(nth: u64, now_s: u64) -> Vec<Session> {
+    let request = Request {
+        client: "shop-api",
+        server: "postgres",
+        port: 15432,
+        at_ms: 1000,
+        answer_ms: 2,
+        outcome: Outcome::Served,
+    };
+    let count = 4 * now_s as u32;
+    let usual = ShortTime::new(2000);
+    let times = ResponseTimes::new(2000 * u64::from(count), count, usual, usual);
+    let ends = request.sessions(nth).into_iter();
+    let with_answers = ends.map(|end| {
+        let mut turns = Turns {
+            count,
+            ..Turns::default()
+        };
+        match end.direction {
+            Direction::In => turns.ours = times,
+            _ => turns.peer = times,
+        }
+        super::open(Session { turns, ..end }, now_s)
+    });
+    with_answers.collect()
+}
+
+#[test]
+fn baseline_pool_that_became_a_connection_for_each_request_says_how_many_open() {
+    let mut host = Host::new();
+    let steady = requests("browser", "shop-api", 18080, 15, 1..END_S).chain(requests(
+        "shop-api",
+        "redis",
+        6379,
+        15,
+        1..END_S,
+    ));
+    let after = requests("shop-api", "postgres", 15432, 13, BASELINE_S..END_S);
+    let after = after.map(|r| Request { answer_ms: 33, ..r });
+    let all = steady.chain(after).zip(100..);
+    let sessions: Vec<Session> = all.flat_map(|(r, nth)| r.sessions(nth)).collect();
+    for now_s in 1..=END_S {
+        let pool = (1..=3).flat_map(|nth| pooled(nth, now_s.min(BASELINE_S)));
+        let mut closed: Vec<Session> = sessions
+            .iter()
+            .filter(|s| s.end_ns / 1_000_000_000 == now_s - 1)
+            .cloned()
+            .collect();
+        let mut open = Vec::new();
+        if now_s <= BASELINE_S {
+            open.extend(pool);
+        } else if now_s == BASELINE_S + 1 {
+            closed.extend(pool.map(|s| Session {
+                state: State::Closed,
+                reason: Reason::LocalFin,
+                ..s
+            }));
+        }
+        host.take_snapshot(now_s, open, closed);
+        if now_s == BASELINE_S {
+            host.set_baseline(now_s);
+        }
+    }
+    let baseline = host.baseline.as_ref().expect("a baseline");
+    let found = baseline.differences(&host.talkers);
+    let all = lines(&found);
+    assert_eq!(all.len(), 1, "{all:?}");
+    assert!(
+        all[0].starts_with("Worse(Response) shop-api → 127.0.0.1:15432 = postgres"),
+        "{all:?}"
+    );
+    let [before, since] = found[0].opened.expect("sessions opened");
+    assert!(before < 0.1, "{before}");
+    assert!((12.0..14.0).contains(&since), "{since}");
 }
 
 #[test]
