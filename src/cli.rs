@@ -600,10 +600,18 @@ impl Cli {
             let report = e.report().replace('\n', "\n  ");
             Stop::Usage(format!("invalid filter (-f):\n  {report}"))
         })?;
+        if self.open && output != Output::Dashboard && filter.has_rate() {
+            return Err(Stop::Usage(
+                "--open takes a single snapshot, which has no rates, and the filter (-f) compares one. \
+                 Use --snapshots 2s -o json instead of --open"
+                    .into(),
+            ));
+        }
         if self.open && output != Output::Dashboard && !filter.can_match_open() {
             return Err(Stop::Usage(
-                "no session can match: --open writes open sessions and takes a single snapshot, which has no reasons \
-                 and no rates, and the filter (-f) matches none of them"
+                "no session can match: --open writes open sessions and takes a single snapshot, which has no reasons, \
+                 and the filter (-f) matches none of them. Leave out --open to see sessions as they close; \
+                 --duration 10 ends after ten seconds"
                     .into(),
             ));
         }

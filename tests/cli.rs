@@ -682,10 +682,21 @@ fn filter_on_open_sessions_with_row_output_is_refused() {
 
 #[test]
 fn filter_on_closed_sessions_with_open_is_refused() {
-    for filter in ["reason refused", "status \"peer closed\"", "rate > 1"] {
-        let words = &["no session can match", "--open"];
+    for filter in ["reason refused", "status \"peer closed\""] {
+        let words = &["no session can match", "--open", "--duration 10"];
         assert_one_line(filter, &tcplife(&["--open", "-f", filter]), 2, words);
     }
+    for filter in ["rate > 1", "rate 0", "port 443 or not txrate > 1"] {
+        let words = &["has no rates", "--snapshots 2s -o json"];
+        assert_one_line(filter, &tcplife(&["--open", "-f", filter]), 2, words);
+    }
+}
+
+#[test]
+fn filter_that_begins_with_a_hyphen_is_the_value_of_its_flag() {
+    let words = &["no session can match", "--open"];
+    let args = ["--open", "-f", "-process:postgres reason refused"];
+    assert_one_line("-f", &tcplife(&args), 2, words);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use crate::filter::error::{FilterError, quoted};
 use crate::filter::expr::{Literal, Op, in_quotes};
 use crate::filter::lex::{Token, TokenKind as Tok};
-use crate::filter::literal::{did_you_mean, expected, kind_of, read};
+use crate::filter::literal::{did_you_mean, expected, kind_of, of_bits, read};
 use crate::model::fields::{Field, FieldKind, by_word};
 
 /// Maximum number of pieces that are tried as one value: `10 MB - 20 MB` has five.
@@ -47,7 +47,10 @@ pub fn pieces(field: &'static Field, first: &Token<'_>, following: &[Token<'_>])
         }
         joined.push_str(word.text);
         let readings = with_both_units(&joined).into_iter().chain([joined.clone()]);
-        if let Some(whole) = readings.into_iter().find(|text| is_number(field, text)) {
+        if let Some(whole) = readings
+            .into_iter()
+            .find(|text| is_number(field, text) || is_of_bits(field, text))
+        {
             longest = Some(Pieces {
                 whole,
                 count: i + 1,
@@ -55,6 +58,11 @@ pub fn pieces(field: &'static Field, first: &Token<'_>, following: &[Token<'_>])
         }
     }
     longest
+}
+
+/// True for bits per second where a rate is needed, which are refused as a whole.
+fn is_of_bits(field: &Field, text: &str) -> bool {
+    kind_of(field) == FieldKind::Rate && of_bits(text).is_some()
 }
 
 /// Joins a network with its mask: `10.0.0.0 mask 255.0.0.0`.

@@ -71,7 +71,12 @@ impl Node {
                     FieldKind::Moment => Node::Ago(f.get, check.clone()),
                     _ => Node::Test(f.get, check.clone()),
                 };
-                let node = Node::any_of(ends(field).map(test).chain(shown_like(field, &check)));
+                let node = Node::any_of(
+                    ends(field)
+                        .chain(name_of(field))
+                        .map(test)
+                        .chain(shown_like(field, &check)),
+                );
                 let node = match field.names_an_end() {
                     true => of_either(node),
                     false => node,
@@ -147,6 +152,15 @@ pub fn ends(field: &'static Field) -> impl Iterator<Item = &'static Field> {
         _ => (Some(field), None),
     };
     one.into_iter().chain(other)
+}
+
+/// Returns the field of the name of what a field has the id of: either is taken.
+fn name_of(field: &Field) -> Option<&'static Field> {
+    match field.word {
+        "container" => by_word("containername"),
+        "pod" => by_word("podname"),
+        _ => None,
+    }
 }
 
 /// Returns the fields in which a bare word may be found: `nginx` is not looked for in addresses.

@@ -261,10 +261,22 @@ fn number(field: &Field, kind: FieldKind, text: &str) -> Result<u64, Bad> {
     let bad = |what: &str| Bad::new(format!("{} {what}", quoted(text)), expected(field));
     match kind {
         FieldKind::Bytes | FieldKind::Rate => {
+            let whole = text;
             let text = match kind {
-                FieldKind::Rate => text.strip_suffix("/s").unwrap_or(text),
+                FieldKind::Rate => text
+                    .strip_suffix("/s")
+                    .or_else(|| Some(&text[..text.strip_suffix("Bps")?.len() + 1]))
+                    .unwrap_or(text),
                 _ => text,
             };
+            if kind == FieldKind::Rate
+                && let Some(bytes) = of_bits(whole)
+            {
+                let message = format!("{} is in bits", quoted(whole));
+                let word = field.word;
+                let help = format!("`{word}` is in bytes: write `{word} > {bytes}`");
+                return Err(Bad::new(message, help));
+            }
             return scaled(text, SIZES, Some(1)).map_err(|e| unscaled(e, text, field));
         }
         FieldKind::Micros | FieldKind::Moment => {
@@ -302,6 +314,28 @@ fn number(field: &Field, kind: FieldKind, text: &str) -> Result<u64, Bad> {
         Ok(n) if n <= greatest(kind) => Ok(n),
         _ => Err(bad("is too large")),
     }
+}
+
+/// A number of bits per second, like `10kbps` or `1Mbit/s`, as bytes with their unit.
+pub fn of_bits(text: &str) -> Option<String> {
+    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == '/');
+    let unit = &text[number.len()..];
+    let bits = ["bps", "bit/s", "bits/s", "bit", "bits"];
+    let prefix = bits.iter().find_map(|bits| unit.strip_suffix(bits))?;
+    let scale = match prefix {
+        "" => 1.0,
+        "k" | "K" => 1e3,
+        "m" | "M" => 1e6,
+        "g" | "G" => 1e9,
+        _ => return None,
+    };
+    let bytes = number.parse::<f64>().ok().filter(|n| n.is_finite())? * scale / 8.0;
+    Some(match bytes {
+        1e9.. => format!("{}GB", bytes / 1e9),
+        1e6.. => format!("{}MB", bytes / 1e6),
+        1e3.. => format!("{}kB", bytes / 1e3),
+        _ => format!("{}B", bytes.ceil()),
+    })
 }
 
 /// Units of time in full, as people write them after a number, and the short ones.
@@ -373,9 +407,17 @@ fn net(field: &Field, text: &str) -> Result<Net, Bad> {
         let begun = bare
             .chars()
             .all(|c| c.is_ascii_hexdigit() || ".:[".contains(c));
-        let help = match is_like_host(bare) {
-            true => NO_HOSTS.to_owned(),
-            false => expected(field),
+        let side = match field.word {
+            "laddr" => "src port",
+            "raddr" => "dst port",
+            _ => "port",
+        };
+        let help = match services::port_named(bare) {
+            Some(port) => {
+                format!("write `{side} {bare}` for port {port}, or `comm {bare}` for the process")
+            }
+            None if is_like_host(bare) => NO_HOSTS.to_owned(),
+            None => expected(field),
         };
         return Err(Bad::new(message, help).partial(begun));
     };

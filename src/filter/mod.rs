@@ -157,6 +157,11 @@ impl Filter {
         self.node.matches(session, now_ns)
     }
 
+    /// True if a rate is compared.
+    pub fn has_rate(&self) -> bool {
+        self.expr.mentions(&Field::is_rate)
+    }
+
     /// True if a matching session may have a line that stands for its other end, too: `not comm curl` and `rport != 443` leave
     /// out connections of which either end is that.
     pub fn allows_line(&self, session: &Session, other: &Session, now_ns: u64) -> bool {

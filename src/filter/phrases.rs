@@ -8,11 +8,12 @@ use crate::filter::diagnostics::unknown_field;
 use crate::filter::error::FilterError;
 use crate::filter::expr::Op;
 use crate::filter::foreign::{
-    NO_CLOCK as BY_TIME, any_field_named, field_of_side, foreign_fields, is_operator, spoken,
+    NO_CLOCK as BY_TIME, any_field_named, field_named, field_of_side, foreign_fields, is_operator,
+    spoken,
 };
 use crate::filter::forms::{self, absent, any_value};
 use crate::filter::lex::{Token, TokenKind as Tok, lex};
-use crate::filter::literal::{self, example, kind_of};
+use crate::filter::literal::{self, example, kind_of, operators};
 use crate::filter::shorthand::condition;
 use crate::model::fields::{FieldKind, by_word};
 use crate::model::session::Reason;
@@ -338,6 +339,15 @@ const MEANS: &[&str] = &[
     "p99",
 ];
 
+/// Functions of jq of a text, with the operator for each.
+const FUNCTIONS: &[(&str, &str)] = &[
+    ("test", "~"),
+    ("match", "~"),
+    ("contains", "contains"),
+    ("startswith", "startswith"),
+    ("endswith", "endswith"),
+];
+
 /// Commands after a pipe that do not select.
 const PIPED: &[&str] = &[
     "stats",
@@ -550,6 +560,28 @@ pub fn translated<'s>(
                 }
                 _ => {}
             }
+        }
+        if first.kind == Tok::Or
+            && first.text == "|"
+            && let [function, open, value, close, ..] = others
+            && open.kind == Tok::Open
+            && matches!(value.kind, Tok::Quoted(_))
+            && close.kind == Tok::Close
+            && let Some((_, op)) = FUNCTIONS.iter().find(|(name, _)| is_word(function, name))
+            && all.last().is_some_and(|t| {
+                t.kind == Tok::Word
+                    && field_named(t.text)
+                        .is_some_and(|field| operators(field).contains(&Op::Match))
+            })
+        {
+            let op = lex(op).into_iter().map(|token| Token {
+                span: function.span.clone(),
+                ..token
+            });
+            all.extend(op);
+            all.push(value.clone());
+            rest = &others[4..];
+            continue;
         }
         if follows
             && is_word(first, "but")

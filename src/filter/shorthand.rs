@@ -367,6 +367,16 @@ pub fn meaning(
         literal::regex(&pattern)?;
         return Ok(Meaning::term(Expr::matching(field, pattern.into_owned())));
     }
+    // the name of a workload, as no pod is called: they end in digits and letters at random, or in a number
+    let may_be_pod = |c: char| c.is_ascii_digit() || WILDCARDS.contains(&c);
+    if field.word == "pod" && !text.contains(may_be_pod) {
+        let message = format!(
+            "{} is not the uid of a pod, or its whole name",
+            quoted(text)
+        );
+        let help = format!("write `podname ~ {text}`");
+        return Err(Bad::new(message, help).partial(true));
+    }
     let found = literal::read(field, text, in_quotes, users);
     if let (Err(_), Some(term)) = (&found, condition_of(field, text)) {
         return Ok(Meaning::term(term));
@@ -392,12 +402,14 @@ pub fn meant_field(
     in_quotes: bool,
     users: UidOf,
 ) -> Option<&'static Field> {
+    let has_digits = text.contains(|c: char| c.is_ascii_digit());
     let starts_with_digit = text.starts_with(|c: char| c.is_ascii_digit());
     let meant = by_word(match field.word {
         "ip" => "addr",
-        "laddr" => "lport",
-        "raddr" => "rport",
-        "addr" => "port",
+        // a name is refused: tcpdump takes one for a host
+        "laddr" if has_digits => "lport",
+        "raddr" if has_digits => "rport",
+        "addr" if has_digits => "port",
         "uid" => "user",
         "state" | "reason" => "status",
         "pid" if !starts_with_digit => "comm",

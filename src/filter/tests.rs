@@ -94,6 +94,10 @@ fn literal(field: &'static Field, op: Op) -> BoxedStrategy<Literal> {
             .prop_map(Literal::Name)
             .boxed(),
         FieldKind::Bool => any::<bool>().prop_map(Literal::Bool).boxed(),
+        // a text without digits is refused
+        FieldKind::Text if field.word == "pod" => select(&["8f3c", "web 1", "a\"7\\c"][..])
+            .prop_map(|t| Literal::Text(t.to_owned()))
+            .boxed(),
         FieldKind::Text | FieldKind::Comm => select(TEXTS)
             .prop_map(|t| Literal::Text(t.to_owned()))
             .boxed(),
