@@ -261,6 +261,8 @@ pub struct AnswerSums {
     recent: Recent,
     /// Answers of sessions that are about as fast as they were before the baseline.
     unchanged: u64,
+    /// Answers that are only the last ones of their sessions.
+    last: u64,
 }
 
 impl AnswerSums {
@@ -271,6 +273,7 @@ impl AnswerSums {
         self.samples.merge(&other.samples);
         self.recent.merge(&other.recent);
         self.unchanged += other.unchanged;
+        self.last += other.last;
     }
 
     fn add(&mut self, answers: &Answers) {
@@ -338,6 +341,34 @@ impl BothAnswers {
     pub fn add_before(&mut self, session: &Session) {
         if let Some(answers) = Answers::of(session) {
             self.end(session).add(&answers);
+        }
+    }
+
+    /// Adds the last answer of a session before the baseline.
+    pub fn add_last(&mut self, session: &Session) {
+        if let Some(us) = answer_us(session).filter(|_| Answers::of(session).is_some()) {
+            let last = Answers {
+                count: 1,
+                timed: 1,
+                sum_us: us,
+                longest_us: us,
+            };
+            let end = self.end(session);
+            end.add(&last);
+            end.last += 1;
+        }
+    }
+
+    /// Takes those of a shorter time where sessions that began in it have enough.
+    pub fn take_enough(&mut self, latest: &BothAnswers) {
+        let ends = [
+            (&mut self.peer, &latest.peer),
+            (&mut self.ours, &latest.ours),
+        ];
+        for (all, latest) in ends {
+            if latest.all.timed - latest.last >= ENOUGH {
+                *all = *latest;
+            }
         }
     }
 

@@ -255,7 +255,7 @@ pub fn figure(
     bytes: u64,
     watched: WatchedTime,
 ) -> (Option<f64>, Option<f64>) {
-    let before = &compared.before;
+    let before = &compared.usual();
     let (then_s, now_s) = (watched.before_s, watched.since_s);
     let rate = |n: u64, s: f64| (s >= SHORT).then(|| n as f64 / s);
     let part = |side: &SideSums| (side.seen > 0).then(|| side.lossy as f64 / side.seen as f64);
@@ -437,6 +437,7 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
             _ => {}
         }
     }
+    let usual = entry.usual();
     // its other figures are those of its end
     let compared_figures = BaselineFigure::ALL.into_iter();
     for each in compared_figures.filter(|f| !is_silent || *f == BaselineFigure::Failed) {
@@ -444,7 +445,7 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
         let (Some(then), Some(now)) = (before, now) else {
             continue;
         };
-        let (old, new) = (&entry.before, since);
+        let (old, new) = (&usual, since);
         // so many of the events happened since, of which chance has a share by the time watched
         let rate = |old: u64, new: u64, least: u64| {
             let share = now_s / (then_s + now_s);

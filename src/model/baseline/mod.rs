@@ -31,7 +31,8 @@ use crate::text::units::S;
 
 /// Length of the period before the baseline that rates are measured over, s.
 pub const RATES_S: u64 = 60;
-/// Length of the period before the baseline for times and losses, s: those need many sessions.
+/// Length of the period before the baseline for losses, s, and for times that are too few in the shorter one: those need many
+/// sessions.
 pub const TIMES_S: u64 = 600;
 /// Minimum number of keys kept for each kind.
 const KEEP: usize = 4096;
@@ -538,6 +539,8 @@ impl Baseline {
         let opened = is_new && (rates..at).contains(&session.start_ns);
         let failed = session.reason.is_failure() && session.end_ns >= rates;
         let connects = session.start_ns >= times;
+        let is_latest = session.is_open() || session.end_ns >= rates;
+        let began = is_new && session.start_ns >= rates;
         let is_long_open = session.is_open() && self.was_long_open(session);
         let from_ns = match session.age != Age::Exact {
             true => times,
@@ -562,6 +565,9 @@ impl Baseline {
             side.see(session, connects, session.retransmits > 0);
             side.answers.add_before(session);
             side.add_duration(session);
+            if is_latest {
+                compared.latest.add(session, began);
+            }
         });
     }
 

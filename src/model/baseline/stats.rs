@@ -132,6 +132,38 @@ impl SideSums {
     }
 }
 
+/// Times in the last minute before the baseline.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Times {
+    rtt: TimeStats,
+    connect: TimeStats,
+    duration: TimeStats,
+    answers: BothAnswers,
+}
+
+impl Times {
+    fn merge(&mut self, other: &Times) {
+        self.rtt.merge(&other.rtt);
+        self.connect.merge(&other.connect);
+        self.duration.merge(&other.duration);
+        self.answers.merge(&other.answers);
+    }
+
+    /// Counts a session that was open in that minute. Of one that had opened before it, only the last answer counts.
+    pub fn add(&mut self, session: &Session, opened: bool) {
+        let mut side = SideSums::default();
+        side.see(session, opened, false);
+        side.add_duration(session);
+        self.rtt.merge(&side.rtt);
+        self.connect.merge(&side.connect);
+        self.duration.merge(&side.duration);
+        match opened {
+            true => self.answers.add_before(session),
+            false => self.answers.add_last(session),
+        }
+    }
+}
+
 /// Failures since the baseline: by reason, and when the first one was.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FailuresSince {
@@ -183,6 +215,8 @@ pub struct BaselineEntry {
     pub bytes: u64,
     pub byte_rate: f64,
     pub before: SideSums,
+    /// Times in the last minute of that.
+    pub latest: Times,
     /// Sums of what has closed since.
     pub ended: SideSums,
     pub failures: FailuresSince,
@@ -270,6 +304,25 @@ const LONG_KNOWN_NS: u64 = 60 * S;
 pub const SEVERAL: u64 = 3;
 
 impl BaselineEntry {
+    /// Sums before the baseline: times are those of its last minute where it has enough of them, as what had changed by then is no
+    /// change since.
+    pub fn usual(&self) -> SideSums {
+        let latest = &self.latest;
+        let mut sums = self.before;
+        let times = [
+            (&mut sums.rtt, &latest.rtt),
+            (&mut sums.connect, &latest.connect),
+            (&mut sums.duration, &latest.duration),
+        ];
+        for (all, latest) in times {
+            if latest.count >= ENOUGH as f64 {
+                *all = *latest;
+            }
+        }
+        sums.answers.take_enough(&latest.answers);
+        sums
+    }
+
     /// Time without a session after which a key that had sessions open is quiet, ns.
     pub fn quiet_after_ns(&self, known_ns: u64) -> u64 {
         let pause_ns = self.passing_pause_ns(known_ns).unwrap_or(0);
@@ -313,6 +366,7 @@ impl Sums for BaselineEntry {
         self.bytes += other.bytes;
         self.byte_rate += other.byte_rate;
         self.before.merge(&other.before);
+        self.latest.merge(&other.latest);
         self.ended.merge(&other.ended);
         self.failures.add(&other.failures);
         self.activity.0 |= other.activity.0;

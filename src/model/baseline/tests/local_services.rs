@@ -246,6 +246,42 @@ fn baseline_mere_new_client_is_new_and_makes_nothing_worse() {
     assert_eq!(found[0].server, Some(redis));
 }
 
+#[test]
+fn baseline_after_a_service_became_slow_compares_with_its_last_minute() {
+    // slow four minutes before the baseline, and slower after it or not
+    let found = |after_ms| {
+        let mut host = Host::new();
+        let answer_ms = |at_ms| match at_ms {
+            ..160_000 => 2,
+            160_000..400_000 => 36,
+            _ => after_ms,
+        };
+        let all = requests("browser", "shop-api", 18080, 5, 1..440).map(|r| Request {
+            answer_ms: answer_ms(r.at_ms),
+            ..r
+        });
+        let sessions = all.zip(100..).flat_map(|(r, nth)| r.sessions(nth));
+        let sessions: Vec<Session> = sessions.collect();
+        for now_s in 1..=440 {
+            let is_now = |s: &&Session| s.end_ns / 1_000_000_000 == now_s - 1;
+            let closed = sessions.iter().filter(is_now).cloned().collect();
+            host.take_snapshot(now_s, vec![], closed);
+            if now_s == 400 {
+                host.set_baseline(now_s);
+            }
+        }
+        let baseline = host.baseline.as_ref().expect("a baseline");
+        baseline.differences(&host.talkers)
+    };
+    assert_eq!(lines(&found(36)), Vec::<String>::new());
+    let slower = found(90);
+    let [line] = &slower[..] else {
+        panic!("{:?}", lines(&slower));
+    };
+    let before = line.before.expect("a time before");
+    assert!((35_900.0..36_100.0).contains(&before), "{before}");
+}
+
 /// Both ends of a connection of a pool that has been open since second 1.
 fn pooled(nth: u64, now_s: u64) -> Vec<Session> {
     let request = Request {
