@@ -13,7 +13,7 @@ use regex::Regex;
 use crate::filter::expr::{Expr, Literal, Net, Op, Term};
 use crate::filter::literal::build_regex;
 use crate::model::fields::{FIELDS, Field, FieldKind, Value, by_word};
-use crate::model::session::{Reason, Session};
+use crate::model::session::{Age, Reason, Session};
 
 /// An expression compiled for evaluation.
 #[derive(Clone, Debug)]
@@ -26,6 +26,26 @@ pub enum Node {
     Test(fn(&Session) -> Value<'_>, Check),
     /// Condition on the time since an instant, µs.
     Ago(fn(&Session) -> Value<'_>, Check),
+    /// Condition on a duration, which may be a lower bound. It then matches if it does for every greater duration; if it is
+    /// negated, for any.
+    Lasting(fn(&Session) -> Value<'_>, Check, IfAtLeast),
+}
+
+/// Condition on a lower bound: that it matches for certain, or that it may match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IfAtLeast {
+    Certain,
+    Possible,
+}
+
+impl IfAtLeast {
+    /// The one that the negation of a condition needs.
+    fn negated(self) -> Self {
+        match self {
+            IfAtLeast::Certain => IfAtLeast::Possible,
+            IfAtLeast::Possible => IfAtLeast::Certain,
+        }
+    }
 }
 
 /// Condition on a value.
@@ -45,9 +65,12 @@ pub enum Check {
 
 impl Node {
     /// Compiles a parsed expression. A regular expression that has compiled once cannot fail here.
-    pub fn new(expr: &Expr) -> Result<Node, regex::Error> {
+    pub fn new(expr: &Expr, bounds: IfAtLeast) -> Result<Node, regex::Error> {
         let several = |parts: &[Expr]| -> Result<Vec<Node>, regex::Error> {
-            let mut nodes: Vec<Node> = parts.iter().map(Node::new).collect::<Result<_, _>>()?;
+            let mut nodes: Vec<Node> = parts
+                .iter()
+                .map(|part| Node::new(part, bounds))
+                .collect::<Result<_, _>>()?;
             nodes.sort_by_key(Node::cost); // cheap terms first: they may save an expensive one
             Ok(nodes)
         };
@@ -55,7 +78,7 @@ impl Node {
         Ok(match expr {
             Expr::All(parts) => Node::All(several(parts)?),
             Expr::Any(parts) => Node::Any(several(parts)?),
-            Expr::Not(part) => Node::Not(Box::new(Node::new(part)?)),
+            Expr::Not(part) => Node::Not(Box::new(Node::new(part, bounds.negated())?)),
             Expr::Term(Term::Words(words)) => {
                 of_either(Node::any_of(words.iter().flat_map(|word| {
                     let needle = Needle::new(word);
@@ -67,8 +90,13 @@ impl Node {
             }
             Expr::Term(Term::Compare { field, op, values }) => {
                 let check = Check::new(*op, values)?;
+                let bounds = match op.is_negative() {
+                    true => bounds.negated(),
+                    false => bounds,
+                };
                 let test = |f: &Field| match f.kind {
                     FieldKind::Moment => Node::Ago(f.get, check.clone()),
+                    _ if f.has_bounds() => Node::Lasting(f.get, check.clone(), bounds),
                     _ => Node::Test(f.get, check.clone()),
                 };
                 let node = Node::any_of(
@@ -106,13 +134,15 @@ impl Node {
         match self {
             Node::All(parts) | Node::Any(parts) => parts.iter().map(Node::cost).sum(),
             Node::Not(part) | Node::OfEither(part) => part.cost(),
-            Node::Test(_, check) | Node::Ago(_, check) => match check {
-                Check::Between(..) | Check::Is(_) => 1,
-                Check::OneOf(_) | Check::Within(_) => 2,
-                Check::Equals(_) | Check::EqualsOrBegins(..) => 3,
-                Check::Contains(_) => 20,
-                Check::Matches(_) => 40,
-            },
+            Node::Test(_, check) | Node::Ago(_, check) | Node::Lasting(_, check, _) => {
+                match check {
+                    Check::Between(..) | Check::Is(_) => 1,
+                    Check::OneOf(_) | Check::Within(_) => 2,
+                    Check::Equals(_) | Check::EqualsOrBegins(..) => 3,
+                    Check::Contains(_) => 20,
+                    Check::Matches(_) => 40,
+                }
+            }
         }
     }
 
@@ -128,6 +158,12 @@ impl Node {
                 Value::Uint(ns) => Value::Uint(now_ns.saturating_sub(ns) / 1000),
                 other => other,
             }),
+            Node::Lasting(get, check, bounds) => match get(session) {
+                Value::Uint(least) if session.age == Age::LowerBound => {
+                    check.fits_from(least, *bounds)
+                }
+                known => check.fits(known),
+            },
         }
     }
 
@@ -140,7 +176,7 @@ impl Node {
             Node::Any(parts) => parts.iter().any(matches),
             Node::Not(part) => !matches(part),
             Node::OfEither(part) => part.matches(session, now_ns) || part.matches(other, now_ns),
-            Node::Test(..) | Node::Ago(..) => self.matches(session, now_ns),
+            Node::Test(..) | Node::Ago(..) | Node::Lasting(..) => self.matches(session, now_ns),
         }
     }
 }
@@ -257,6 +293,19 @@ impl Check {
                 several => Check::OneOf(several.to_vec()),
             },
         })
+    }
+
+    /// True if a number that is at least this matches, for certain or possibly.
+    fn fits_from(&self, least: u64, bounds: IfAtLeast) -> bool {
+        let fits = |(from, to): (u64, u64)| match bounds {
+            IfAtLeast::Certain => from <= least && to == u64::MAX,
+            IfAtLeast::Possible => to >= least,
+        };
+        match self {
+            Check::Between(from, to) => fits((*from, *to)),
+            Check::OneOf(ranges) => ranges.iter().copied().any(fits),
+            _ => false,
+        }
     }
 
     /// True if the value matches, before negation.

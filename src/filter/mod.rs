@@ -34,7 +34,7 @@ use std::str::FromStr;
 
 pub use complete::{Completions, complete};
 pub use error::FilterError;
-use eval::Node;
+use eval::{IfAtLeast, Node};
 use expr::Expr;
 #[cfg(any(test, feature = "testing"))]
 pub use help::help_markdown;
@@ -64,6 +64,8 @@ pub struct Filter {
     mended: Option<String>,
     expr: Expr,
     node: Node,
+    /// The sessions that may match, if some have only a lower bound of what is compared.
+    possible: Option<Node>,
     /// True if a line that stands for both ends of a connection has a condition on its other end, too.
     is_of_lines: bool,
 }
@@ -114,7 +116,11 @@ impl Filter {
         Ok(Filter {
             source: text.to_owned(),
             mended: None,
-            node: Node::new(&expr).map_err(is_bad)?,
+            node: Node::new(&expr, IfAtLeast::Certain).map_err(is_bad)?,
+            possible: match expr.mentions(&Field::has_bounds) {
+                true => Some(Node::new(&expr, IfAtLeast::Possible).map_err(is_bad)?),
+                false => None,
+            },
             is_of_lines: expr.excludes(&Field::names_an_end) && !expr.chooses_end(),
             expr,
         })
@@ -160,6 +166,13 @@ impl Filter {
     /// True if a rate is compared.
     pub fn has_rate(&self) -> bool {
         self.expr.mentions(&Field::is_rate)
+    }
+
+    /// True if the session does not match for certain but may do so: it was open before the start, and only a lower bound of
+    /// its duration is known.
+    pub fn leaves_undecided(&self, session: &Session) -> bool {
+        let may_match = |node: &Node| node.matches(session, session.end_ns);
+        self.possible.as_ref().is_some_and(may_match) && !self.matches(session)
     }
 
     /// True if a matching session may have a line that stands for its other end, too: `not comm curl` and `rport != 443` leave
@@ -268,6 +281,7 @@ impl Default for Filter {
             mended: None,
             expr: Expr::All(Vec::new()),
             node: Node::All(Vec::new()),
+            possible: None,
             is_of_lines: false,
         }
     }

@@ -88,12 +88,15 @@ impl Spread {
         &'a mut self,
         session: &'a Session,
     ) -> impl Iterator<Item = (&'a mut Histogram, u64)> {
-        self.0
-            .iter_mut()
-            .filter_map(|(field, histogram)| match (field.as_ref()?.get)(session) {
-                Value::Uint(value) => Some((histogram, value)),
+        self.0.iter_mut().filter_map(|(field, histogram)| {
+            let field = field.as_ref()?;
+            // a lower bound is in no bucket, and the filter of one does not match it
+            let is_known = !field.is_bound_of(session);
+            match (field.get)(session) {
+                Value::Uint(value) if is_known => Some((histogram, value)),
                 _ => None,
-            })
+            }
+        })
     }
 }
 

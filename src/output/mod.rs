@@ -127,6 +127,8 @@ pub struct Summary {
     pub missed_all_match: bool,
     /// Rows whose duration is a lower bound.
     pub bounds: u64,
+    /// Sessions that were left out because only a lower bound of their duration is known.
+    pub undecided: u64,
     /// Rows that were not written, because the reader took nothing.
     pub untaken: u64,
     /// Length of the run.
@@ -147,6 +149,16 @@ impl Summary {
 }
 
 impl Summary {
+    /// Says what the filter left out because only a lower bound of its duration is known.
+    fn report_undecided(&self) {
+        if self.undecided > 0 {
+            print_to_stderr(&format!(
+                "left out {} that may match -f: open before the start, for longer than is known",
+                fields::number(self.undecided, "session"),
+            ));
+        }
+    }
+
     fn report_missed(&self) {
         let missed = fields::number(self.missed.ring_full, "session");
         match (self.missed.ring_full, self.missed_all_match) {
@@ -316,6 +328,7 @@ pub fn run_open(
             fields::number(summary.sessions, "session"),
         ));
     }
+    summary.report_undecided();
     finish(sink, end)
 }
 
@@ -329,6 +342,9 @@ fn write_open(
     let mut open = batch.open.unwrap_or_default().changed;
     // they have closed since the snapshot
     let closed: FxHashSet<SessionId> = batch.closed.iter().map(Session::id).collect();
+    let is_undecided =
+        |s: &&Session| limits.filter.leaves_undecided(s) && !closed.contains(&s.id());
+    summary.undecided += open.iter().filter(is_undecided).count() as u64;
     open.retain(|s| limits.filter.matches(s) && !closed.contains(&s.id()));
     open.sort_by_key(|s| (s.pid, s.lport, s.raddr, s.rport, s.cookie));
     let most = limits
@@ -347,6 +363,7 @@ fn conclude(sink: &mut dyn Sink, end: &End, mut summary: Summary) -> anyhow::Res
     summary.duration = end.started.elapsed();
     summary.untaken = end.untaken();
     sink.end(&summary)?;
+    summary.report_undecided();
     finish(sink, end)
 }
 
@@ -379,7 +396,10 @@ fn write_closed(
             sink.session(session, &batch.clock)?;
             summary.sessions += 1;
             open.into_iter().for_each(|open| open.closed(session));
-        } else if let Some(gone) = open.and_then(|open| open.closed_unseen(session)) {
+            continue;
+        }
+        summary.undecided += u64::from(limits.filter.leaves_undecided(session));
+        if let Some(gone) = open.and_then(|open| open.closed_unseen(session)) {
             sink.gone(&gone, &batch.clock)?;
         }
     }

@@ -101,6 +101,17 @@ fn open_prints_the_sessions_that_ss_lists_and_exits() {
     let bounds = "5 of 5 sessions were open before the start, for longer than the rows say";
     assert!(ended.errors.contains(bounds), "{}", ended.errors);
     assert!(csv[1..].iter().all(|row| row.ends_with(",established")));
+    // they may be younger than an hour, or older
+    for filter in ["age < 1h", "age > 1h", "not age > 1h"] {
+        let ended = Running::start(&["--open", "-L", &lport, "-f", filter]).wait();
+        assert_eq!(ended.rest.len(), 1, "{filter}: {:#?}", ended.rest);
+        let undecided = "left out 5 sessions that may match -f: open before the start";
+        assert!(
+            ended.errors.contains(undecided),
+            "{filter}: {}",
+            ended.errors
+        );
+    }
 
     let rows = lines(&["--open", "-o", "json", "-L", &lport]);
     assert_eq!(rows.len(), 5, "sessions alone: {rows:#?}");

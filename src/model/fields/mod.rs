@@ -130,6 +130,16 @@ impl Field {
         matches!(self.word, "duration" | "close" | "waiting")
     }
 
+    /// True if some sessions have only a lower bound of the value.
+    pub fn has_bounds(&self) -> bool {
+        self.word == "duration"
+    }
+
+    /// True if the session's value is a lower bound: it was open before the start.
+    pub fn is_bound_of(&self, session: &Session) -> bool {
+        self.has_bounds() && session.age == Age::LowerBound
+    }
+
     /// True if lines of a recording have the field. The Community ID follows from the addresses and ports, and cannot be
     /// compressed.
     pub fn is_recorded(&self) -> bool {
