@@ -21,6 +21,7 @@ use crate::model::fields;
 use crate::model::findings::{FindingEvent, Thresholds};
 use crate::model::session::{Age, Session, SessionId};
 use crate::model::store::Store;
+use crate::text::sanitize::sanitize;
 
 pub mod black_box;
 pub mod columns;
@@ -329,6 +330,14 @@ pub fn run_open(
         ));
     }
     summary.report_undecided();
+    let searched = limits.filter.searched();
+    if summary.sessions == 0 && !searched.is_empty() {
+        let words: Vec<String> = searched.iter().map(|word| format!("\"{word}\"")).collect();
+        print_to_stderr(&format!(
+            "searched for in programs, addresses and STATUS of open sessions: {}",
+            sanitize(&words.join(", ")),
+        ));
+    }
     finish(sink, end)
 }
 
