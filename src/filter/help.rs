@@ -105,7 +105,8 @@ pub const GRAMMAR: &[(&str, &str)] = &[
 pub const RULES: &str = "\
 A missing value (`-` in the table) never matches a comparison, except with `!=` and `!~`: these negate `=` and `~`, so
 `reason != refused` matches open sessions too. `port` and `addr` match if either end matches; with `!=`, neither end
-may match. A word directly before an operator is always a field, and so is one before a colon: `port:443`.
+may match. The age of a session from before the start is a lower bound and matches only what is certain: neither `age < 5s` nor
+`not age > 5s` shows one of at least a second. A word directly before an operator is always a field, and so is one before a colon: `port:443`.
 
 Where the dashboard shows both ends of a local connection on one line, `not`, `!=` and `!~` leave it out if either end has that
 name, address or port: `not comm curl` shows no connection of curl. Not so if the filter says which end it wants:
