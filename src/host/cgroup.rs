@@ -13,6 +13,7 @@ use rustc_hash::FxHashMap;
 
 use crate::host::containers::Namer;
 use crate::host::proc::{Mount, Process};
+use crate::host::thread;
 use crate::model::cgroup::{Cgroup, ContainerNames};
 
 /// Cache of cgroup paths by id, filled by walking the hierarchy.
@@ -22,7 +23,7 @@ pub struct Cgroups {
     known: FxHashMap<u64, Arc<Cgroup>>,
     /// A group was noted that is not known yet.
     is_behind: bool,
-    /// Time and duration of the last walk.
+    /// When the last walk ended, and its CPU time: on a busy host it takes longer than that.
     walked: Option<(Instant, Duration)>,
     namer: Option<Namer>,
     containers: FxHashMap<String, Container>,
@@ -46,7 +47,7 @@ const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 /// Maximum wait at the start for the names of the containers that run already.
 const START: Duration = Duration::from_millis(200);
 
-/// Walking takes at most 1/`WALK_SHARE` of the time: a hierarchy may have tens of thousands of directories.
+/// Walking takes at most 1/`WALK_SHARE` of a processor: a hierarchy may have tens of thousands of directories.
 const WALK_SHARE: u32 = 20;
 /// Maximum number of cached groups, including those that are gone.
 const REMEMBERED: usize = 65_536;
@@ -122,10 +123,10 @@ impl Cgroups {
 
     /// Adds the current groups. Groups that are gone stay known: their sessions may close later.
     fn walk(&mut self) {
-        let started = Instant::now();
+        let cpu = thread::cpu_time();
         self.read();
         self.is_behind = false;
-        self.walked = Some((Instant::now(), started.elapsed()));
+        self.walked = Some((Instant::now(), thread::cpu_time().saturating_sub(cpu)));
     }
 
     /// Takes the names that have arrived. The groups of these containers are replaced, so that sessions that are read from

@@ -1,9 +1,11 @@
-//! Starting threads, and the reason if the kernel refuses one.
+//! Starting threads, the reason if the kernel refuses one, and the time that they take.
 
 use std::io;
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 use anyhow::Context;
+use rustix::time::{ClockId, clock_gettime};
 
 /// Starts a thread of that name.
 ///
@@ -29,4 +31,10 @@ pub fn refused(error: io::Error) -> anyhow::Error {
         ),
         false => error,
     }
+}
+
+/// CPU time of this thread.
+pub fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }

@@ -27,13 +27,14 @@ use crate::collector::kernel::process_names::ProcessNames;
 use crate::collector::kernel::reader::{Reader, both_clocks};
 use crate::collector::kernel::shared::SharedState;
 use crate::collector::kernel::skel::{self, types};
-use crate::collector::kernel::snapshots::{Snapshots, thread_time};
+use crate::collector::kernel::snapshots::Snapshots;
 use crate::collector::kernel::write_watch::WriteWatch;
 use crate::collector::kernel::{CollectorConfig, Started, netns};
 use crate::collector::{Orders, Wanted};
 use crate::host::cgroup::Cgroups;
 use crate::host::interfaces::Interfaces;
 use crate::host::privileges::without_capabilities;
+use crate::host::thread;
 use crate::model::batch::{Batch, Clock, Holders, HostSnapshot, Missed};
 use crate::model::session::{Comm, Session, SessionId};
 
@@ -347,10 +348,10 @@ impl Rounds<'_> {
         let least = SCAN_EVERY.max(self.scan_cost * SCAN_SHARE);
         if scan_is_due(unowned, self.last_scan_ns, now_ns, least) {
             self.last_scan_ns = now_ns;
-            let cpu = thread_time();
+            let cpu = thread::cpu_time();
             // the owners it finds show in the next snapshot
             self.scanner.scan()?;
-            self.scan_cost = thread_time().saturating_sub(cpu);
+            self.scan_cost = thread::cpu_time().saturating_sub(cpu);
         }
         batch.host = Some(self.host_snapshot()?.into());
         Ok(batch)
@@ -388,7 +389,7 @@ impl Rounds<'_> {
         tx: &Sender<Batch>,
     ) -> anyhow::Result<(bool, bool)> {
         let mut has_taken = false;
-        let cpu = self.snapshots.is_reading().then(thread_time);
+        let cpu = self.snapshots.is_reading().then(thread::cpu_time);
         loop {
             let mut batch = self.new_batch();
             let taken = self.ring.consume_raw_n(BATCH_SESSIONS);
@@ -417,7 +418,7 @@ impl Rounds<'_> {
                 return Ok((has_taken, false));
             }
             if !more {
-                let cost = cpu.map(|cpu| thread_time().saturating_sub(cpu));
+                let cost = cpu.map(|cpu| thread::cpu_time().saturating_sub(cpu));
                 self.snapshots.add_cost(cost.unwrap_or_default());
                 return Ok((has_taken, true));
             }

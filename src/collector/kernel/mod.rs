@@ -27,7 +27,9 @@ mod skel;
 mod snapshots;
 mod write_watch;
 
-pub use features::{Features, FileSocket, Walk};
+pub use features::Features;
+#[cfg(any(test, feature = "testing"))]
+pub use features::{FileSocket, Walk};
 pub use netns::{NamespaceScan, has_own_pids, limits};
 pub use preflight::{BTF, Requirements, StartError};
 pub use snapshots::SnapshotPart;

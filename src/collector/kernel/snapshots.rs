@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use libbpf_rs::Link;
-use rustix::time::{ClockId, clock_gettime};
 
 use crate::collector::kernel::delta::{Cells, DeltaTracker};
 use crate::collector::kernel::features::Walk;
 use crate::collector::kernel::iterators::PartialWalk;
 use crate::collector::kernel::process_names::ProcessNames;
 use crate::collector::kernel::shared::SharedState;
+use crate::host::thread;
 use crate::model::batch::OpenSnapshot;
 use crate::model::session::{Session, SessionId};
 
@@ -152,7 +152,7 @@ impl<'a> Snapshots<'a> {
     /// ring buffer then.
     pub(super) fn read(&mut self, now_ns: u64) -> anyhow::Result<()> {
         let began = Instant::now();
-        let cpu = thread_time();
+        let cpu = thread::cpu_time();
         let mut reading = match self.reading.take() {
             Some(reading) => reading,
             None => self.begin(now_ns, began),
@@ -171,7 +171,7 @@ impl<'a> Snapshots<'a> {
                 break;
             }
         }
-        reading.cost += thread_time().saturating_sub(cpu);
+        reading.cost += thread::cpu_time().saturating_sub(cpu);
         // the first one, and one with all sessions, are waited for
         let rest = if reading.is_whole { 0 } else { REST };
         reading.next_at = Instant::now() + began.elapsed() * rest;
@@ -261,23 +261,17 @@ impl<'a> Snapshots<'a> {
     /// closed before must have been passed to [`Snapshots::close`].
     pub(super) fn end(&mut self, interval: Duration) -> Option<(OpenSnapshot, u64)> {
         let reading = self.reading.take()?;
-        let cpu = thread_time();
+        let cpu = thread::cpu_time();
         let cells = Cells::new(self.variables.unchanged(), reading.cell_factor);
         let mut open = self.deltas.end_snapshot(cells, reading.is_unbroken);
         if self.deltas.is_amiss() {
             self.is_whole_next = true;
         }
-        let cost = reading.cost + thread_time().saturating_sub(cpu);
+        let cost = reading.cost + thread::cpu_time().saturating_sub(cpu);
         self.pacing.add(cost);
         open.stretched = self.pacing.stretched(interval);
         Some((open, reading.begun_ns))
     }
-}
-
-/// CPU time of this thread.
-pub(super) fn thread_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// Keeps the cost of snapshots within their share of a processor.
