@@ -206,15 +206,15 @@ static __always_inline bool read_state(struct sock_state *st, struct sock *sk)
 	const struct hlist_node *node = storage ? BPF_CORE_READ(storage, list.first) : NULL;
 	const struct bpf_local_storage_elem *elem;
 	const struct bpf_local_storage_data *data;
+	const void *value;
 
 	for (int i = 0; i < MOST_STORAGES && node; i++) {
 		elem = (void *)node - bpf_core_field_offset(elem->snode);
 		data = (void *)elem + bpf_core_field_offset(elem->sdata);
-		if ((void *)BPF_CORE_READ(data, smap) == (void *)&states)
-			return bpf_probe_read_kernel(st, sizeof(*st),
-						     (void *)data +
-							     bpf_core_field_offset(data->data)) ==
-			       0;
+		if ((void *)BPF_CORE_READ(data, smap) == (void *)&states) {
+			value = (void *)data + bpf_core_field_offset(data->data);
+			return !bpf_probe_read_kernel(st, sizeof(*st), value);
+		}
 		node = BPF_CORE_READ(node, next);
 	}
 	return false;
