@@ -198,6 +198,8 @@ static __always_inline void take_turn(struct sock_state *st, struct tcp_sock *tp
 
 	if ((__u8)tp->total_retrans != st->turn_retrans)
 		us = 0; /* sent several times: not known since when the peer has it */
+	else if (!tp->first_tx_mstamp)
+		us = 0; /* in the SYN, or before the socket was restored: no time was taken */
 	else if (is_rough) /* the spread is more, as it counts from the newest packet, not data */
 		us = (__s64)us >= ROUGH_JIFFIES * ((__s64)jiffy_us + spread_us) ? us : 0;
 	else if (us > spread_us)

@@ -115,6 +115,7 @@ impl Story {
                 self.wrong_duration(told, row)
                     .map(|w| format!("{who}: {w}")),
             );
+            wrong.extend(wrong_response(row).map(|w| format!("{who}: {w}")));
         }
         let matched: Vec<&Value> = pairs.iter().filter_map(|p| p.1).collect();
         for row in self.rows(rows) {
@@ -175,6 +176,18 @@ impl Story {
         (too_short || shown > longest)
             .then(|| format!("its duration is between {shortest} and {longest} us, shown {shown}"))
     }
+}
+
+/// No end of a new session answers for longer than it lasts, give or take 20 ms or 20 %.
+fn wrong_response(row: &Value) -> Option<String> {
+    let lasted = row["duration_us"].as_u64()?;
+    let longest = lasted + (lasted / 5).max(20_000);
+    let keys = ["resp_max_us", "ourresp_max_us", "first_data_us"];
+    let wrong = keys
+        .iter()
+        .find(|key| row[**key].as_u64().is_some_and(|us| us > longest))?;
+    (row["preexisting"] == false)
+        .then(|| format!("{wrong} is {}, and it lasted {lasted} us", row[*wrong]))
 }
 
 /// Returns the outcome of the whole run.
