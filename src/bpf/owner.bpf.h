@@ -115,8 +115,11 @@ static __always_inline void set_owner_current(struct sock_state *st, struct sock
 		set_owner_task(st, sk, evidence);
 }
 
-/* Gives a session the owner that a scan has noted for it. */
-static __always_inline void take_note(struct sock_state *st, struct sock *sk)
+/*
+ * Gives a session the owner that a scan has noted for it. Once its state has been told, the note is
+ * struck: it does not replace what is found out later. `is_copy`: the state is not the session's own.
+ */
+static __always_inline void take_note(struct sock_state *st, struct sock *sk, bool is_copy)
 {
 	__u64 key = (__u64)sk;
 	struct note *note;
@@ -131,15 +134,7 @@ static __always_inline void take_note(struct sock_state *st, struct sock *sk)
 	most = note->owner.evidence == OWNER_LISTEN ? OWNER_NONE : OWNER_SCAN;
 	if (st->owner <= most)
 		set_owner(st, sk, &note->owner);
-}
-
-/* A note does not replace what is found out after it was taken. */
-static __always_inline void strike_note(struct sock *sk)
-{
-	__u64 key = (__u64)sk;
-	struct note *note = only_reads_files ? bpf_map_lookup_elem(&notes, &key) : NULL;
-
-	if (note)
+	if (!is_copy)
 		note->is_taken = 1;
 }
 

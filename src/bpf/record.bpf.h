@@ -190,7 +190,7 @@ static __always_inline void report_closed(struct tcp_sock *tp, struct sock_state
 	__u8 ip;
 
 	if (st) {
-		take_note(st, sk);
+		take_note(st, sk, false);
 		set_mptcp_owner(st, tp);
 	}
 	ip = ip_version(sk);

@@ -444,8 +444,7 @@ int scan_orphans(struct bpf_iter__tcp *ctx)
 	} else if (state != TCP_CLOSE) {
 		st = state_of(sk) ?: adopt(sk, tp, state);
 		if (st && only_reads_files) {
-			take_note(st, sk);
-			strike_note(sk);
+			take_note(st, sk, false);
 			bpf_get_socket_cookie(sk);
 		}
 	}

@@ -75,8 +75,13 @@ static __always_inline bool has_part_left(void)
 	return true;
 }
 
-/* Room for the record of an open session; null: the collector must take what is in the ring first. */
-static __always_inline struct session_record *reserve_open(void)
+/*
+ * The record of an open session, without its cookie, in the ring; null: the collector must take what is
+ * there first.
+ */
+static __always_inline struct session_record *open_record(struct tcp_sock *tp,
+							  const struct sock_state *st, __u8 ip,
+							  __u16 lport, __u16 rport, __u8 state)
 {
 	struct session_record *r;
 
@@ -84,9 +89,22 @@ static __always_inline struct session_record *reserve_open(void)
 	if (bpf_ringbuf_query(&sessions, BPF_RB_AVAIL_DATA) > 2 * wake_above_bytes)
 		return NULL;
 	r = bpf_ringbuf_reserve(&sessions, sizeof(*r), 0);
-	if (r)
-		r->closed = 0;
+	if (!r)
+		return NULL;
+	r->ip = ip;
+	r->lport = lport;
+	r->rport = rport;
+	r->state = state;
+	r->closed = 0;
+	fill_record(r, tp, st, bpf_ktime_get_boot_ns());
 	return r;
+}
+
+/* Hands over the record of an open session. */
+static __always_inline void submit_open(struct session_record *r)
+{
+	snapshot_records++;
+	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
 }
 
 /*
@@ -112,10 +130,7 @@ static __always_inline int dump(struct sock *sk, struct sock_state *st)
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return 0;
-	if (only_reads_files) {
-		take_note(st, sk);
-		strike_note(sk);
-	}
+	take_note(st, sk, false);
 	set_mptcp_owner(st, tp);
 	ip = ip_version(sk);
 	lport = sk->__sk_common.skc_num;
@@ -130,19 +145,13 @@ static __always_inline int dump(struct sock *sk, struct sock_state *st)
 		st->seen = snapshot_number << 1 | 1;
 		return 0;
 	}
-	r = reserve_open();
+	r = open_record(tp, st, ip, lport, rport, state);
 	if (!r)
 		return 1;
-	r->ip = ip;
-	r->lport = lport;
-	r->rport = rport;
-	r->state = state;
 	r->cookie = bpf_get_socket_cookie(sk);
-	fill_record(r, tp, st, bpf_ktime_get_boot_ns());
 	st->snapshot_digest = digest_now;
 	st->seen = snapshot_number << 1;
-	snapshot_records++;
-	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	submit_open(r);
 	return 0;
 }
 
@@ -176,6 +185,16 @@ int dump_tcp_sessions(struct bpf_iter__tcp *ctx)
 	return tp ? dump(sock_of(tp), state_of(sock_of(tp))) : 0;
 }
 
+/* The TCP socket of an open file, if it is one outside of the reader's network namespace. */
+static __always_inline struct sock *foreign_sock_of(struct file *file)
+{
+	struct sock *sk = inet_sock_of(file);
+
+	if (!sk || sk->sk_protocol != IPPROTO_TCP || net_of(&sk->__sk_common) == reader_net)
+		return NULL;
+	return sk;
+}
+
 /* ... and then, if there are sessions elsewhere, those of them that a process holds. */
 SEC("?iter/task_file")
 int dump_held_sessions(struct bpf_iter__task_file *ctx)
@@ -187,10 +206,8 @@ int dump_held_sessions(struct bpf_iter__task_file *ctx)
 		return 0;
 	if (!has_part_left())
 		return 1;
-	sk = inet_sock_of(file);
-	if (!sk || sk->sk_protocol != IPPROTO_TCP || net_of(&sk->__sk_common) == reader_net)
-		return 0;
-	return dump(sk, state_of(sk));
+	sk = foreign_sock_of(file);
+	return sk ? dump(sk, state_of(sk)) : 0;
 }
 
 /* A socket has few storages: one for each tool that keeps one. */
@@ -241,9 +258,8 @@ int dump_read_sessions(struct bpf_iter__task_file *ctx)
 		return 0;
 	if (!has_part_left())
 		return 1;
-	sk = inet_sock_of(file);
-	if (!sk || sk->sk_protocol != IPPROTO_TCP || net_of(&sk->__sk_common) == reader_net ||
-	    !read_state(&st, sk))
+	sk = foreign_sock_of(file);
+	if (!sk || !read_state(&st, sk))
 		return 0;
 	cookie = cookie_of(sk);
 	state = sk->__sk_common.skc_state;
@@ -254,25 +270,19 @@ int dump_read_sessions(struct bpf_iter__task_file *ctx)
 	if (seen && *seen == number)
 		return 0;
 	tp = bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock));
-	take_note(&st, sk);
+	take_note(&st, sk, true);
 	set_mptcp_owner(&st, tp);
 	ip = ip_version(sk);
 	lport = sk->__sk_common.skc_num;
 	rport = bpf_ntohs(sk->__sk_common.skc_dport);
 	if (!is_captured(tp, ip, lport, rport, st.pid))
 		return 0;
-	r = reserve_open();
+	r = open_record(tp, &st, ip, lport, rport, state);
 	if (!r)
 		return 1;
-	r->ip = ip;
-	r->lport = lport;
-	r->rport = rport;
-	r->state = state;
 	r->cookie = cookie;
-	fill_record(r, tp, &st, bpf_ktime_get_boot_ns());
 	bpf_map_update_elem(&read_snapshots, &cookie, &number, 0);
-	snapshot_records++;
-	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	submit_open(r);
 	return 0;
 }
 

@@ -23,9 +23,15 @@ pub(super) enum Search {
     Everywhere,
 }
 
-/// Requests to the child.
-const SEARCH_PROCESSES: &[u8] = b"processes";
-const SEARCH_EVERYWHERE: &[u8] = b"everywhere";
+impl Search {
+    /// The request to the child for it.
+    fn request(self) -> &'static [u8] {
+        match self {
+            Search::Processes => b"processes",
+            Search::Everywhere => b"everywhere",
+        }
+    }
+}
 
 /// A child that may enter other network namespaces, until it has run one iterator in each of them: the main process has
 /// given up that right by then.
@@ -48,7 +54,7 @@ impl NamespaceScan {
         let child = child::fork(c"tcplife-netns", |socket| {
             // without a link, the main process has ended
             if let Ok(Some((search, Some(link)))) = child::receive(socket.as_fd()) {
-                let search = match search == SEARCH_EVERYWHERE {
+                let search = match search == Search::Everywhere.request() {
                     true => Search::Everywhere,
                     false => Search::Processes,
                 };
@@ -67,11 +73,7 @@ impl NamespaceScan {
     /// If the child could not run it.
     pub(super) fn run(self, link: BorrowedFd<'_>, search: Search) -> anyhow::Result<()> {
         let running = "cannot scan the other network namespaces";
-        let search = match search {
-            Search::Processes => SEARCH_PROCESSES,
-            Search::Everywhere => SEARCH_EVERYWHERE,
-        };
-        child::send(self.0.socket.as_fd(), search, Some(link)).context(running)?;
+        child::send(self.0.socket.as_fd(), search.request(), Some(link)).context(running)?;
         self.0.wait_for_report().context(running)
     }
 }

@@ -1,8 +1,7 @@
 use std::net::SocketAddr;
 
 use super::*;
-use crate::model::batch::HostSnapshot;
-use crate::model::batch::{Batch, OpenSnapshot};
+use crate::model::batch::{Batch, HostSnapshot, OpenSnapshot};
 use crate::model::packet_drop::{PacketDirection, PacketDrops};
 use crate::model::session::{Session, State};
 use crate::model::store::Store;
