@@ -561,26 +561,9 @@ pub fn translated<'s>(
                 _ => {}
             }
         }
-        if first.kind == Tok::Or
-            && first.text == "|"
-            && let [function, open, value, close, ..] = others
-            && open.kind == Tok::Open
-            && matches!(value.kind, Tok::Quoted(_))
-            && close.kind == Tok::Close
-            && let Some((_, op)) = FUNCTIONS.iter().find(|(name, _)| is_word(function, name))
-            && all.last().is_some_and(|t| {
-                t.kind == Tok::Word
-                    && field_named(t.text)
-                        .is_some_and(|field| operators(field).contains(&Op::Match))
-            })
-        {
-            let op = lex(op).into_iter().map(|token| Token {
-                span: function.span.clone(),
-                ..token
-            });
-            all.extend(op);
-            all.push(value.clone());
-            rest = &others[4..];
+        if let Some((term, count)) = all.last().and_then(|field| piped_function(field, rest)) {
+            all.extend(term);
+            rest = &rest[count..];
             continue;
         }
         if follows
@@ -644,39 +627,11 @@ pub fn translated<'s>(
             continue;
         }
         if (begins || follows)
-            && let Some((term, count)) = null_status(rest)?
+            && let Some((term, count)) = null_status(rest)?.or(sum_or_mean(rest)?)
         {
             all.extend(term);
             rest = &rest[count..];
             continue;
-        }
-        if (begins || follows)
-            && let Some(summed) = others.first().filter(|next| next.kind == Tok::Word)
-            && matches!(others.get(1).map(|t| &t.kind), Some(Tok::Op(_)))
-            && let Some(field) = any_field_named(summed.text)
-        {
-            let is_sum = SUMS.iter().any(|word| is_word(first, word));
-            let kind = kind_of(field);
-            if is_sum && matches!(kind, FieldKind::Bytes | FieldKind::Count | FieldKind::Rate) {
-                rest = others;
-                continue;
-            }
-            let is_mean = MEANS.iter().any(|word| is_word(first, word));
-            let word = first.text.to_ascii_lowercase();
-            let own = [
-                format!("{word}{}", field.word),
-                format!("{}{word}", field.word),
-            ];
-            if is_mean && let Some(own) = own.iter().find_map(|word| by_word(word)) {
-                all.push(instead(first, Tok::Word, own.word));
-                rest = &others[1..];
-                continue;
-            }
-            if is_sum || is_mean {
-                let span = first.span.start..summed.span.end;
-                let help = format!("a session has one: write `{}`", example(field));
-                return Err(FilterError::new(span, NO_FUNCTIONS).help(help));
-            }
         }
         if (begins || follows)
             && let Some((term, count)) = between(rest)
@@ -907,6 +862,68 @@ fn null_status<'s>(tokens: &[Token<'s>]) -> Result<Option<(Vec<Token<'s>>, usize
     });
     let term = not.into_iter().chain([open]).chain(known).chain([close]);
     Ok(Some((term.collect(), 3 + usize::from(is_not))))
+}
+
+/// A function of jq of the field before it as a comparison, `| contains("x")`, and the number of its tokens.
+fn piped_function<'s>(field: &Token<'s>, tokens: &[Token<'s>]) -> Option<(Vec<Token<'s>>, usize)> {
+    let [pipe, function, open, value, close, ..] = tokens else {
+        return None;
+    };
+    let is_call = pipe.kind == Tok::Or
+        && pipe.text == "|"
+        && open.kind == Tok::Open
+        && matches!(value.kind, Tok::Quoted(_))
+        && close.kind == Tok::Close;
+    let is_text = field.kind == Tok::Word
+        && field_named(field.text).is_some_and(|field| operators(field).contains(&Op::Match));
+    if !is_call || !is_text {
+        return None;
+    }
+    let (_, op) = FUNCTIONS.iter().find(|(name, _)| is_word(function, name))?;
+    let op = lex(op).into_iter().map(|token| Token {
+        span: function.span.clone(),
+        ..token
+    });
+    Some((op.chain([value.clone()]).collect(), 5))
+}
+
+/// A word for a sum or a mean before a field that is compared: nothing, or the field of that mean, and the number of tokens.
+///
+/// # Errors
+/// [`FilterError`] if a session has a single such value.
+fn sum_or_mean<'s>(tokens: &[Token<'s>]) -> Result<Option<(Vec<Token<'s>>, usize)>, FilterError> {
+    let [word, compared, op, ..] = tokens else {
+        return Ok(None);
+    };
+    if compared.kind != Tok::Word || !matches!(op.kind, Tok::Op(_)) {
+        return Ok(None);
+    }
+    let Some(field) = any_field_named(compared.text) else {
+        return Ok(None);
+    };
+    let is_sum = SUMS.iter().any(|sum| is_word(word, sum));
+    let is_mean = MEANS.iter().any(|mean| is_word(word, mean));
+    let has_sum = matches!(
+        kind_of(field),
+        FieldKind::Bytes | FieldKind::Count | FieldKind::Rate
+    );
+    if is_sum && has_sum {
+        return Ok(Some((Vec::new(), 1)));
+    }
+    if !is_sum && !is_mean {
+        return Ok(None);
+    }
+    let mean = word.text.to_ascii_lowercase();
+    let own = [
+        format!("{mean}{}", field.word),
+        format!("{}{mean}", field.word),
+    ];
+    if is_mean && let Some(own) = own.iter().find_map(|word| by_word(word)) {
+        return Ok(Some((vec![instead(word, Tok::Word, own.word)], 2)));
+    }
+    let span = word.span.start..compared.span.end;
+    let help = format!("a session has one: write `{}`", example(field));
+    Err(FilterError::new(span, NO_FUNCTIONS).help(help))
 }
 
 /// The first process of a list as `ss -p` prints it, `users:(("nginx",pid=814,fd=6),…)`, by its pid, and the number of tokens.
