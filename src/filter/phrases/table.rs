@@ -1,0 +1,366 @@
+//! Tables of phrases of other tools, and of words within them.
+
+use Means::{Begins, Counts, Is, Nothing, Sizes};
+
+use crate::filter::foreign::NO_CLOCK as BY_TIME;
+
+/// Meaning of a phrase.
+pub enum Means {
+    /// Beginning of a term, which a value completes.
+    Begins(&'static str),
+    /// Condition by itself. Wireshark compares it with 1 or 0.
+    Is(&'static str),
+    /// The same as `Nothing`, before a number.
+    Counts(&'static str, &'static str),
+    /// Bytes compared by this operator, before a size. Any other number needs a field.
+    Sizes(&'static str),
+    /// No session can be selected by it, for this reason, and what can be written instead.
+    Nothing(&'static str, &'static str),
+}
+
+// a refusal is a RST, too
+const CLOSED_BY_RESET: &str = "reason local-reset,remote-reset,refused";
+const CLOSED_BY_FIN: &str = "reason local-fin,remote-fin";
+const NO_CONTENT: &str = "what a session transfers is not looked at";
+const BY_NAME: &str = "`comm contains sql` looks at the name of the process";
+const NO_FLAGS: &str = "flags of packets are not kept";
+const BY_REASON: &str = "the reason says how a session closed: `reason reset`, `reason refused`";
+const NO_ORDER: &str = "the order is not part of a filter";
+const BY_MENU: &str = "the sort menu of the dashboard has every column: `s` in the list";
+const NO_COUNT: &str = "the number of lines is not part of a filter";
+const BY_ORDER: &str = "what the table is sorted by is on top: `s` in the list chooses it";
+const NO_SIZES: &str = "sizes of packets are not kept";
+const BY_BYTES: &str = "`bytes > 1000` is about all that a session has moved";
+pub const NO_FUNCTIONS: &str = "a filter has no functions";
+pub const BY_TERMS: &str =
+    "it consists of terms like `comm curl` or `rport 443`, with `and`, `or`, `not`";
+const NO_CLOCK: &str = "the time of day is not part of a filter";
+pub const NO_FIELD: &str = "a number without a field";
+pub const BY_FIELD: &str = "write what is compared, like `rtt > 100ms`, `retransmits > 10`";
+pub const NO_PIPES: &str = "a filter has no pipes";
+pub const BY_SCREEN: &str =
+    "it only selects: `port 443 and comm curl`; `o` chooses what is printed";
+const NO_NEITHER: &str = "`neither` joins nothing";
+const BY_NOT: &str = "write `not comm nginx and not comm curl`";
+const NO_LINK: &str = "only IP addresses are known, nothing below them";
+const BY_ADDRESS: &str =
+    "write `host 10.0.0.5`, or `interface eth0` for sockets that are bound to one";
+
+/// Phrases by their words, the longer ones first where one begins another.
+pub const PHRASES: &[(&[&str], Means)] = &[
+    (&["src", "or", "dst", "port"], Begins("port")),
+    (&["src", "or", "dst", "portrange"], Begins("port")),
+    (&["src", "or", "dst", "host"], Begins("addr")),
+    (&["src", "or", "dst", "net"], Begins("addr")),
+    (&["src", "or", "dst"], Begins("addr")),
+    (&["dst", "or", "src", "port"], Begins("port")),
+    (&["dst", "or", "src", "portrange"], Begins("port")),
+    (&["dst", "or", "src", "host"], Begins("addr")),
+    (&["dst", "or", "src", "net"], Begins("addr")),
+    (&["dst", "or", "src"], Begins("addr")),
+    (&["ip", "host"], Begins("addr")),
+    (&["ip6", "host"], Begins("addr")),
+    (&["ip", "net"], Begins("addr")),
+    (&["ip6", "net"], Begins("addr")),
+    (&["ip", "src"], Begins("laddr")),
+    (&["ip6", "src"], Begins("laddr")),
+    (&["ip", "dst"], Begins("raddr")),
+    (&["ip6", "dst"], Begins("raddr")),
+    (&["ip", "saddr"], Begins("laddr")),
+    (&["ip6", "saddr"], Begins("laddr")),
+    (&["ip", "daddr"], Begins("raddr")),
+    (&["ip6", "daddr"], Begins("raddr")),
+    (&["ct", "state"], Begins("state")),
+    (&["meta", "skuid"], Begins("uid")),
+    (&["process", "name"], Begins("comm")),
+    (&["program", "name"], Begins("comm")),
+    (&["user", "name"], Begins("user")),
+    (&["owned", "by"], Begins("user")),
+    (&["port", "number"], Begins("port")),
+    (&["ip", "and"], Begins("ipv4 and")),
+    (&["ip", "proto", "tcp"], Is("tcp")),
+    (&["ip", "proto", "6"], Is("tcp")),
+    (&["proto", "tcp"], Is("tcp")),
+    (&["proto", "6"], Is("tcp")),
+    (&["older", "than"], Begins("duration >")),
+    (&["longer", "than"], Begins("duration >")),
+    (&["younger", "than"], Begins("duration <")),
+    (&["shorter", "than"], Begins("duration <")),
+    (&["larger", "than"], Begins("bytes >")),
+    (&["bigger", "than"], Begins("bytes >")),
+    (&["smaller", "than"], Begins("bytes <")),
+    (&["newer", "than"], Begins("duration <")),
+    (&["more", "than"], Sizes(">")),
+    (&["less", "than"], Sizes("<")),
+    (&["at", "least"], Sizes(">=")),
+    (&["at", "most"], Sizes("<=")),
+    (&["over"], Sizes(">")),
+    (&["above"], Sizes(">")),
+    (&["under"], Sizes("<")),
+    (&["below"], Sizes("<")),
+    (&["last", "ack"], Is("state last-ack")),
+    (&["last", "minute"], Nothing(NO_CLOCK, BY_TIME)),
+    (&["last", "hour"], Nothing(NO_CLOCK, BY_TIME)),
+    (&["last", "day"], Nothing(NO_CLOCK, BY_TIME)),
+    (&["last"], Counts(NO_CLOCK, BY_TIME)),
+    (&["the", "last"], Nothing(NO_CLOCK, BY_TIME)),
+    (&["in", "the", "last"], Nothing(NO_CLOCK, BY_TIME)),
+    (&["in", "the", "past"], Nothing(NO_CLOCK, BY_TIME)),
+    (&["within"], Counts(NO_CLOCK, BY_TIME)),
+    (&["between"], Counts(NO_CLOCK, BY_TIME)),
+    (&["--since"], Nothing(NO_CLOCK, BY_TIME)),
+    (&["--until"], Nothing(NO_CLOCK, BY_TIME)),
+    (&["neither"], Nothing(NO_NEITHER, BY_NOT)),
+    (&["gateway"], Counts(NO_LINK, BY_ADDRESS)),
+    (&["in"], Begins("addr")),
+    (&["less"], Counts(NO_SIZES, BY_BYTES)),
+    (&["greater"], Counts(NO_SIZES, BY_BYTES)),
+    (&["frame.len"], Nothing(NO_SIZES, BY_BYTES)),
+    (&["ip.len"], Nothing(NO_SIZES, BY_BYTES)),
+    (&["tcp.len"], Nothing(NO_SIZES, BY_BYTES)),
+    (&["-p", "tcp"], Is("tcp")),
+    (&["-o"], Begins("")),
+    (&["contains"], Begins("")),
+    // the command and the query around a filter
+    (&["tcpdump"], Begins("")),
+    (&["tshark"], Begins("")),
+    (&["ss", "-t"], Begins("")),
+    (&["ss", "-tn"], Begins("")),
+    (&["ss", "-ta"], Begins("")),
+    (&["ss", "-tan"], Begins("")),
+    (&["ss", "-tnp"], Begins("")),
+    (&["ss", "-tanp"], Begins("")),
+    (&["-t"], Begins("")),
+    (&["where"], Begins("")),
+    (&["show", "me"], Begins("")),
+    (&["show"], Begins("")),
+    (&["list"], Begins("")),
+    (&["find"], Begins("")),
+    (&["display"], Begins("")),
+    (&["only"], Begins("")),
+    (&["just"], Begins("")),
+    (&["still"], Begins("")),
+    (&["either"], Begins("")),
+    (&["-m", "multiport"], Begins("")),
+    (&["-m", "state"], Begins("")),
+    (&["-m", "conntrack"], Begins("")),
+    (&["-m", "owner"], Begins("")),
+    (&["--uid-owner"], Begins("uid")),
+    (&["--ctstate"], Begins("state")),
+    (&["netstat", "-an"], Is("tcp")),
+    (&["netstat", "-tn"], Is("tcp")),
+    (&["netstat", "-tan"], Is("tcp")),
+    (&["-itcp"], Is("tcp")),
+    (&["-stcp:established"], Is("state established")),
+    (&["grep", "-v"], Begins("not")),
+    (&["grep", "-i"], Begins("")),
+    (&["grep", "-E"], Begins("comm ~")),
+    (&["egrep"], Begins("comm ~")),
+    (&["-E"], Begins("comm ~")),
+    (&["grep"], Begins("")),
+    (&["-v"], Begins("not")),
+    (&["-i"], Begins("")),
+    (&["-e"], Begins("")),
+    (&["errno", "="], Begins("")),
+    (&["errno", "=="], Begins("")),
+    (&["errno"], Begins("")),
+    (&["|", "grep"], Begins("")),
+    (&["select", "*", "where"], Begins("")),
+    (&["order", "by"], Nothing(NO_ORDER, BY_MENU)),
+    (&["limit"], Counts(NO_COUNT, BY_ORDER)),
+    (&["top"], Counts(NO_COUNT, BY_ORDER)),
+    (&["head"], Counts(NO_COUNT, BY_ORDER)),
+    (&["first"], Counts(NO_COUNT, BY_ORDER)),
+    (&["exclude", "state"], Begins("not state")),
+    (&["exclude"], Begins("not")),
+    (&["excluding"], Begins("not")),
+    (&["except"], Begins("not")),
+    (&["without"], Begins("not")),
+    (&["but", "not"], Begins("not")),
+    (&["all", "but"], Begins("not")),
+    (&["anything", "but"], Begins("not")),
+    (&["anything", "except"], Begins("not")),
+    (&["all", "except"], Begins("not")),
+    (&["everything", "but"], Begins("not")),
+    (&["everything", "except"], Begins("not")),
+    (&["state", "all"], Is("tcp")),
+    (
+        &["state", "synchronized"],
+        Is("open and not state syn-sent"),
+    ),
+    (&["all"], Is("tcp")),
+    (&["any"], Is("tcp")),
+    (&["anything"], Is("tcp")),
+    (&["true"], Is("tcp")),
+    (&["false"], Is("not tcp")),
+    (&["none"], Is("not tcp")),
+    (&["nothing"], Is("not tcp")),
+    (&["syn", "sent"], Is("state syn-sent")),
+    (&["syn", "received"], Is("state syn-recv")),
+    (&["close", "wait"], Is("state close-wait")),
+    (&["timeouts"], Is("reason timeout,connect-timeout")),
+    (&["resets"], Is("reason remote-reset,local-reset")),
+    (&["tcp-syn"], Nothing(NO_FLAGS, BY_REASON)),
+    (&["tcp-ack"], Nothing(NO_FLAGS, BY_REASON)),
+    (&["tcp-push"], Nothing(NO_FLAGS, BY_REASON)),
+    (&["everything"], Is("tcp")),
+    (&["loopback"], Is("addr 127.0.0.0/8,::1")),
+    // what STATUS says, in two words
+    (&["peer", "closed"], Is("reason remote-fin")),
+    (&["closed", "by", "peer"], Is("reason remote-fin")),
+    (&["peer", "reset"], Is("reason remote-reset")),
+    (&["reset", "by", "peer"], Is("reason remote-reset")),
+    (&["reset", "by", "us"], Is("reason local-reset")),
+    (&["no", "answer"], Is("reason connect-timeout")),
+    (&["gave", "up"], Is("reason cancelled")),
+    // as errors are logged
+    (&["connection", "refused"], Is("reason refused")),
+    (&["connection-refused"], Is("reason refused")),
+    (
+        &["connection", "reset", "by", "peer"],
+        Is("reason remote-reset"),
+    ),
+    (
+        &["connection", "reset"],
+        Is("reason remote-reset,local-reset"),
+    ),
+    (&["connection-reset"], Is("reason remote-reset,local-reset")),
+    (
+        &["connection", "timed", "out"],
+        Is("reason timeout,connect-timeout"),
+    ),
+    (&["timed", "out"], Is("reason timeout,connect-timeout")),
+    // what ERRNO says on the screen of failures
+    (&["econnrefused"], Is("reason refused")),
+    (&["econnreset"], Is("reason remote-reset")),
+    (&["etimedout"], Is("reason timeout,connect-timeout")),
+    (&["no", "route", "to", "host"], Is("reason unreachable")),
+    (&["no", "route"], Is("reason unreachable")),
+    (&["host", "unreachable"], Is("reason unreachable")),
+    (&["host", "is", "unreachable"], Is("reason unreachable")),
+    (&["network", "unreachable"], Is("reason unreachable")),
+    (&["network", "is", "unreachable"], Is("reason unreachable")),
+    (&["e*unreach"], Is("reason unreachable")),
+    (&["ehostunreach"], Is("reason unreachable")),
+    (&["enetunreach"], Is("reason unreachable")),
+    (&["eaddrnotavail"], Is("reason no-port")),
+    (&["econnaborted"], Is("reason aborted")),
+    (&["error"], Is("failed")),
+    (&["errors"], Is("failed")),
+    (&["fail"], Is("failed")),
+    (&["fails"], Is("failed")),
+    (&["failure"], Is("failed")),
+    (&["failures"], Is("failed")),
+    (&["tcp.analysis.retransmission"], Is("retransmits > 0")),
+    (&["tcp.analysis.fast_retransmission"], Is("retransfast > 0")),
+    (&["tcp.analysis.lost_segment"], Is("retransmits > 0")),
+    (
+        &["tcp.analysis.zero_window"],
+        Is("zerowindow peer,ours,both"),
+    ),
+    (&["retransmission"], Is("retransmits > 0")),
+    (&["retransmit"], Is("retransmits > 0")),
+    (&["retrans"], Is("retransmits > 0")),
+    (&["loss"], Is("retransmits > 0")),
+    (&["lossy"], Is("retransmits > 0")),
+    (&["retransmissions"], Is("retransmits > 0")),
+    (&["tcp.flags.reset"], Is(CLOSED_BY_RESET)),
+    (&["tcp.flags.fin"], Is(CLOSED_BY_FIN)),
+    (&["tcp.connection.rst"], Is(CLOSED_BY_RESET)),
+    (&["tcp.connection.fin"], Is(CLOSED_BY_FIN)),
+    (&["rst"], Is(CLOSED_BY_RESET)),
+    (&["tcp-rst"], Is(CLOSED_BY_RESET)),
+    (&["fin"], Is(CLOSED_BY_FIN)),
+    (&["tcp-fin"], Is(CLOSED_BY_FIN)),
+    (
+        &["tcp[tcpflags]", "&", "tcp-rst", "!=", "0"],
+        Is(CLOSED_BY_RESET),
+    ),
+    (
+        &["tcp[tcpflags]", "&", "tcp-fin", "!=", "0"],
+        Is(CLOSED_BY_FIN),
+    ),
+    (&["tcp[tcpflags]"], Nothing(NO_FLAGS, BY_REASON)),
+    (&["tcp[13]"], Nothing(NO_FLAGS, BY_REASON)),
+    (&["tcp.flags"], Nothing(NO_FLAGS, BY_REASON)),
+    (&["tcp.flags.syn"], Nothing(NO_FLAGS, BY_REASON)),
+    (&["tcp.flags.ack"], Nothing(NO_FLAGS, BY_REASON)),
+    (&["tcp.flags.push"], Nothing(NO_FLAGS, BY_REASON)),
+    (&["tcp", "contains"], Nothing(NO_CONTENT, BY_NAME)),
+    (&["tcp.payload", "contains"], Nothing(NO_CONTENT, BY_NAME)),
+    (&["frame", "contains"], Nothing(NO_CONTENT, BY_NAME)),
+    (&["data", "contains"], Nothing(NO_CONTENT, BY_NAME)),
+    (&["http", "contains"], Nothing(NO_CONTENT, BY_NAME)),
+    (&["ether", "host"], Nothing(NO_LINK, BY_ADDRESS)),
+    (&["ether", "src"], Nothing(NO_LINK, BY_ADDRESS)),
+    (&["ether", "dst"], Nothing(NO_LINK, BY_ADDRESS)),
+    (&["eth.addr"], Nothing(NO_LINK, BY_ADDRESS)),
+    (&["eth.src"], Nothing(NO_LINK, BY_ADDRESS)),
+    (&["eth.dst"], Nothing(NO_LINK, BY_ADDRESS)),
+];
+
+/// Words for what a filter selects anyway.
+pub const NOUNS: &[&str] = &[
+    "connection",
+    "connections",
+    "conns",
+    "session",
+    "sessions",
+    "socket",
+    "sockets",
+    "flow",
+    "flows",
+    "traffic",
+    "transfers",
+];
+
+/// Words before a field of which a session has only the sum.
+pub const SUMS: &[&str] = &["total", "sum", "overall", "combined"];
+
+/// Words before a field for a function of several values.
+pub const MEANS: &[&str] = &[
+    "avg", "average", "mean", "median", "max", "maximum", "min", "minimum", "p50", "p90", "p95",
+    "p99",
+];
+
+/// Functions of jq of a text, with the operator for each.
+pub const FUNCTIONS: &[(&str, &str)] = &[
+    ("test", "~"),
+    ("match", "~"),
+    ("contains", "contains"),
+    ("startswith", "startswith"),
+    ("endswith", "endswith"),
+];
+
+/// Commands after a pipe that do not select.
+pub const PIPED: &[&str] = &[
+    "stats",
+    "sort",
+    "head",
+    "tail",
+    "count",
+    "table",
+    "top",
+    "wc",
+    "awk",
+    "sed",
+    "cut",
+    "uniq",
+    "summarize",
+    "project",
+    "extend",
+    "eval",
+    "json",
+    "jq",
+    "less",
+    "more",
+    "xargs",
+    "take",
+    "limit",
+];
+
+/// First words of what comes after a condition in SQL and with grep.
+pub const TAILS: &[&str] = &["limit", "order", "-v"];
+
+/// Words for no value.
+pub const NULLS: &[&str] = &["null", "none", "nil", "empty", "missing", "undefined"];
