@@ -138,7 +138,7 @@ fn findings() -> String {
             0 => String::new(),
             s => format!(" A run needs {s} s to judge it."),
         };
-        let mut keys = row("Enter", &rule.proof.shows(), rule.proof.meaning());
+        let mut keys = row("Enter", &rule.proof.shows(), &rule.proof.meaning());
         for step in rule.further {
             keys += &row(step.press, step.shows, step.meaning);
         }

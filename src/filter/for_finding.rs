@@ -7,7 +7,7 @@ use crate::model::findings::{Destination, Finding, Proof, Subject};
 pub fn filter_for_finding(finding: &Finding) -> Option<String> {
     let subject = filter_for_subject(&finding.subject);
     let parts = match finding.rule.proof {
-        Proof::Sessions(condition) => [Some(condition.to_owned()), subject],
+        Proof::Sessions { filter, .. } => [Some(filter.to_owned()), subject],
         Proof::Listeners | Proof::Drops | Proof::Ports => [None, subject],
         Proof::Help => return None,
     };

@@ -88,16 +88,20 @@ impl Seen {
         });
         self.press("\r");
         let shows = rule.proof.shows();
+        let sorted = rule.proof.sorted_by();
+        let sorted = sorted.map(|title| format!("sort: {} ↓", title.to_lowercase()));
         self.wait_for(name, |s| {
             let lines = s.lines();
             let heading = match rule.proof {
-                Proof::Sessions(_) => s.heading(),
+                Proof::Sessions { .. } => s.heading(),
                 _ => lines.iter().position(|line| line.contains(&shows)),
             };
             // a line below it, and above the panes, has the port, address or pid
             let below = lines.iter().skip(heading.map_or(lines.len(), |at| at + 1));
             let mut list = below.take_while(|line| !line.starts_with("PROCESS ("));
-            s.shows(&shows) && list.any(|line| line.contains(proof.as_str()))
+            s.shows(&shows)
+                && sorted.iter().all(|text| s.shows(text))
+                && list.any(|line| line.contains(proof.as_str()))
         });
         for step in rule.further {
             self.press(match step.press {

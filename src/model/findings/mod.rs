@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::model::capture_filter::CaptureFilter;
+use crate::model::fields;
 use crate::model::host_state::HostState;
 use crate::model::port_use::PortUse;
 use crate::model::session::Comm;
@@ -72,8 +73,12 @@ impl Severity {
 /// The screen that proves a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// The sessions, with this filter; for subjects with a filter of their own, both apply.
-    Sessions(&'static str),
+    /// The sessions, with this filter; for subjects with a filter of their own, both apply. They are sorted by a field, the largest
+    /// first: the program is busy with others that match at times.
+    Sessions {
+        filter: &'static str,
+        sort: &'static str,
+    },
     /// The listeners, and their sessions.
     Listeners,
     /// The dropped packets, and the sessions of the subject.
@@ -92,7 +97,7 @@ impl Proof {
     )]
     pub fn shows(self) -> String {
         match self {
-            Proof::Sessions(filter) => format!("filter: {filter}"),
+            Proof::Sessions { filter, .. } => format!("filter: {filter}"),
             Proof::Listeners => "QUEUE".into(),
             Proof::Drops => "REASON".into(),
             Proof::Ports => "T-WAIT".into(),
@@ -100,14 +105,25 @@ impl Proof {
         }
     }
 
-    /// Returns the meaning of that screen.
-    pub fn meaning(self) -> &'static str {
+    /// Returns the heading of the column that its sessions are sorted by.
+    pub fn sorted_by(self) -> Option<&'static str> {
         match self {
-            Proof::Sessions(_) => "its sessions",
-            Proof::Listeners => "the listeners at its port",
-            Proof::Drops => "the packets that were dropped",
-            Proof::Ports => "the local ports towards it",
-            Proof::Help => "how many, by cause",
+            Proof::Sessions { sort, .. } => Some(fields::by_word(sort)?.column?.title),
+            _ => None,
+        }
+    }
+
+    /// Returns the meaning of that screen.
+    pub fn meaning(self) -> String {
+        match self {
+            Proof::Sessions { .. } => match self.sorted_by() {
+                Some(title) => format!("its sessions, sorted by {title}"),
+                None => "its sessions".into(),
+            },
+            Proof::Listeners => "the listeners at its port".into(),
+            Proof::Drops => "the packets that were dropped".into(),
+            Proof::Ports => "the local ports towards it".into(),
+            Proof::Help => "how many, by cause".into(),
         }
     }
 }

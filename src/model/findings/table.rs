@@ -95,7 +95,10 @@ pub static FINDINGS: &[FindingRule] = &[
         hold_s: 0,
         watch_s: 0,
         age: None,
-        proof: Proof::Sessions("reason never-accepted"),
+        proof: Proof::Sessions {
+            filter: "reason never-accepted",
+            sort: "ended",
+        },
         further: &[step(
             "Enter",
             "Never accepted:",
@@ -114,7 +117,10 @@ pub static FINDINGS: &[FindingRule] = &[
         hold_s: 2,
         watch_s: 0,
         age: None,
-        proof: Proof::Sessions("reason refused"),
+        proof: Proof::Sessions {
+            filter: "reason refused",
+            sort: "ended",
+        },
         further: &[step(
             "Enter",
             "Refused:",
@@ -133,7 +139,10 @@ pub static FINDINGS: &[FindingRule] = &[
         hold_s: 2,
         watch_s: 3,
         age: None,
-        proof: Proof::Sessions("(reason connect-timeout or reason cancelled or state syn-sent)"),
+        proof: Proof::Sessions {
+            filter: "(reason connect-timeout or reason cancelled or state syn-sent)",
+            sort: "duration",
+        },
         further: &[
             step(
                 "Enter",
@@ -159,7 +168,10 @@ pub static FINDINGS: &[FindingRule] = &[
         hold_s: 2,
         watch_s: 0,
         age: None,
-        proof: Proof::Sessions("reason unreachable"),
+        proof: Proof::Sessions {
+            filter: "reason unreachable",
+            sort: "ended",
+        },
         further: &[step(
             "Enter",
             "Unreachable:",
@@ -178,7 +190,10 @@ pub static FINDINGS: &[FindingRule] = &[
         hold_s: 2,
         watch_s: 0,
         age: None,
-        proof: Proof::Sessions("reason remote-reset"),
+        proof: Proof::Sessions {
+            filter: "reason remote-reset",
+            sort: "ended",
+        },
         further: &[
             step(
                 "Enter",
@@ -204,7 +219,10 @@ pub static FINDINGS: &[FindingRule] = &[
         hold_s: 2,
         watch_s: 0,
         age: Some("silent"),
-        proof: Proof::Sessions("unacked > 0 and retransmits > 0"),
+        proof: Proof::Sessions {
+            filter: "unacked > 0 and retransmits > 0",
+            sort: "unacked",
+        },
         further: &[step(
             "Enter",
             "Stalled:",
@@ -223,7 +241,10 @@ pub static FINDINGS: &[FindingRule] = &[
         hold_s: 3,
         watch_s: 8,
         age: None,
-        proof: Proof::Sessions("turns > 0"),
+        proof: Proof::Sessions {
+            filter: "turns > 0",
+            sort: "resp",
+        },
         further: &[step(
             "d",
             "RESPONSE",
@@ -242,7 +263,10 @@ pub static FINDINGS: &[FindingRule] = &[
         hold_s: 3,
         watch_s: 8,
         age: None,
-        proof: Proof::Sessions("turns > 0"),
+        proof: Proof::Sessions {
+            filter: "turns > 0",
+            sort: "ourresp",
+        },
         further: &[step(
             "d",
             "OUR RESPONSE",
@@ -261,7 +285,10 @@ pub static FINDINGS: &[FindingRule] = &[
         hold_s: 3,
         watch_s: 5,
         age: None,
-        proof: Proof::Sessions("turns > 0"),
+        proof: Proof::Sessions {
+            filter: "turns > 0",
+            sort: "resp",
+        },
         further: &[],
         meaning: "Its response times of the last 30 s are so long that they need no comparison with usual ones, which may not be known, or may be as long. They are a geometric mean of five or more answers. If they are far above the usual ones, it is slow-peer instead.",
         similar: "Clients that wait for an event on purpose. Where that can be seen they do not count: sessions that ask again at once and wait equally long each time (BLPOP, long polling with a time limit), and waits of very different lengths (long polling, chat).",
@@ -276,7 +303,10 @@ pub static FINDINGS: &[FindingRule] = &[
         hold_s: 3,
         watch_s: 5,
         age: None,
-        proof: Proof::Sessions("turns > 0"),
+        proof: Proof::Sessions {
+            filter: "turns > 0",
+            sort: "ourresp",
+        },
         further: &[],
         meaning: "Between a client's question and the program's answer there is so much time that it needs no comparison with the usual one. It is computed like that of a destination that takes long.",
         similar: "Clients that wait for an event on purpose, as at a destination that takes long.",
@@ -291,7 +321,10 @@ pub static FINDINGS: &[FindingRule] = &[
         hold_s: 0,
         watch_s: 0,
         age: None,
-        proof: Proof::Sessions("reason timeout"),
+        proof: Proof::Sessions {
+            filter: "reason timeout",
+            sort: "ended",
+        },
         further: &[step(
             "Enter",
             "Timed out:",
@@ -329,7 +362,10 @@ pub static FINDINGS: &[FindingRule] = &[
         hold_s: 0,
         watch_s: 0,
         age: None,
-        proof: Proof::Sessions("reason no-port"),
+        proof: Proof::Sessions {
+            filter: "reason no-port",
+            sort: "ended",
+        },
         further: &[
             step("Enter", "No local port was free", "one of them"),
             step(
@@ -351,7 +387,10 @@ pub static FINDINGS: &[FindingRule] = &[
         hold_s: 0,
         watch_s: 5,
         age: Some("close-wait-age"),
-        proof: Proof::Sessions("state close-wait"),
+        proof: Proof::Sessions {
+            filter: "state close-wait",
+            sort: "close",
+        },
         further: &[step(
             "Enter",
             "(close-wait)",
@@ -370,7 +409,10 @@ pub static FINDINGS: &[FindingRule] = &[
         hold_s: 2,
         watch_s: 0,
         age: Some("unread-age"),
-        proof: Proof::Sessions("unread > 0 and state established"),
+        proof: Proof::Sessions {
+            filter: "unread > 0 and state established",
+            sort: "unread",
+        },
         further: &[step(
             "Enter",
             "Not read:",
@@ -389,7 +431,10 @@ pub static FINDINGS: &[FindingRule] = &[
         hold_s: 2,
         watch_s: 0,
         age: Some("peer-window-age"),
-        proof: Proof::Sessions("unacked > 0 and state established"),
+        proof: Proof::Sessions {
+            filter: "unacked > 0 and state established",
+            sort: "unacked",
+        },
         further: &[step(
             "Enter",
             "Stalled:",
@@ -408,7 +453,10 @@ pub static FINDINGS: &[FindingRule] = &[
         hold_s: 5,
         watch_s: 0,
         age: None,
-        proof: Proof::Sessions("sndbuflimited > 0"),
+        proof: Proof::Sessions {
+            filter: "sndbuflimited > 0",
+            sort: "sndbuflimited",
+        },
         further: &[step(
             "Enter",
             "BOTTLENECK",
@@ -427,7 +475,10 @@ pub static FINDINGS: &[FindingRule] = &[
         hold_s: 0,
         watch_s: 0,
         age: Some("fin-wait-age"),
-        proof: Proof::Sessions("(state fin-wait-1 or state fin-wait-2)"),
+        proof: Proof::Sessions {
+            filter: "(state fin-wait-1 or state fin-wait-2)",
+            sort: "close",
+        },
         further: &[step(
             "Enter",
             "(fin-wait",
@@ -446,9 +497,10 @@ pub static FINDINGS: &[FindingRule] = &[
         hold_s: 0,
         watch_s: 0,
         age: Some("silent"),
-        proof: Proof::Sessions(
-            "unacked > 0 and (state fin-wait-1 or state last-ack or state closing)",
-        ),
+        proof: Proof::Sessions {
+            filter: "unacked > 0 and (state fin-wait-1 or state last-ack or state closing)",
+            sort: "unacked",
+        },
         further: &[step(
             "Enter",
             "Stalled:",
@@ -467,7 +519,10 @@ pub static FINDINGS: &[FindingRule] = &[
         hold_s: 3,
         watch_s: 0,
         age: None,
-        proof: Proof::Sessions("retransmits > 0"),
+        proof: Proof::Sessions {
+            filter: "retransmits > 0",
+            sort: "retransmits",
+        },
         further: &[step(
             "Enter",
             "Losing packets",
@@ -486,7 +541,10 @@ pub static FINDINGS: &[FindingRule] = &[
         hold_s: 4,
         watch_s: 0,
         age: None,
-        proof: Proof::Sessions("rtt > 50ms and open"),
+        proof: Proof::Sessions {
+            filter: "rtt > 50ms and open",
+            sort: "rtt",
+        },
         further: &[step("B", "sort: bytes", "the large transfer on top")],
         meaning: "Most active sessions through one local address have round trips far above their minimum at the same time: a large transfer fills a queue on the way, and all others wait in it.",
         similar: "A path that has changed to a longer one; a virtual machine that is not scheduled.",
@@ -501,7 +559,10 @@ pub static FINDINGS: &[FindingRule] = &[
         hold_s: 3,
         watch_s: 10,
         age: None,
-        proof: Proof::Sessions("connect > 0"),
+        proof: Proof::Sessions {
+            filter: "connect > 0",
+            sort: "connect",
+        },
         further: &[step("d", "CONNECT", "connect latencies beside durations")],
         meaning: "A program opens a new connection for each request, and a large share of the time goes into handshakes that keep-alive or a pool would save. Only where a connect takes 1 ms or more.",
         similar: "A health check of many backends.",
@@ -516,7 +577,10 @@ pub static FINDINGS: &[FindingRule] = &[
         hold_s: 1,
         watch_s: 0,
         age: None,
-        proof: Proof::Sessions("open"),
+        proof: Proof::Sessions {
+            filter: "open",
+            sort: "duration",
+        },
         further: &[],
         meaning: "Its open sessions alone are nearly as many as the descriptors that it may have. Beyond the limit, accept() and connect() fail with EMFILE.",
         similar: "Nothing. The limit is looked up for the processes with the most sessions, 256 or more.",
@@ -543,6 +607,7 @@ pub static FINDINGS: &[FindingRule] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::fields;
     use crate::model::findings::THRESHOLDS;
 
     #[test]
@@ -562,6 +627,13 @@ mod tests {
                 assert!(
                     THRESHOLDS.iter().any(|t| t.name == age && t.unit == "s"),
                     "{name}: {age}"
+                );
+            }
+            if let Proof::Sessions { sort, .. } = rule.proof {
+                let column = fields::by_word(sort).and_then(|field| field.column);
+                assert!(
+                    column.is_some_and(|c| c.descending),
+                    "{name}: {sort} has the largest first"
                 );
             }
             for text in [rule.meaning, rule.similar, rule.next] {

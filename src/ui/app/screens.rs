@@ -26,9 +26,6 @@ use crate::ui::state::ports::PortLine;
 use crate::ui::state::screens::Screen;
 use crate::ui::state::table_screen::{LineSources, Lines};
 
-/// The order of sessions that failed: there is no rate to sort by.
-const FAILED_BY: &str = "ended";
-
 /// Notice about a key for the selected line where there is none.
 pub(super) const NOT_SELECTED: &str = "there is no line to select";
 
@@ -39,13 +36,11 @@ impl App {
             return T::default();
         };
         let before = self.view_filter.choice();
+        let sorted = screen.sorts_by();
         // a screen that it shows has no other way back
         let mut earlier = std::mem::take(&mut self.way_back);
         let shown = show(self);
-        let order = match screen {
-            Screen::Failures(_) => self.sort_failed(),
-            _ => None,
-        };
+        let order = sorted.and_then(|word| self.sort_for_line(word));
         let (to, since) = (self.base(), self.view_filter.choice());
         if to != screen.mode() {
             let focus = self.layers.focus();
@@ -61,10 +56,10 @@ impl App {
         shown
     }
 
-    /// Sorts sessions that failed by their end, the last one first. Returns the order before, if it was another one.
-    fn sort_failed(&mut self) -> Option<OrderBefore> {
+    /// Sorts the sessions of a line by a field, the largest first. Returns the order before, if it was another one.
+    fn sort_for_line(&mut self, word: &str) -> Option<OrderBefore> {
         let given = Sort {
-            field: fields::by_word(FAILED_BY)?,
+            field: fields::by_word(word)?,
             inverted: false,
         };
         if self.sort == given {

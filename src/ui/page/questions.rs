@@ -101,9 +101,9 @@ pub fn keys_to_proof(rule: &FindingRule, keymap: &Keymap) -> Vec<(String, String
         keymap,
         modes: vec![Mode::Table, Mode::Findings],
     };
-    let mut keys = vec![(walk.press("Enter"), rule.proof.meaning().to_owned())];
+    let mut keys = vec![(walk.press("Enter"), rule.proof.meaning())];
     walk.modes.extend(match rule.proof {
-        Proof::Sessions(_) => None,
+        Proof::Sessions { .. } => None,
         Proof::Listeners => Some(Mode::Listeners),
         Proof::Drops => Some(Mode::Drops),
         Proof::Ports => Some(Mode::Ports),

@@ -141,6 +141,13 @@ impl TableLine for FindingLine {
         filter_for_finding(&self.finding)
     }
 
+    fn sorts_by(&self) -> Option<&'static str> {
+        match self.finding.rule.proof {
+            Proof::Sessions { sort, .. } => Some(sort),
+            _ => None,
+        }
+    }
+
     fn screen(&self) -> Option<(Mode, String)> {
         match (self.finding.rule.proof, self.finding.subject) {
             (Proof::Listeners, Subject::Listener { port, .. }) => {

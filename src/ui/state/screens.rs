@@ -31,6 +31,16 @@ impl Screen {
         }
     }
 
+    /// Word of the field by which sessions of the selected line are sorted, the largest first; `None`: as they were.
+    pub fn sorts_by(&self) -> Option<&'static str> {
+        match self {
+            // the last one first: sessions that failed have no rate to sort by
+            Screen::Failures(_) => Some("ended"),
+            Screen::Table(shown) => shown.sorts_by(),
+            Screen::Distributions(_) | Screen::Baseline(_) => None,
+        }
+    }
+
     pub fn take(&mut self, event: &StoreEvent<'_>, view_filter: &ViewFilter) {
         match self {
             Screen::Distributions(shown) => shown.counted.take(event, view_filter),

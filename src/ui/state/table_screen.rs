@@ -101,6 +101,11 @@ pub trait TableLine: Debug + Sized + 'static {
     /// A filter that matches the sessions of this thing; `None`: it has none.
     fn sessions(&self) -> Option<String>;
 
+    /// Word of the field that its sessions are sorted by, the largest first; `None`: as they were.
+    fn sorts_by(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The screen that says more about this thing than its sessions, and a text to search for there; `None`: there is
     /// none.
     fn screen(&self) -> Option<(Mode, String)> {
@@ -233,6 +238,9 @@ pub trait TableScreen: Debug {
 
     /// A filter that matches the sessions of the selected line.
     fn sessions(&self) -> Option<String>;
+
+    /// Word of the field that those sessions are sorted by, the largest first; `None`: as they were.
+    fn sorts_by(&self) -> Option<&'static str>;
 
     /// The screen that says more about the selected line, and a text to search for there.
     fn screen(&self) -> Option<(Mode, String)>;
@@ -433,6 +441,10 @@ impl<L: TableLine> TableScreen for Lines<L> {
 
     fn sessions(&self) -> Option<String> {
         self.selected()?.sessions()
+    }
+
+    fn sorts_by(&self) -> Option<&'static str> {
+        self.selected()?.sorts_by()
     }
 
     fn screen(&self) -> Option<(Mode, String)> {
