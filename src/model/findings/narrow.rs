@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr;
 pub fn narrow(sentence: &str, width: usize) -> String {
     let untimed = without_time(sentence);
     let (what, numbers) = untimed.split_once(": ").unwrap_or((untimed, ""));
-    let who = numbers.rfind(" by ").map_or("", |at| &numbers[at..]);
+    let who = numbers.rfind(" from ").map_or("", |at| &numbers[at..]);
     // no name of a program is as long
     let who = if who.width() > LONGEST { "" } else { who };
     let short = format!("{what}{who}");
@@ -51,20 +51,20 @@ mod tests {
 
     #[test]
     fn sentence_with_less_room_loses_time_and_numbers_and_keeps_the_program() {
-        let refused = "10.0.0.8:5432 refuses connections: 12 of 12 by api in 11 s";
+        let refused = "10.0.0.8:5432 refuses connections: 12 of 12 from api in 11 s";
         for (width, text) in [
-            (58, refused),
-            (57, "10.0.0.8:5432 refuses connections: 12 of 12 by api"),
-            (49, "10.0.0.8:5432 refuses connections by api"),
-            (39, "10.0.0.8:5432 refuses connectio… by api"),
-            (24, "10.0.0.8:5432 re… by api"),
+            (60, refused),
+            (59, "10.0.0.8:5432 refuses connections: 12 of 12 from api"),
+            (51, "10.0.0.8:5432 refuses connections from api"),
+            (41, "10.0.0.8:5432 refuses connectio… from api"),
+            (26, "10.0.0.8:5432 re… from api"),
         ] {
             assert_eq!(narrow(refused, width), text, "{width}");
         }
         let elsewhere = format!("{refused} (network namespace 4026532001)");
         assert_eq!(
             narrow(&elsewhere, 80),
-            "10.0.0.8:5432 refuses connections: 12 of 12 by api"
+            "10.0.0.8:5432 refuses connections: 12 of 12 from api"
         );
         let without = "5 sessions missed in 10 s: figures are too low";
         assert_eq!(narrow(without, 30), "5 sessions missed in 10 s");

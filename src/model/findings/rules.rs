@@ -30,11 +30,18 @@ fn for_at_least(time: String, troubled: &Troubled) -> String {
     }
 }
 
-/// The program that connected, after a count: ` by curl`, or ` by curl and others`; nothing if it is not known.
-fn by(program: Option<(Comm, bool)>) -> String {
+/// The program of sessions, and true if others have some of them, too.
+type Program = Option<(Comm, bool)>;
+
+/// The program that connected, after a count: ` from curl`, or ` from curl and others`; nothing if it is not known.
+fn from_client(program: Program) -> String {
+    and_program("from", program)
+}
+
+fn and_program(preposition: &str, program: Program) -> String {
     match program {
-        Some((comm, false)) => format!(" by {}", comm.as_str()),
-        Some((comm, true)) => format!(" by {} and others", comm.as_str()),
+        Some((comm, false)) => format!(" {preposition} {}", comm.as_str()),
+        Some((comm, true)) => format!(" {preposition} {} and others", comm.as_str()),
         None => String::new(),
     }
 }
@@ -94,7 +101,7 @@ fn failing(facts: &Facts, sources: &Sources<'_>, kind: &Kind) -> Vec<Met> {
             0 => last_ns,
             _ => None,
         };
-        let by = by(recent.and_then(|r| r.program(facts.now_ns, WINDOW_S)));
+        let from = from_client(recent.and_then(|r| r.program(facts.now_ns, WINDOW_S)));
         Some(Met {
             subject,
             since_ns,
@@ -102,7 +109,7 @@ fn failing(facts: &Facts, sources: &Sources<'_>, kind: &Kind) -> Vec<Met> {
             weight: failures,
             sentence: format!(
                 "{} in {within_s} s",
-                (kind.sentence)(&sources.name(facts, &subject), failures, attempts, &by)
+                (kind.sentence)(&sources.name(facts, &subject), failures, attempts, &from)
             ),
             evidence: vec![
                 (kind.names[0], Amount::Count(failures)),
@@ -133,7 +140,7 @@ pub(super) fn refusing(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
         failures: |o| o.refused,
         attempts: Outcomes::connects,
         names: ["refused", "connects"],
-        sentence: |to, n, all, by| format!("{to} refuses connections: {n} of {all}{by}"),
+        sentence: |to, n, all, from| format!("{to} refuses connections: {n} of {all}{from}"),
     };
     let mut met = failing(facts, sources, &kind);
     // a name like localhost has two addresses; where nothing listens on the first, the second serves
@@ -164,7 +171,7 @@ pub(super) fn unanswered(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
         failures: |o| o.unanswered,
         attempts: Outcomes::connects,
         names: ["unanswered", "connects"],
-        sentence: |to, n, all, by| format!("{to} does not answer: {n} of {all} connects{by}"),
+        sentence: |to, n, all, from| format!("{to} does not answer: {n} of {all} connects{from}"),
     };
     let mut met = failing(facts, sources, &kind);
     // our own firewall is a finding of its own
@@ -178,7 +185,7 @@ pub(super) fn unreachable(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
         failures: |o| o.unreachable,
         attempts: Outcomes::connects,
         names: ["unreachable", "connects"],
-        sentence: |to, n, all, by| format!("{to} cannot be reached: {n} of {all} connects{by}"),
+        sentence: |to, n, all, from| format!("{to} cannot be reached: {n} of {all} connects{from}"),
     };
     failing(facts, sources, &kind)
 }
@@ -189,7 +196,7 @@ pub(super) fn resetting(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
         failures: |o| o.reset,
         attempts: |o| o.closed,
         names: ["reset", "closed"],
-        sentence: |to, n, all, by| format!("{to} resets sessions: {n} of {all}{by}"),
+        sentence: |to, n, all, from| format!("{to} resets sessions: {n} of {all}{from}"),
     };
     failing(facts, sources, &kind)
 }
@@ -231,7 +238,7 @@ fn counted<'a, T, const N: usize>(
     all: impl Iterator<Item = (Subject, &'a Recent<T, N>)>,
     count: fn(&T) -> u32,
     name: &'static str,
-    sentence: fn(&str, u64, &str) -> String,
+    sentence: fn(&str, u64, Program) -> String,
 ) -> Vec<Met>
 where
     T: Copy + Default + PartialEq + AddAssign + 'a,
@@ -254,7 +261,7 @@ where
                 sentence(
                     &sources.name(facts, &subject),
                     n,
-                    &by(recent.program(facts.now_ns, WINDOW_S))
+                    recent.program(facts.now_ns, WINDOW_S)
                 )
             ),
             evidence: vec![
@@ -280,9 +287,10 @@ pub(super) fn keepalive(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
         destinations(facts),
         |o| o.keepalive,
         "timed_out",
-        |to, n, by| {
+        |to, n, program| {
             let sessions = fields::number(n, "idle session");
-            format!("{to} is gone: keep-alive closed {sessions}{by}")
+            let from = from_client(program);
+            format!("{to} is gone: keep-alive closed {sessions}{from}")
         },
     )
 }
@@ -295,7 +303,10 @@ pub(super) fn no_port(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
         destinations(facts),
         |o| o.no_port,
         "failed",
-        |to, n, by| format!("no local port was free to connect to {to}: {n} times{by}"),
+        |to, n, program| {
+            let from = from_client(program);
+            format!("no free local port to connect to {to}: {n} times{from}")
+        },
     )
 }
 
@@ -315,9 +326,10 @@ pub(super) fn never_accepted(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
         ports,
         |n| *n,
         "never_accepted",
-        |name, n, by| {
+        |name, n, program| {
             let sessions = fields::number(n, "session");
             let port = name.trim_start_matches(':');
+            let by = and_program("by", program);
             format!("{sessions} of port {port} were never accepted{by}")
         },
     )
@@ -609,7 +621,7 @@ pub(super) fn churn(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
             return None;
         }
         let subject = Subject::Destination(to);
-        let by = by(recent.program(facts.now_ns, TRAFFIC_S));
+        let from = from_client(recent.program(facts.now_ns, TRAFFIC_S));
         let to = sources.name(facts, &subject);
         Some(Met {
             subject,
@@ -617,7 +629,7 @@ pub(super) fn churn(facts: &Facts, sources: &Sources<'_>) -> Vec<Met> {
             until_ns: None,
             weight: sum.whole.into(),
             sentence: format!(
-                "{per_second:.0} sessions/s with {to}{by} spend {share:.0} % of their life connecting: nothing keeps them open"
+                "{per_second:.0} sessions/s with {to}{from} spend {share:.0} % of their life connecting: nothing keeps them open"
             ),
             evidence: vec![
                 ("sessions_per_s", Amount::real(per_second)),

@@ -49,7 +49,7 @@ fn findings_line_is_in_the_header_only_while_there_is_one() {
     let text = line(&app, SIZE, 2);
     assert!(
         text.contains(
-            "1 of 2 findings, ! for all: 10.0.0.8:5432 refuses connections: 12 of 12 by api"
+            "1 of 2 findings, ! for all: 10.0.0.8:5432 refuses connections: 12 of 12 from api"
         ),
         "{text}"
     );
@@ -81,7 +81,7 @@ fn findings_list_has_numbers_threshold_and_what_to_do() {
         let words: Vec<&str> = shown.split_whitespace().collect();
         let shown = words.join(" ");
         assert!(shown.contains("10.0.0.8:5432 refuses"), "{shown}");
-        for text in ["12 of 12 by api in 11 s", "(threshold: 20 %,"] {
+        for text in ["12 of 12 from api in 11 s", "(threshold: 20 %,"] {
             assert!(shown.contains(text), "{width}: {text}: {shown}");
         }
         // keys of JSON are for programs
@@ -227,12 +227,12 @@ fn finding_in_a_small_window_keeps_the_program() {
     let row = shown.lines().find(|line| line.contains("!! "));
     let row = row.unwrap_or_else(|| panic!("{shown}"));
     assert!(
-        row.contains("10.0.0.8:5432 refuses connections: 12 of 12 by api"),
+        row.contains("10.0.0.8:5432 refuses connections from api"),
         "{shown}"
     );
     let size = Size::new(40, 18);
     let shown = screen(&refused(size), size);
-    assert!(shown.contains(" by api "), "{shown}");
+    assert!(shown.contains(" from api "), "{shown}");
 }
 
 #[test]
