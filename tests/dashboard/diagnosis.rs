@@ -89,7 +89,7 @@ impl Seen {
         self.press("\r");
         let shows = rule.proof.shows();
         let sorted = rule.proof.sorted_by();
-        let sorted = sorted.map(|title| format!("sort: {} ↓", title.to_lowercase()));
+        let sorted = sorted.map(|title| format!("{title}▼"));
         self.wait_for(name, |s| {
             let lines = s.lines();
             let heading = match rule.proof {
@@ -361,7 +361,7 @@ fn keys_lead_to_the_proof_of_findings_on_loopback() {
     }
     let configured = Configured::new();
     let path = configured.path();
-    let mut seen = Seen::sized(pty::command(&brisk(&["--config", path])), 40, 160);
+    let mut seen = Seen::sized(pty::command(&brisk(&["--config", path])), 40, 220);
     seen.wait_for("the dashboard", |s| s.shows("open "));
     let mut culprit = Culprit::start("loopback");
     let order = |p: &Provoked| ON_LOOPBACK.iter().position(|name| *name == p.name);
@@ -385,7 +385,7 @@ fn keys_lead_to_the_proof_of_a_slow_destination() {
     let ports: Vec<&str> = culprit.provoked.iter().map(|p| p.proof.as_str()).collect();
     let ports = ports.join(",");
     let flags = brisk(&["--config", path, "-D", &ports]);
-    let mut seen = Seen::sized(pty::command(&flags), 40, 160);
+    let mut seen = Seen::sized(pty::command(&flags), 40, 220);
     seen.wait_for("the dashboard", |s| s.shows("open "));
     assert_eq!(names(&culprit.provoked), AT_ONE_END);
     for provoked in &culprit.provoked {
@@ -562,7 +562,7 @@ fn use_up_ports(netns: &Arc<Netns>, faults: &mut Faults) -> Vec<Provoked> {
         drop(inside.run(move || begin(to)));
     });
     [
-        ("no-port", "free to connect to {}"),
+        ("no-port", "free local port to connect to {}"),
         ("ports-low", "local ports towards {}"),
     ]
     .map(|(name, sentence)| Provoked {
@@ -600,7 +600,7 @@ fn keys_lead_to_the_proof_of_findings_of_a_network() {
     });
     // it knows the range of the namespace that it runs in
     let mut seen =
-        few.run(move || Seen::sized(pty::command(&brisk(&["--config", &path])), 40, 160));
+        few.run(move || Seen::sized(pty::command(&brisk(&["--config", &path])), 40, 220));
     seen.wait_for("the dashboard", |s| s.shows("open "));
     let mut faults = Faults::default();
     let mut culprit = Culprit::start("descriptors");
@@ -626,7 +626,7 @@ fn keys_lead_to_the_causes_of_missed_sessions() {
     let listener = listen(V4);
     let only = port(&listener).to_string();
     let flags = ["-L", &only, "--ring-size", "4096"];
-    let mut seen = Seen::sized(pty::command(&brisk(&flags)), 40, 160);
+    let mut seen = Seen::sized(pty::command(&brisk(&flags)), 40, 220);
     seen.wait_for("the dashboard", |s| s.shows("open "));
     let pid = seen.pty.child.0.process_id().expect("it runs");
     let pid = Pid::from_raw(pid as i32).expect("a pid");
