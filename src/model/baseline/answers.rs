@@ -3,6 +3,7 @@
 //! A few connections that stay open carry many answers, so these are compared one by one where there are too few sessions.
 
 use crate::model::baseline::chance::hypergeometric_tail;
+use crate::model::baseline::key::is_local;
 use crate::model::baseline::sharded::Sharded;
 use crate::model::baseline::stats::{ENOUGH, LONGER, TimeStats};
 use crate::model::session::{Age, Direction, Session, SessionId};
@@ -317,6 +318,15 @@ impl AnswerSums {
     }
 }
 
+/// Ends of a connection within this host that sums may have, of each connection one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ends {
+    /// That of a program, or the one that connects.
+    One,
+    /// The one that connects, or the other one if that is known first: answers count as those of a peer.
+    Both,
+}
+
 /// Answers on one side: of peers that we have connected to, and ours.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct BothAnswers {
@@ -330,22 +340,24 @@ impl BothAnswers {
         self.ours.merge(&other.ours);
     }
 
-    fn end(&mut self, session: &Session) -> &mut AnswerSums {
-        match session.direction {
-            Direction::In => &mut self.ours,
-            Direction::Out | Direction::Unknown => &mut self.peer,
+    fn end(&mut self, session: &Session, ends: Ends) -> &mut AnswerSums {
+        match (session.direction, ends) {
+            // whichever end is known first
+            (Direction::In, Ends::Both) if is_local(session) => &mut self.peer,
+            (Direction::In, _) => &mut self.ours,
+            (Direction::Out | Direction::Unknown, _) => &mut self.peer,
         }
     }
 
     /// Adds a session before the baseline.
-    pub fn add_before(&mut self, session: &Session) {
+    pub fn add_before(&mut self, session: &Session, ends: Ends) {
         if let Some(answers) = Answers::of(session) {
-            self.end(session).add(&answers);
+            self.end(session, ends).add(&answers);
         }
     }
 
     /// Adds the last answer of a session before the baseline.
-    pub fn add_last(&mut self, session: &Session) {
+    pub fn add_last(&mut self, session: &Session, ends: Ends) {
         if let Some(us) = answer_us(session).filter(|_| Answers::of(session).is_some()) {
             let last = Answers {
                 count: 1,
@@ -353,7 +365,7 @@ impl BothAnswers {
                 sum_us: us,
                 longest_us: us,
             };
-            let end = self.end(session);
+            let end = self.end(session, ends);
             end.add(&last);
             end.last += 1;
         }
@@ -373,8 +385,8 @@ impl BothAnswers {
     }
 
     /// Adds the answers of a session since the baseline.
-    pub fn add_since(&mut self, session: &Session, answered: &Answered) {
-        let sums = self.end(session);
+    pub fn add_since(&mut self, session: &Session, answered: &Answered, ends: Ends) {
+        let sums = self.end(session, ends);
         sums.add(&answered.all);
         sums.samples.merge(&answered.samples);
         sums.recent.merge(&answered.recent);

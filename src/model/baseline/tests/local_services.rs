@@ -391,4 +391,9 @@ fn baseline_clients_that_stay_behind_count_once_with_what_their_server_closed() 
     let [before, since] = [before, since].map(|per_s| per_s.expect("sessions opened"));
     assert!((1.9..2.1).contains(&before), "{before}");
     assert!((1.8..2.1).contains(&since), "{since}");
+    // their answers are those of the same end on both sides
+    let answers = |figure| baseline.overall(figure, &host.talkers);
+    let (before, since) = answers(BaselineFigure::Response);
+    assert!(before.is_some() && since.is_some(), "{before:?} {since:?}");
+    assert_eq!(answers(BaselineFigure::OurResponse), (None, None));
 }
