@@ -206,6 +206,19 @@ impl Parts {
     }
 }
 
+impl Part {
+    /// True if its sessions are among those of such a difference of this key. Response times are those of the end that serves: a
+    /// program has those of peers as a client only, and its own as a server only.
+    fn is_of(&self, key: BaselineKey, kind: DifferenceKind) -> bool {
+        let end = match kind {
+            DifferenceKind::Worse(BaselineFigure::Response) => self.client,
+            DifferenceKind::Worse(BaselineFigure::OurResponse) => self.server,
+            _ => return true,
+        };
+        !key.is_program() || end.map(BaselineKey::Group) == Some(key)
+    }
+}
+
 /// The program of some sessions, if all have the same.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sole {
@@ -376,7 +389,8 @@ fn fold_kind(kind: DifferenceKind, differences: Vec<Difference>, sums: &[Part]) 
     let mut shared: HashMap<(usize, usize), Ends> = HashMap::new();
     for sum in sums {
         let part = sum.sums.part_of(kind);
-        let here = sum.keys.iter().filter_map(|k| places.get(k).copied());
+        let here = sum.keys.iter().filter(|key| sum.is_of(**key, kind));
+        let here = here.filter_map(|key| places.get(key).copied());
         let mut here: Vec<usize> = here.collect();
         here.sort_unstable();
         for (i, place) in here.iter().enumerate() {

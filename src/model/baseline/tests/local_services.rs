@@ -114,12 +114,13 @@ fn requests(
 
 /// The differences after the deploy, each in one line.
 fn differences(all: Vec<Request>) -> Vec<Difference> {
+    let sessions = all.iter().zip(100..).flat_map(|(r, nth)| r.sessions(nth));
+    differences_of(sessions.collect())
+}
+
+/// The differences between closed sessions before and after the deploy.
+fn differences_of(sessions: Vec<Session>) -> Vec<Difference> {
     let mut host = Host::new();
-    let sessions = all
-        .iter()
-        .enumerate()
-        .flat_map(|(i, r)| r.sessions(i as u64 + 100));
-    let sessions: Vec<Session> = sessions.collect();
     for now_s in 1..=END_S {
         let is_now = |s: &&Session| s.end_ns / 1_000_000_000 == now_s - 1;
         let closed = sessions.iter().filter(is_now).cloned().collect();
@@ -396,4 +397,53 @@ fn baseline_clients_that_stay_behind_count_once_with_what_their_server_closed() 
     let (before, since) = answers(BaselineFigure::Response);
     assert!(before.is_some() && since.is_some(), "{before:?} {since:?}");
     assert_eq!(answers(BaselineFigure::OurResponse), (None, None));
+}
+
+/// A database that became slow, and the program whose clients wait for it, too: the lines of slower answers. `answered`
+/// is true of requests of which the end that connects knows the answer.
+fn of_a_slow_database(answered: fn(&Request) -> bool) -> Vec<String> {
+    let through = |per_s| {
+        let browser = requests("browser", "shop-api", 18080, per_s, 1..END_S);
+        let queries = requests("shop-api", "postgres", 15432, per_s, 1..END_S);
+        browser.chain(queries)
+    };
+    let all = through(15).map(|r| {
+        let is_slow = r.at_ms >= BASELINE_S * 1000;
+        let answer_ms = match (is_slow, r.port) {
+            (false, _) => 2,
+            (true, 15432) => 33,
+            (true, _) => 37,
+        };
+        Request { answer_ms, ..r }
+    });
+    let others = requests("cart", "redis", 6379, 15, 1..END_S);
+    let all: Vec<Request> = all.chain(others).collect();
+    let silent = |r: &Request| r.at_ms >= BASELINE_S * 1000 && !answered(r);
+    let sessions = all.iter().zip(100..).flat_map(|(r, nth)| {
+        let mut ends = r.sessions(nth);
+        // the end that connects has not read the answer yet
+        if silent(r) {
+            ends[1].turns = Turns::default();
+        }
+        ends
+    });
+    let mut found = lines(&differences_of(sessions.collect()));
+    found.retain(|line| line.starts_with("Worse"));
+    found
+}
+
+#[test]
+fn baseline_of_a_slow_database_never_counts_who_waits_for_it_as_the_same_end() {
+    let found = of_a_slow_database(|_| true);
+    let link = "Worse(Response) shop-api → 127.0.0.1:15432 = postgres";
+    assert!(found.iter().any(|l| l.starts_with(link)), "{found:?}");
+    let browser = "Worse(Response) browser → 127.0.0.1:18080 = shop-api";
+    assert!(found.iter().any(|l| l.starts_with(browser)), "{found:?}");
+    assert_eq!(found.len(), 2, "{found:?}");
+    // no response time is known at the end that connects
+    let found = of_a_slow_database(|r| r.port != 15432);
+    assert_eq!(found.len(), 2, "{found:?}");
+    let database = "Worse(Response) 15432 = postgres +Worse(OurResponse)";
+    assert!(found.iter().any(|l| l == database), "{found:?}");
+    assert!(found.iter().any(|l| l.starts_with(browser)), "{found:?}");
 }
