@@ -35,6 +35,17 @@ pub fn words(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// Splits a text into at most so many lines of whole words. The last one has all the rest, however long.
+pub fn words_in(text: &str, width: usize, most: usize) -> Vec<String> {
+    let mut lines = words(text, width);
+    if lines.len() > most {
+        let rest = lines.split_off(most.saturating_sub(1)).join(" ");
+        lines.push(rest);
+    }
+    lines.truncate(most);
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -72,7 +72,7 @@ pub fn hit(app: &App, column: u16, row: u16) -> Hit {
             _ if !layout.main.contains(at) => return Hit::Nothing,
             _ if reads => None,
             Some(Screen::Failures(_)) => list_area::FAILURES.at(layout.main, row),
-            Some(Screen::Baseline(_)) => list_area::BASELINE.at(layout.main, row),
+            Some(Screen::Baseline(_)) => list_area::baseline(layout.main).at(layout.main, row),
             Some(Screen::Table(shown)) => {
                 match list_area::lines(shown.remark_lines(), layout.main).at(layout.main, row) {
                     None if row == layout.main.y => {

@@ -503,7 +503,7 @@ impl App {
                 }
             },
             (Screen::Baseline(shown), Action::Move(motion)) => {
-                shown.go(motion, list_area::BASELINE.count(area));
+                shown.go(motion, list_area::baseline(area).count(area));
                 None
             }
             (Screen::Baseline(shown), Action::Narrow) => {
@@ -553,9 +553,9 @@ impl App {
             Some(Screen::Failures(shown)) => {
                 shown.list.wheel(list_area::FAILURES.count(area), down)
             }
-            Some(Screen::Baseline(shown)) => {
-                shown.list.wheel(list_area::BASELINE.count(area), down)
-            }
+            Some(Screen::Baseline(shown)) => shown
+                .list
+                .wheel(list_area::baseline(area).count(area), down),
             Some(Screen::Table(shown)) => {
                 let lines = list_area::lines(shown.remark_lines(), area);
                 shown.wheel(lines.count(area), down);
@@ -589,7 +589,7 @@ impl App {
         if let Some(Screen::Baseline(shown)) = self.layers.screen_mut()
             && shown.is_working()
         {
-            let height = list_area::BASELINE.count(area);
+            let height = list_area::baseline(area).count(area);
             match &self.baseline {
                 Some(baseline) => shown.work(baseline, self.panes.all(), height),
                 None => shown.stop(),
@@ -618,7 +618,11 @@ impl App {
                 shown.refresh(self.first_ns, self.now_ns, height);
             }
             (Some(Screen::Baseline(shown)), Some(baseline)) => {
-                shown.refresh(baseline, self.panes.all(), list_area::BASELINE.count(area));
+                shown.refresh(
+                    baseline,
+                    self.panes.all(),
+                    list_area::baseline(area).count(area),
+                );
             }
             (Some(Screen::Table(shown)), _) => {
                 let sources = LineSources {

@@ -30,8 +30,16 @@ pub const TABLE: Lines = Lines { above: 1, below: 0 };
 pub const PANE: Lines = Lines { above: 1, below: 0 };
 /// Kinds of failures: between headings and sums.
 pub const FAILURES: Lines = Lines { above: 1, below: 1 };
-/// Differences from the baseline: below the sums.
-pub const BASELINE: Lines = Lines { above: 4, below: 1 };
+/// Differences from the baseline: below the sums, and above the texts about the selected one, if there is room, and about all.
+pub fn baseline(area: Rect) -> Lines {
+    const ABOVE: u16 = 4;
+    const REMARK: u16 = 2;
+    let room = area.height.saturating_sub(ABOVE + 1) / 4;
+    Lines {
+        above: ABOVE,
+        below: 1 + room.min(REMARK),
+    }
+}
 
 /// Things of the host: between headings, and the texts about the selected one, of so many lines if there is room, and about
 /// all.

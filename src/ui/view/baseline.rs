@@ -14,6 +14,7 @@ use crate::model::fields;
 use crate::model::fields::FieldKind;
 use crate::model::session::Reason;
 use crate::text::units::S;
+use crate::text::wrap::words_in;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
 use crate::ui::layout::list_area;
@@ -44,6 +45,7 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
     let Some(baseline) = &app.baseline else {
         return none_set(app, theme, area, buffer);
     };
+    let places = list_area::baseline(area);
     let mut lines = area.rows();
     let mut line = |buffer: &mut Buffer, text: &str, style: Style| {
         if let Some(line) = lines.next() {
@@ -58,11 +60,11 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
         .enumerate()
     {
         // on a low screen the differences are worth more than the sums
-        if i == 0 || list_area::BASELINE.count(area) > 0 {
+        if i == 0 || places.count(area) > 0 {
             line(buffer, &text, style);
         }
     }
-    let rows = || shown.rows().take(list_area::BASELINE.count(area));
+    let rows = || shown.rows().take(places.count(area));
     let widths = widths(
         width,
         |room| {
@@ -93,37 +95,41 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
         let text = difference_text(difference, is_deserted(difference, app), widths);
         line(buffer, &text, style);
     }
-    if area.height > list_area::BASELINE.above {
+    if area.height > places.above {
         if let Some(texts) = incomparable(baseline, app) {
-            for (text, line) in texts
-                .iter()
-                .zip(area.rows().skip(list_area::BASELINE.above.into()))
-            {
+            for (text, line) in texts.iter().zip(area.rows().skip(places.above.into())) {
                 buffer.set_stringn(line.x, line.y, text, line.width.into(), theme.quiet);
             }
             return;
         }
         let text = summary(shown, baseline, app.view_filter.self_traffic.known() > 0);
         let (y, width) = (area.bottom() - 1, area.width.into());
-        let hidden = shown.list.hidden(list_area::BASELINE.count(area));
+        let hidden = shown.list.hidden(places.count(area));
         let text = out_of_sight::marked(&text, hidden, width);
         buffer.set_stringn(area.x, y, text, width, theme.quiet);
+        let room = usize::from(places.below) - 1;
+        let remark = shown.selected().map(|difference| {
+            let text = remark(difference, is_deserted(difference, app));
+            words_in(&text, width, room)
+        });
+        let y = y - room as u16;
+        for (text, y) in remark.unwrap_or_default().iter().zip(y..) {
+            let text = shorten(text, width, FieldKind::Text);
+            buffer.set_stringn(area.x, y, text, width, theme.base);
+        }
         if let Some(text) = meaning_of_since(shown, baseline.before_ns())
-            && shown.rows().count() < list_area::BASELINE.count(area)
+            && shown.rows().count() < places.count(area)
         {
             buffer.set_stringn(area.x, y - 1, text, width, theme.quiet);
         }
-        if shown.counts == [0; 5] && area.height > list_area::BASELINE.above + 5 {
+        if shown.counts == [0; 5] && area.height > places.above + 5 {
             let reasons = [
                 "Nothing is worse, gone, new or grown so far.",
                 "A time is worse if 1.5 times as long and 1 ms longer (CONNECT: 0.25 ms), with",
                 "10 sessions or answers on each side; a rate or a loss if it has doubled.",
                 "Changes that may be chance do not count.",
             ];
-            for (text, y) in reasons
-                .into_iter()
-                .zip(area.y + list_area::BASELINE.above + 1..)
-            {
+            for (text, y) in reasons.into_iter().zip(area.y + places.above + 1..) {
                 buffer.set_stringn(area.x, y, text, width, theme.quiet);
             }
         }
@@ -288,10 +294,42 @@ fn difference_text(difference: &Difference, is_deserted: bool, widths: [usize; 7
     )
 }
 
-/// An increase as a factor; empty: there was nothing before.
+/// The line of a difference, uncut.
+fn remark(difference: &Difference, is_deserted: bool) -> String {
+    let all = usize::MAX;
+    let name = name(difference, all);
+    let count = |n: Option<f64>| fields::number(n.unwrap_or(0.0) as u64, "session");
+    let increase = |figure: BaselineFigure| {
+        let (before, since) = (
+            figure.text(difference.before),
+            figure.text(difference.since),
+        );
+        let times = match times(difference.ratio()).as_str() {
+            "" => String::new(),
+            times => format!(" ({times})"),
+        };
+        format!("{} {before} → {since}{times}", figure.title())
+    };
+    let change = match difference.finding {
+        DifferenceKind::Worse(figure) | DifferenceKind::Grown(figure) => increase(figure),
+        DifferenceKind::Gone if difference.since.is_some() => increase(BaselineFigure::New),
+        DifferenceKind::Gone => format!("{} open before, none now", count(difference.before)),
+        DifferenceKind::Quiet => {
+            format!("{} open before, none for now", count(difference.before))
+        }
+        DifferenceKind::New => format!("{}, none before", count(difference.since)),
+    };
+    let also = match also(difference, is_deserted, all).as_str() {
+        "" => String::new(),
+        also => format!("; {also}"),
+    };
+    format!("{name}: {change}{also}")
+}
+
+/// An increase as a factor; empty: there was nothing before, or is nothing now.
 fn times(ratio: f64) -> String {
     match ratio {
-        _ if !ratio.is_finite() => String::new(),
+        _ if !ratio.is_finite() || ratio <= 0.0 => String::new(),
         ..99.5 => format!("×{ratio:.1}"),
         _ => format!("×{}", fields::bytes(ratio as u64)),
     }
@@ -626,5 +664,41 @@ mod tests {
         assert_eq!(other(&[], 12), "");
         assert_eq!(other(&[slow(2.0), new], 14), "RESP ×2.0, new");
         assert_eq!(other(&[slow(2.0), new, gone], 12), "3 more");
+    }
+
+    #[test]
+    fn baseline_line_is_below_the_list_uncut() {
+        let port = BaselineKey::Group(GroupKey::Port(80));
+        let text = |finding, before, since, with: &[(DifferenceKind, f64)]| {
+            let difference = Difference {
+                before,
+                since,
+                with: with.to_vec(),
+                ..Difference::new(port, finding)
+            };
+            remark(&difference, false)
+        };
+        let slow = |ratio| (DifferenceKind::Worse(BaselineFigure::Response), ratio);
+        let failed = DifferenceKind::Worse(BaselineFigure::Failed);
+        assert_eq!(
+            text(failed, Some(4.3), Some(12.0), &[slow(9.0)]),
+            "port 80: FAILED/s 4.3 → 12 (×2.8); RESP ×9.0"
+        );
+        assert_eq!(
+            text(failed, None, Some(12.0), &[]),
+            "port 80: FAILED/s - → 12"
+        );
+        assert_eq!(
+            text(DifferenceKind::Gone, Some(1.0), None, &[]),
+            "port 80: 1 session open before, none now"
+        );
+        assert_eq!(
+            text(DifferenceKind::Gone, Some(8.0), Some(0.0), &[]),
+            "port 80: NEW/s 8.0 → 0"
+        );
+        assert_eq!(
+            text(DifferenceKind::New, None, Some(7.0), &[]),
+            "port 80: 7 sessions, none before"
+        );
     }
 }

@@ -5,7 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::model::fields;
-use crate::text::wrap::words;
+use crate::text::wrap::words_in;
 use crate::ui::app::App;
 use crate::ui::layout::list_area;
 use crate::ui::state::line::Line;
@@ -80,15 +80,7 @@ pub fn draw(shown: &dyn TableScreen, app: &App, theme: &Theme, area: Rect, buffe
         }
     };
     let room = usize::from(places.below) - 1;
-    let mut remark = match room {
-        1 => vec![selected],
-        _ => words(&selected, width),
-    };
-    if remark.len() > room {
-        // the last line says that there is more
-        let rest = remark.split_off(room - 1).join(" ");
-        remark.push(rest);
-    }
+    let mut remark = words_in(&selected, width, room);
     remark.resize(room, String::new());
     let remark = remark.into_iter().map(|text| (text, theme.base));
     let texts = remark.chain([(all, theme.quiet)]);
