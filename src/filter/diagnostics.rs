@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use crate::filter::error::{FilterError, quoted};
 use crate::filter::expr::{Op, in_quotes};
-use crate::filter::foreign::{by_clock, foreign_fields, words_beginning};
+use crate::filter::foreign::{by_clock, elsewhere, foreign_fields, vague, words_beginning};
 use crate::filter::lex::{Token, TokenKind as Tok};
-use crate::filter::literal::{did_you_mean, example, expected, operators};
-use crate::model::fields::{FIELDS, Field, words};
+use crate::filter::literal::{did_you_mean, example, expected, operators, read};
+use crate::model::fields::{FIELDS, Field, by_word, words};
 use crate::text::suggest::suggest;
 
 /// The text ends where a term should begin.
@@ -76,21 +76,35 @@ pub fn unknown_field(token: &Token<'_>) -> FilterError {
         token.span.clone(),
         format!("unknown field {}", quoted(token.text)),
     );
-    if let Some(help) = by_clock(&word) {
-        return error.help(help);
+    error.help(advice(&word, None))
+}
+
+/// Help for a word in lower case that is no field, with the value that follows it after a colon.
+pub fn advice(word: &str, value: Option<&str>) -> String {
+    if let Some(help) = by_clock(word).or_else(|| elsewhere(word)) {
+        return help.into();
     }
     if word.starts_with(|c: char| !c.is_alphabetic() && !"_.{".contains(c)) {
-        return error.help("the field comes first, like `port >= 80`, `src 10.0.0.5`");
+        return "the field comes first, like `port >= 80`, `src 10.0.0.5`".into();
     }
-    let foreign: Vec<&str> = foreign_fields(&word).0.map(|f| f.word).collect();
+    let foreign: Vec<&str> = foreign_fields(word).0.map(|f| f.word).collect();
     let near = match foreign.is_empty() {
-        true => nearest_fields(&word),
+        true => nearest_fields(word),
         false => foreign,
     };
+    let takes = |name: &&str| {
+        let read = |value| by_word(name).map(|field| read(field, value, false, |_| Some(0)));
+        value.is_none_or(|value| read(value).is_some_and(|read| read.is_ok()))
+    };
+    let near = near.into_iter().filter(takes).map(|name| match value {
+        Some(value) => format!("{name}:{value}"),
+        None => name.to_owned(),
+    });
+    let near: Vec<String> = near.collect();
     if !near.is_empty() {
-        return error.help(did_you_mean(&near));
+        return did_you_mean(&near.iter().map(String::as_str).collect::<Vec<_>>());
     }
-    error.help(all_fields())
+    vague(word).map_or_else(all_fields, str::to_owned)
 }
 
 /// Lists the fields.

@@ -321,6 +321,107 @@ const CLOCKS: &[&str] = &[
     "latest",
 ];
 
+/// Names of what other tools know of a connection and no field here is, with terms that come near.
+const ELSEWHERE: &[(&[&str], &str)] = &[
+    (
+        &[
+            "client.ip",
+            "client.address",
+            "client_ip",
+            "clientip",
+            "network.client.ip",
+        ],
+        "write `addr 10.0.0.5`, or `inbound and raddr 10.0.0.5` where this host is the server",
+    ),
+    (
+        &[
+            "server.ip",
+            "server.address",
+            "server_ip",
+            "serverip",
+            "network.server.ip",
+        ],
+        "write `addr 10.0.0.5`, or `outbound and raddr 10.0.0.5` where this host is the client",
+    ),
+    (
+        &["client.port", "server.port", "client_port", "server_port"],
+        "write `port 443`, or `rport 443` for the peer's",
+    ),
+    (
+        &[
+            "hostname",
+            "host.name",
+            "domain",
+            "fqdn",
+            "node.name",
+            "instance",
+            "country",
+            "asn",
+        ],
+        "the peer is known by its address: write `addr 10.0.0.5`",
+    ),
+    (
+        &[
+            "image",
+            "image.name",
+            "container.image.name",
+            "container_image",
+        ],
+        "images are not known; write `containername web`, `podname ~ web`",
+    ),
+    (
+        &["error", "err", "error.code", "error.type", "error_code"],
+        "write `reason refused`, or `failed` for every error",
+    ),
+    (&["_exists_"], "write `reason is not null`"),
+    (
+        &["result", "outcome", "event.outcome"],
+        "write `failed` or `not failed`",
+    ),
+    (
+        &["bps", "bitrate_bps", "mbps", "kbps"],
+        "rates are in bytes per second: 1 Mbit/s is `rate > 125kB`",
+    ),
+    (
+        &["ping", "jitter", "rtt_var", "rttvar"],
+        "write `rtt > 50ms`, or `connect > 50ms` for the handshake",
+    ),
+    (
+        &["packets", "pkts", "segments", "loss", "packet_loss", "lost"],
+        "packets are not counted, except those sent again: `retransmits > 0`",
+    ),
+    (
+        &[
+            "url",
+            "path",
+            "method",
+            "status_code",
+            "http.status",
+            "request",
+            "uri",
+            "query",
+            "header",
+            "useragent",
+            "body",
+        ],
+        "what a session transfers is not looked at: write `port 443`, `comm curl`",
+    ),
+    (
+        &["cpu", "mem", "memory", "load"],
+        "a session has none: write `bytes > 10MB`, `rate > 1MB`",
+    ),
+    (
+        &[
+            "cmdline",
+            "args",
+            "process.args",
+            "process.command_line",
+            "command_line",
+        ],
+        "only the name of a process is known: `comm java`, `pid 1234`",
+    ),
+];
+
 /// Words that can match no session, with the reason, and what shows it.
 const NEVER: &[(&[&str], &str, &str)] = &[
     (
@@ -404,6 +505,14 @@ pub fn vague(word: &str) -> Option<&'static str> {
     let found = VAGUE
         .iter()
         .find(|(words, _)| words.contains(&word.as_str()));
+    found.map(|(_, help)| *help)
+}
+
+/// Terms that come near to what a word of other tools names, which no field is.
+pub fn elsewhere(word: &str) -> Option<&'static str> {
+    let word = word.trim_start_matches(['@', '.']);
+    let is_it = |words: &[&str]| words.iter().any(|w| w.eq_ignore_ascii_case(word));
+    let found = ELSEWHERE.iter().find(|(words, _)| is_it(words));
     found.map(|(_, help)| *help)
 }
 

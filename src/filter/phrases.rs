@@ -2,6 +2,7 @@
 //!
 //! A phrase is replaced by its meaning before the filter is parsed; errors still point to what was written.
 
+mod no_field;
 mod table;
 
 use std::net::IpAddr;
@@ -280,6 +281,9 @@ pub fn translated<'s>(
             all.extend(term);
             rest = &rest[count..];
             continue;
+        }
+        if begins || follows {
+            no_field::check(rest)?;
         }
         if (begins || follows)
             && let Some((term, count)) = between(rest)

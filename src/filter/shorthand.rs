@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::filter::UidOf;
-use crate::filter::diagnostics::all_fields;
+use crate::filter::diagnostics::advice;
 use crate::filter::error::quoted;
 use crate::filter::eval::ends;
 use crate::filter::expr::{EVERYTHING, Expr, Literal, Net, Op, Term};
@@ -271,11 +271,14 @@ fn foreign_form(text: &str) -> Result<(), Bad> {
         && text.parse::<IpAddr>().is_err()
         && !field.bytes().all(|b| b.is_ascii_hexdigit())
     {
+        if field.eq_ignore_ascii_case("is") && condition(value).is_some() {
+            let message = format!("{} is of other tools", quoted(text));
+            return Err(Bad::new(message, format!("write `{value}`")));
+        }
         let message = format!("unknown field {}", quoted(field));
-        let help = match field.contains('.') {
-            true => all_fields(),
-            false => to_look,
-        };
+        let help = advice(&field.to_lowercase(), Some(value));
+        let joint = if help.ends_with('?') { " T" } else { "; t" };
+        let help = format!("{help}{joint}{}", &to_look[1..]);
         return Err(Bad::new(message, help));
     }
     Ok(())
