@@ -35,6 +35,8 @@ const FOREIGN: &[Foreign] = &[
         &[
             "host",
             "net",
+            "subnet",
+            "cidr",
             "ip.addr",
             "ipv6.addr",
             "ip.host",
@@ -60,8 +62,18 @@ const FOREIGN: &[Foreign] = &[
         &["rport"],
     ),
     certain(&["fd.sport"], &["service"]),
-    certain(&["proc.name", "process.name"], &["comm"]),
-    certain(&["proc.pid", "process.pid"], &["pid"]),
+    certain(
+        &[
+            "proc.name",
+            "process.name",
+            "process_name",
+            "processname",
+            "process.executable",
+        ],
+        &["comm"],
+    ),
+    certain(&["proc.pid", "process.pid", "process_id"], &["pid"]),
+    certain(&["container.id", "container_id"], &["container"]),
     certain(&["user.name"], &["user"]),
     certain(&["user.uid", "skuid"], &["uid"]),
     certain(&["_systemd_unit"], &["unit"]),
@@ -72,7 +84,13 @@ const FOREIGN: &[Foreign] = &[
     certain(&["recv-q", "recvq"], &["unread"]),
     certain(&["send-q", "sendq"], &["unacked"]),
     certain(
-        &["bytes_sent", "bytes.sent", "sent_bytes", "bytes_out"],
+        &[
+            "bytes_sent",
+            "bytes.sent",
+            "sent_bytes",
+            "bytes_out",
+            "source.bytes",
+        ],
         &["tx"],
     ),
     certain(
@@ -82,9 +100,21 @@ const FOREIGN: &[Foreign] = &[
             "received_bytes",
             "bytes_recv",
             "bytes_in",
+            "destination.bytes",
         ],
         &["rx"],
     ),
+    certain(
+        &[
+            "tx+rx",
+            "rx+tx",
+            "network.bytes",
+            "total_bytes",
+            "bytes_total",
+        ],
+        &["bytes"],
+    ),
+    certain(&["bytes/s", "b/s", "byterate"], &["rate"]),
     certain(&["role", "network.direction"], &["direction"]),
     certain(&["-p"], &["pid"]),
     certain(&["-l"], &["lport"]),
@@ -108,7 +138,16 @@ const FOREIGN: &[Foreign] = &[
     likely(&["received", "recv"], &["rx"]),
     likely(&["size", "total", "len", "length"], &["bytes"]),
     likely(&["elapsed", "uptime", "time"], &["duration"]),
-    likely(&["retrans", "retries"], &["retransmits"]),
+    likely(
+        &[
+            "retrans",
+            "retries",
+            "retransmit",
+            "retransmission",
+            "retransmissions",
+        ],
+        &["retransmits"],
+    ),
     likely(&["srtt"], &["rtt"]),
     likely(&["ns"], &["netns"]),
     likely(&["sk"], &["cookie"]),
@@ -185,6 +224,13 @@ const SPOKEN: &[(&[&str], &str)] = &[
     (&["is", "less", "than"], "<"),
     (&["is", "at", "least"], ">="),
     (&["is", "at", "most"], "<="),
+    (&["is", "one", "of"], "="),
+    (&["is", "any", "of"], "="),
+    (&["is", "in"], "in"),
+    (&["is", "not", "in"], "not in"),
+    (&["one", "of"], "="),
+    (&["any", "of"], "="),
+    (&["within"], "<"),
     (&["is", "like"], "like"),
     (&["does", "not", "contain"], "not contains"),
     (&["does", "not", "match"], "!~"),
@@ -239,6 +285,10 @@ const VAGUE: &[(&[&str], &str)] = &[
         "write `outbound` where this host is the client, `inbound` where it is the server",
     ),
     (
+        &["half-open", "halfopen", "half-closed", "embryonic"],
+        "write `state syn-recv,syn-sent` in the handshake, `state close-wait,fin-wait-2` after one FIN",
+    ),
+    (
         &["throughput", "bandwidth", "bitrate"],
         "say how much: `rate > 1MB/s`",
     ),
@@ -256,6 +306,10 @@ const VAGUE: &[(&[&str], &str)] = &[
     (
         &["from", "to"],
         "write an address or a port, `dst 10.0.0.5`, `dst port 5432`, or a process, `comm postgres`",
+    ),
+    (
+        &["xor", "nand"],
+        "write `(open and not ipv6) or (ipv6 and not open)` for one of two",
     ),
     (&["mask", "netmask"], "a network looks like `10.0.0.0/8`"),
     (
@@ -283,10 +337,11 @@ const VAGUE: &[(&[&str], &str)] = &[
     ),
     (
         &[
-            "the", "of", "for", "with", "in", "on", "by", "at", "than", "then", "that", "which",
-            "who", "what", "how", "is", "are", "was", "me", "my", "only", "just", "still", "show",
-            "exists", "nor", "neither", "but", "more", "over", "under", "within", "between",
-            "owned", "talks", "talking", "newer",
+            "if", "then", "else", "when", "using", "having", "via", "the", "of", "for", "with",
+            "in", "on", "by", "at", "than", "then", "that", "which", "who", "what", "how", "is",
+            "are", "was", "me", "my", "only", "just", "still", "show", "exists", "nor", "neither",
+            "but", "more", "over", "under", "within", "between", "owned", "talks", "talking",
+            "newer",
         ],
         "leave it out, or write a term like `port 443`",
     ),
@@ -388,7 +443,7 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
     ),
     (
         &["packets", "pkts", "segments", "loss", "packet_loss", "lost"],
-        "packets are not counted, except those sent again: `retransmits > 0`",
+        "packets are not counted, except retransmitted ones: `retransmits > 0`",
     ),
     (
         &[
@@ -471,11 +526,28 @@ pub fn field_named(word: &str) -> Option<&'static Field> {
     // a flag, as other tools write it
     let word = word.strip_prefix("--").unwrap_or(word);
     // and as jq does
-    let word = word.strip_prefix('.').unwrap_or(word);
-    let side = || word.split_once(['_', '.']);
-    by_word(&word.to_ascii_lowercase())
+    let word = word.strip_prefix(['.', '@']).unwrap_or(word);
+    let within = NAMESPACES.iter().find_map(|space| word.strip_prefix(space));
+    let side = || within.unwrap_or(word).split_once(['_', '.']);
+    let lower = word.to_ascii_lowercase();
+    by_word(&lower)
+        .or_else(|| joined(&lower))
         .or_else(|| side().and_then(|(side, what)| field_of_side(side, what)))
         .or_else(|| humps(word).and_then(|(side, what)| field_of_side(side, what)))
+}
+
+/// Beginnings of names in the schemas of other tools, like ECS and OpenTelemetry.
+const NAMESPACES: &[&str] = &["kubernetes.", "k8s.", "event.", "network.", "docker."];
+
+/// The field of a name in lower case that consists of its parts: `pod_name`, `container.name`, `kubernetes.pod.name`.
+fn joined(name: &str) -> Option<&'static Field> {
+    let own = NAMESPACES.iter().find_map(|space| name.strip_prefix(space));
+    let parts = own.unwrap_or(name);
+    let parts = parts
+        .strip_suffix(".name")
+        .filter(|p| by_word(p).is_some_and(|f| f.word == "namespace"))
+        .unwrap_or(parts);
+    by_word(&parts.replace(['_', '.'], ""))
 }
 
 /// The two words of one in camel case: `DestPort`.

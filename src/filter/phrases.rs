@@ -9,8 +9,8 @@ use std::net::IpAddr;
 
 use table::Means::{self, Begins, Counts, Is, Nothing, Sizes};
 use table::{
-    BY_FIELD, BY_SCREEN, BY_TERMS, FUNCTIONS, MEANS, NO_FIELD, NO_FUNCTIONS, NO_PIPES, NOUNS,
-    NULLS, PHRASES, PIPED, SUMS, TAILS,
+    BY_FIELD, BY_SCREEN, BY_TERMS, FILLERS, FUNCTIONS, MEANS, NO_FIELD, NO_FUNCTIONS, NO_PIPES,
+    NOUNS, NULLS, PHRASES, PIPED, SUMS, TAILS,
 };
 
 use crate::filter::diagnostics::unknown_field;
@@ -140,6 +140,23 @@ fn is_end_of_term(token: &Token<'_>) -> bool {
     matches!(token.kind, Tok::Word | Tok::Quoted(_) | Tok::Close)
 }
 
+/// True for a word that says nothing before the field and the value, or the condition, that follow it.
+fn is_filler(tokens: &[Token<'_>]) -> bool {
+    let [filler, field, rest @ ..] = tokens else {
+        return false;
+    };
+    let is_one = FILLERS.iter().any(|word| is_word(filler, word));
+    if !is_one || field.kind != Tok::Word || is_operator(field.text) {
+        return false;
+    }
+    let is_compared = match rest.first().map(|t| &t.kind) {
+        Some(Tok::Op(_) | Tok::Quoted(_) | Tok::Pattern) => true,
+        Some(Tok::Word) => field_named(rest[0].text).is_none(),
+        _ => false,
+    };
+    any_field_named(field.text).is_some() && is_compared || condition(field.text).is_some()
+}
+
 /// True for a word right before a parenthesis, which is a function in other languages.
 fn is_call(word: &Token<'_>, open: &Token<'_>) -> bool {
     word.kind == Tok::Word
@@ -158,6 +175,8 @@ fn completes(words: &[&str], token: &Token<'_>) -> bool {
     match words {
         ["ip", "and"] => true,
         ["in"] => token.text.parse::<IpAddr>().is_ok() || token.text.contains('/'),
+        // a field of two words
+        [_, _, ..] if matches!(token.kind, Tok::Op(_)) => true,
         _ => is_text || matches!(token.kind, Tok::Open | Tok::Not),
     }
 }
@@ -283,6 +302,10 @@ pub fn translated<'s>(
             continue;
         }
         if begins || follows {
+            if is_filler(rest) {
+                rest = others;
+                continue;
+            }
             no_field::check(rest)?;
         }
         if (begins || follows)
@@ -624,15 +647,16 @@ mod tests {
         for (i, (words, means)) in PHRASES.iter().enumerate() {
             let text = words.join(" ");
             let value = match means {
-                Begins(begins) if begins.starts_with("bytes") => " 100",
-                Begins(begins) if begins.starts_with("duration") => " 5m",
-                Begins(begins) if begins.ends_with("port") => " 443",
-                Begins("uid" | "user") => " 1000",
-                Begins(begins) if begins.ends_with("state") => " established",
-                Begins("" | "ipv4 and") => " curl",
-                Begins(_) => " 10.0.0.5",
-                Counts(..) | Sizes(_) => " 10",
-                Is(_) | Nothing(..) => "",
+                Begins(begins) if begins.starts_with("bytes") => " 100".into(),
+                Begins(begins) if begins.starts_with("duration") => " 5m".into(),
+                Begins("uid" | "user") => " 1000".into(),
+                Begins(begins) if begins.ends_with("state") => " established".into(),
+                Begins("" | "ipv4 and") => " curl".into(),
+                Begins(begins) => by_word(begins).map_or(" 10.0.0.5".into(), |field| {
+                    example(field)[field.word.len()..].to_owned()
+                }),
+                Counts(..) | Sizes(_) => " 10".into(),
+                Is(_) | Nothing(..) => String::new(),
             };
             let filter = Filter::parse(&format!("{text}{value}"));
             let is_refused = matches!(means, Nothing(..) | Counts(..) | Sizes(_));

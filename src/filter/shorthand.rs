@@ -75,13 +75,13 @@ pub const SHORTHANDS: &[Shorthand] = &[
     },
     Shorthand {
         word: "inbound",
-        aliases: &["incoming"],
+        aliases: &["incoming", "ingress", "accepted"],
         help: "opened by the peer",
         condition: || named("direction", ["in"]),
     },
     Shorthand {
         word: "outbound",
-        aliases: &["outgoing"],
+        aliases: &["outgoing", "egress", "initiated"],
         help: "opened by us",
         condition: || named("direction", ["out"]),
     },
