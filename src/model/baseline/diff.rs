@@ -4,7 +4,7 @@ use crate::model::aggregate::GroupKey;
 use crate::model::baseline::chance::{binomial_tail, discovery_limit, student_tail};
 use crate::model::baseline::key::BaselineKey;
 use crate::model::baseline::stats::{
-    BaselineEntry, ENOUGH, LONGER_CONNECT_US, LONGER_WORK_US, SEVERAL, SideSums,
+    BaselineEntry, ENOUGH, LONGER_CONNECT_US, LONGER_WORK_US, SEVERAL, SideSums, Span,
 };
 use crate::model::fields;
 use crate::model::session::Reason;
@@ -238,12 +238,12 @@ pub struct WatchedTime {
 }
 
 impl WatchedTime {
-    /// Time since the first failure after the baseline, s: before it nothing had changed yet, and that would make a rate look smaller.
-    /// At least a few seconds, in which some failures are no rate.
-    fn failing_s(&self, entry: &BaselineEntry) -> f64 {
-        let first_ns = entry.failures.first_ns();
-        let failing_s = first_ns.map(|ns| self.now_ns.saturating_sub(ns) as f64 / S as f64);
-        failing_s.map_or(self.since_s, |s| s.max(LONG).min(self.since_s))
+    /// Time since the first of some events after the baseline, s: before it nothing had changed yet, and that would make a rate look
+    /// smaller. At least a few seconds, in which some events are no rate.
+    fn from_first_s(&self, span: Span) -> f64 {
+        let first_ns = span.first_ns();
+        let from_first_s = first_ns.map(|ns| self.now_ns.saturating_sub(ns) as f64 / S as f64);
+        from_first_s.map_or(self.since_s, |s| s.max(LONG).min(self.since_s))
     }
 }
 
@@ -262,9 +262,15 @@ pub fn figure(
     match figure {
         BaselineFigure::Failed => (
             rate(before.failed, then_s),
-            rate(since.failed, watched.failing_s(compared)),
+            rate(since.failed, watched.from_first_s(compared.failures.span)),
         ),
-        BaselineFigure::New => (rate(before.opened, then_s), rate(since.opened, now_s)),
+        BaselineFigure::New => {
+            let since_s = match before.opened {
+                0 => watched.from_first_s(since.opened_in),
+                _ => now_s,
+            };
+            (rate(before.opened, then_s), rate(since.opened, since_s))
+        }
         BaselineFigure::Lossy => (part(before), part(since)),
         BaselineFigure::Connect => (before.connect.typical(), since.connect.typical()),
         BaselineFigure::Rtt => (before.rtt.typical(), since.rtt.typical()),

@@ -120,7 +120,9 @@ impl Closed<'_> {
             if !self.is_vanished {
                 compared.failures.take(session);
                 let side = &mut compared.ended;
-                side.opened += u64::from(self.opened);
+                if self.opened {
+                    side.count_opened(session);
+                }
                 side.failed += u64::from(session.reason.is_failure());
                 side.see(session, self.opened, self.is_lossy);
                 if let Some(answered) = &self.answered {
@@ -399,7 +401,9 @@ impl Baseline {
             let sides = counted.filter_map(|(key, open)| Some((open.entry(key?), ends_of(&key?))));
             let all = stand_in.is_none().then_some((all, Ends::Both));
             for (side, ends) in sides.chain(all) {
-                side.opened += u64::from(opened);
+                if opened {
+                    side.count_opened(session);
+                }
                 side.see(session, opened, is_lossy);
                 if let Some(answered) = self.answered.of(session) {
                     side.answers.add_since(session, answered, ends);

@@ -84,10 +84,41 @@ impl TimeStats {
     }
 }
 
+/// Period of some events, from the first to the last one, ns; 0: there were none.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Span {
+    first_ns: u64,
+    last_ns: u64,
+}
+
+impl Span {
+    fn take(&mut self, at_ns: u64) {
+        self.merge(&Span {
+            first_ns: at_ns,
+            last_ns: at_ns,
+        });
+    }
+
+    fn merge(&mut self, other: &Span) {
+        self.first_ns = match (self.first_ns, other.first_ns) {
+            (0, first) | (first, 0) => first,
+            (mine, theirs) => mine.min(theirs),
+        };
+        self.last_ns = self.last_ns.max(other.last_ns);
+    }
+
+    /// When the first one was, ns.
+    pub fn first_ns(&self) -> Option<u64> {
+        (self.first_ns > 0).then_some(self.first_ns)
+    }
+}
+
 /// Sums on one side of the baseline.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SideSums {
     pub opened: u64,
+    /// When they were opened; only since the baseline.
+    pub opened_in: Span,
     pub failed: u64,
     /// Sessions with retransmits.
     pub lossy: u64,
@@ -102,6 +133,7 @@ pub struct SideSums {
 impl SideSums {
     pub fn merge(&mut self, other: &SideSums) {
         self.opened += other.opened;
+        self.opened_in.merge(&other.opened_in);
         self.failed += other.failed;
         self.lossy += other.lossy;
         self.seen += other.seen;
@@ -109,6 +141,12 @@ impl SideSums {
         self.connect.merge(&other.connect);
         self.duration.merge(&other.duration);
         self.answers.merge(&other.answers);
+    }
+
+    /// Counts a session that was opened since the baseline.
+    pub fn count_opened(&mut self, session: &Session) {
+        self.opened += 1;
+        self.opened_in.take(session.start_ns);
     }
 
     /// Counts a session, except its duration and its answers: its connect time if `connects`, and a loss on this side if `lossy`.
@@ -164,11 +202,11 @@ impl Times {
     }
 }
 
-/// Failures since the baseline: by reason, and when the first one was.
+/// Failures since the baseline: by reason, and when they were.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FailuresSince {
     by_reason: [u32; Reason::ALL.len()],
-    first_ns: Option<u64>,
+    pub span: Span,
 }
 
 impl FailuresSince {
@@ -177,8 +215,7 @@ impl FailuresSince {
         if session.reason.is_failure() {
             let count = &mut self.by_reason[session.reason as usize];
             *count = count.saturating_add(1);
-            let first_ns = self.first_ns.unwrap_or(u64::MAX);
-            self.first_ns = Some(first_ns.min(session.end_ns));
+            self.span.take(session.end_ns);
         }
     }
 
@@ -186,13 +223,7 @@ impl FailuresSince {
         for (count, more) in self.by_reason.iter_mut().zip(other.by_reason) {
             *count = count.saturating_add(more);
         }
-        let both = [self.first_ns, other.first_ns];
-        self.first_ns = both.into_iter().flatten().min();
-    }
-
-    /// When the first one was, ns.
-    pub fn first_ns(&self) -> Option<u64> {
-        self.first_ns
+        self.span.merge(&other.span);
     }
 
     /// The reason of more than half of them.

@@ -447,3 +447,43 @@ fn baseline_of_a_slow_database_never_counts_who_waits_for_it_as_the_same_end() {
     assert!(found.iter().any(|l| l == database), "{found:?}");
     assert!(found.iter().any(|l| l.starts_with(browser)), "{found:?}");
 }
+
+#[test]
+fn baseline_rates_of_what_began_later_count_from_the_first_one() {
+    let later = 80..END_S;
+    let mut all = steady();
+    let kept = [
+        ("session-api", "redis", 6379, 5),
+        ("web", "search", 8003, 3),
+        ("cart", "mailer", 2525, 3),
+    ];
+    for (client, server, port, per_s) in kept {
+        all.extend(requests(client, server, port, per_s, BASELINE_S..END_S));
+    }
+    all.extend(requests("report", "redis", 6379, 4, later.clone()));
+    let failing = requests("cart", "search", 8003, 5, later);
+    all.extend(failing.map(|r| Request {
+        outcome: Outcome::Reset,
+        ..r
+    }));
+    let found = differences(all);
+    let lines = lines(&found);
+    let line = |start: &str| {
+        let at = lines_in_order(&found).position(|l| l.starts_with(start));
+        &found[at.unwrap_or_else(|| panic!("{lines:?}"))]
+    };
+    let opened = |line: &Difference| line.opened.expect("sessions opened")[1];
+    let new = opened(line("New report → 127.0.0.1:6379"));
+    assert!((3.8..4.3).contains(&new), "{new}");
+    // the same connections
+    let worse = line("Worse(Failed) cart → 127.0.0.1:8003");
+    let failed = worse.since.expect("failures");
+    assert!((4.8..5.3).contains(&failed), "{failed}");
+    assert!((opened(worse) - failed).abs() < 0.1, "{worse:?}");
+}
+
+fn lines_in_order(found: &[Difference]) -> impl Iterator<Item = String> {
+    found
+        .iter()
+        .map(|d| lines(std::slice::from_ref(d)).concat())
+}
