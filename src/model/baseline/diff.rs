@@ -163,6 +163,8 @@ pub struct Difference {
     pub with: Vec<(DifferenceKind, f64)>,
     /// Sessions opened per second, before the baseline and since, if they are new, or have grown besides.
     pub opened: Option<[f64; 2]>,
+    /// Time since the last failure, or since the last session of what is new, ns, if there have been no more for long enough.
+    pub ended_ns: Option<u64>,
 }
 
 impl Difference {
@@ -181,7 +183,14 @@ impl Difference {
             owner: None,
             with: Vec::new(),
             opened: None,
+            ended_ns: None,
         }
+    }
+
+    /// Order in which one of several differences of the same sessions keeps its line: the worst first, of what goes on.
+    pub(super) fn precedence(&self) -> (bool, bool, DifferenceKind, BaselineKey) {
+        let is_worse = matches!(self.finding, DifferenceKind::Worse(_));
+        (!is_worse, self.ended_ns.is_some(), self.finding, self.key)
     }
 
     /// Takes the sessions opened per second from a difference of the same keys.
@@ -240,10 +249,24 @@ pub struct WatchedTime {
 impl WatchedTime {
     /// Time since the first of some events after the baseline, s: before it nothing had changed yet, and that would make a rate look
     /// smaller. At least a few seconds, in which some events are no rate.
-    fn from_first_s(&self, span: Span) -> f64 {
+    fn since_first_s(&self, span: Span) -> f64 {
         let first_ns = span.first_ns();
-        let from_first_s = first_ns.map(|ns| self.now_ns.saturating_sub(ns) as f64 / S as f64);
-        from_first_s.map_or(self.since_s, |s| s.max(LONG).min(self.since_s))
+        let since_first_s = first_ns.map(|ns| self.now_ns.saturating_sub(ns) as f64 / S as f64);
+        since_first_s.map_or(self.since_s, |s| s.max(LONG).min(self.since_s))
+    }
+
+    /// Time since the last of so many events, ns; `None`: they may go on.
+    fn ended_ns(&self, span: Span, count: u64) -> Option<u64> {
+        let pause_ns = self.now_ns.saturating_sub(span.last_ns());
+        (count > 0 && span.is_over_after(pause_ns, count)).then_some(pause_ns)
+    }
+
+    /// Time of so many events, s: from the first one on, and to the last one if they have ended.
+    fn span_s(&self, span: Span, count: u64) -> f64 {
+        match self.ended_ns(span, count) {
+            Some(_) => (span.length_ns() as f64 / S as f64).max(SHORT),
+            None => self.since_first_s(span),
+        }
     }
 }
 
@@ -262,11 +285,11 @@ pub fn figure(
     match figure {
         BaselineFigure::Failed => (
             rate(before.failed, then_s),
-            rate(since.failed, watched.from_first_s(compared.failures.span)),
+            rate(since.failed, watched.since_first_s(compared.failures.span)),
         ),
         BaselineFigure::New => {
             let since_s = match before.opened {
-                0 => watched.from_first_s(since.opened_in),
+                0 => watched.span_s(since.opened_in, since.opened),
                 _ => now_s,
             };
             (rate(before.opened, then_s), rate(since.opened, since_s))
@@ -379,7 +402,27 @@ pub struct Compared<'a> {
 pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Findings) {
     let &Compared { entry, since, .. } = compared;
     let (then_s, now_s) = (watched.before_s, watched.since_s);
-    let figure = |figure| self::figure(figure, entry, since, compared.bytes, watched);
+    let figure = |figure| {
+        let (before, now) = self::figure(figure, entry, since, compared.bytes, watched);
+        match figure {
+            BaselineFigure::Failed => {
+                let failing_s = watched.span_s(entry.failures.span, since.failed);
+                (before, now.map(|_| since.failed as f64 / failing_s))
+            }
+            _ => (before, now),
+        }
+    };
+    let ended_ns = |finding| match finding {
+        DifferenceKind::Worse(BaselineFigure::Failed) => {
+            watched.ended_ns(entry.failures.span, since.failed)
+        }
+        DifferenceKind::New => {
+            let pause_ns = compared.pause_ns;
+            let is_over = since.opened_in.is_over_after(pause_ns, since.opened);
+            (!compared.has_open && is_over).then_some(pause_ns)
+        }
+        _ => None,
+    };
     let difference = |finding, before, since| Difference {
         before,
         since,
@@ -395,6 +438,7 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
             }
             _ => None,
         },
+        ended_ns: ended_ns(finding),
         ..Difference::new(compared.key, finding)
     };
     let mut find = |finding, before, since| {

@@ -499,6 +499,9 @@ fn collapse(differences: Vec<Difference>) -> Vec<Difference> {
         let bytes = group.iter().map(|d| d.bytes).sum();
         let opened = group.iter().filter_map(|d| d.opened);
         let opened = opened.reduce(|[a, b], [c, d]| [a + c, b + d]);
+        let ended = group.iter().map(|d| d.ended_ns);
+        let ended: Option<Vec<u64>> = ended.collect();
+        let ended_ns = ended.and_then(|all| all.into_iter().min());
         let key = BaselineKey::Several(owner);
         let mut named = FxHashSet::from_iter([BaselineKey::Group(owner)]);
         let keys = group
@@ -513,6 +516,7 @@ fn collapse(differences: Vec<Difference>) -> Vec<Difference> {
             server: servers.program,
             owner: Some(owner),
             opened,
+            ended_ns,
             ..Difference::new(key, group[0].finding)
         });
     }
@@ -622,7 +626,7 @@ fn root(all: &[Candidate], mut at: usize) -> usize {
 /// Merges differences of the same keys: the worst one names the others. What is gone keeps its line, unless connects to it
 /// fail, and so does what concerns another program.
 pub fn merge(mut differences: Vec<Difference>) -> Vec<Difference> {
-    differences.sort_unstable_by_key(|d| (d.finding, d.key));
+    differences.sort_unstable_by_key(Difference::precedence);
     let mut merged: Vec<Difference> = Vec::new();
     let mut places: HashMap<BaselineKey, Vec<usize>> = HashMap::new();
     for difference in differences {

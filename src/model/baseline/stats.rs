@@ -84,6 +84,9 @@ impl TimeStats {
     }
 }
 
+/// Minimum time without another event until such events count as ended, ns.
+const ENDED_NS: u64 = 10 * S;
+
 /// Period of some events, from the first to the last one, ns; 0: there were none.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Span {
@@ -110,6 +113,22 @@ impl Span {
     /// When the first one was, ns.
     pub fn first_ns(&self) -> Option<u64> {
         (self.first_ns > 0).then_some(self.first_ns)
+    }
+
+    /// When the last one was, ns.
+    pub fn last_ns(&self) -> u64 {
+        self.last_ns
+    }
+
+    /// Time from the first to the last one, ns.
+    pub fn length_ns(&self) -> u64 {
+        self.last_ns.saturating_sub(self.first_ns)
+    }
+
+    /// True if so many events have ended: the pause since then is clearly longer than between them.
+    pub fn is_over_after(&self, pause_ns: u64, count: u64) -> bool {
+        let usual_ns = self.length_ns() / count.saturating_sub(1).max(1);
+        pause_ns > ENDED_NS.max(3 * usual_ns)
     }
 }
 

@@ -353,7 +353,7 @@ const MARKERS: &[(&str, &str)] = &[
 ];
 
 /// Figures on the screens shown instead of the table.
-const COUNTED: [(&str, &str); 8] = [
+const COUNTED: [(&str, &str); 9] = [
     (
         "charts",
         "the sessions of the table: open ones as they are now, closed ones while they are kept; p50, p90 and p99 within 2.5 %",
@@ -381,6 +381,10 @@ const COUNTED: [(&str, &str); 8] = [
     (
         "quiet",
         "one that had sessions open at the baseline and has had none for at least 3 s, but not long enough to be gone",
+    ),
+    (
+        "ended 40s ago",
+        "failures, or sessions of what is new, of which there have been no more for 10 s, or for three times as long as between them if that is longer; their rate is that from the first to the last one",
     ),
     (
         "curl → 10.0.0.9:80",

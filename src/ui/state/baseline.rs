@@ -19,6 +19,8 @@ pub struct Comparison {
     pub list: List<(BaselineKey, DifferenceKind)>,
     /// Number of lines of each kind: worse, gone, quiet, new, and grown; also of those that there are too many of.
     pub counts: [usize; 5],
+    /// Number of those that have ended: failures, and what was new.
+    pub ended: [usize; 5],
     /// The comparison in progress.
     comparing: Option<Comparing>,
     /// Figures have changed meanwhile.
@@ -67,19 +69,20 @@ impl Comparison {
         found.sort_by(|a, b| {
             let weight = |d: &Difference| (d.ratio(), d.since.or(d.before).unwrap_or(0.0), d.bytes);
             let (mine, theirs) = (weight(a), weight(b));
-            urgency(a.finding)
-                .cmp(&urgency(b.finding))
+            urgency(a)
+                .cmp(&urgency(b))
                 .then_with(|| theirs.0.total_cmp(&mine.0))
                 .then_with(|| theirs.1.total_cmp(&mine.1))
                 .then_with(|| theirs.2.cmp(&mine.2))
                 .then_with(|| a.key.cmp(&b.key))
         });
-        self.counts = [0; 5];
+        (self.counts, self.ended) = ([0; 5], [0; 5]);
         self.counts[kind(DifferenceKind::New)] = more_new;
         let mut lines = [0; 5];
         found.retain(|difference| {
             let kind = kind(difference.finding);
             self.counts[kind] += 1;
+            self.ended[kind] += usize::from(difference.ended_ns.is_some());
             lines[kind] += 1;
             kind == 0 || lines[kind] <= MOST
         });
@@ -119,14 +122,18 @@ fn kind(finding: DifferenceKind) -> usize {
     }
 }
 
-/// Sort order: failures, then slower or more lossy, then gone, then quiet, then new, then grown.
-fn urgency(finding: DifferenceKind) -> u8 {
-    match finding {
-        DifferenceKind::Worse(BaselineFigure::Failed) => 0,
-        DifferenceKind::Worse(_) => 1,
-        DifferenceKind::Gone => 2,
-        DifferenceKind::Quiet => 3,
-        DifferenceKind::New => 4,
-        DifferenceKind::Grown(_) => 5,
+/// Sort order: failures, then slower or more lossy, then failures that have ended, then gone, then quiet, then new, then what was
+/// new and has ended, then grown.
+fn urgency(difference: &Difference) -> u8 {
+    let has_ended = difference.ended_ns.is_some();
+    match difference.finding {
+        DifferenceKind::Worse(BaselineFigure::Failed) if !has_ended => 0,
+        DifferenceKind::Worse(_) if !has_ended => 1,
+        DifferenceKind::Worse(_) => 2,
+        DifferenceKind::Gone => 3,
+        DifferenceKind::Quiet => 4,
+        DifferenceKind::New if !has_ended => 5,
+        DifferenceKind::New => 6,
+        DifferenceKind::Grown(_) => 7,
     }
 }

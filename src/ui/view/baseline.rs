@@ -85,6 +85,7 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
     for (difference, selected) in rows() {
         let style = match (selected, difference.finding) {
             (true, _) => theme.selected,
+            (false, _) if difference.ended_ns.is_some() => theme.quiet,
             (false, DifferenceKind::Worse(BaselineFigure::Failed)) => theme.alarm_text,
             (false, DifferenceKind::Worse(_)) => theme.warning,
             (false, DifferenceKind::Gone | DifferenceKind::New | DifferenceKind::Grown(_)) => {
@@ -159,6 +160,7 @@ fn meaning_of_since(shown: &Comparison, before_ns: u64) -> Option<String> {
         ));
     }
     let has_failures = has(&[BaselineFigure::Failed]);
+    let has_ended = shown.ended[0] > 0;
     let text = match (has(&times), has(&answers), has_failures) {
         (false, false, false) => return None,
         (true, false, false) => {
@@ -166,6 +168,9 @@ fn meaning_of_since(shown: &Comparison, before_ns: u64) -> Option<String> {
         }
         (false, true, false) => {
             "SINCE: RESP is how long answers take now, not the mean since the baseline."
+        }
+        (false, false, true) if has_ended => {
+            "SINCE: FAILED/s is the mean from the first failure on, to the last if ended."
         }
         (false, false, true) => {
             "SINCE: FAILED/s is the mean since the first failure, not since the baseline."
@@ -368,6 +373,10 @@ fn also(difference: &Difference, is_deserted: bool, width: usize) -> String {
         _ => answers,
     };
     let is_reason = difference.answers == 0;
+    let (answers, ended) = match difference.ended_ns {
+        Some(ns) => with_ended(answers, ns, difference.finding),
+        None => (answers, Vec::new()),
+    };
     let title = |finding: &DifferenceKind| match finding {
         DifferenceKind::Worse(figure) | DifferenceKind::Grown(figure) => figure.title(),
         DifferenceKind::Gone => "gone",
@@ -423,8 +432,25 @@ fn also(difference: &Difference, is_deserted: bool, width: usize) -> String {
         Some(answers) => texts.extend([format!("{answers} …"), answers.clone()]),
         None => texts.extend(opened.clone()),
     }
+    texts.extend(ended);
     let mut fitting = texts.into_iter().filter(|t| t.width() <= width);
     fitting.next().unwrap_or(more)
+}
+
+/// A remark and how long ago its failures or sessions ended, and shorter texts for a narrow window.
+fn with_ended(
+    remark: Option<String>,
+    ns: u64,
+    finding: DifferenceKind,
+) -> (Option<String>, Vec<String>) {
+    let ended = format!("ended {} ago", fields::seconds(ns));
+    let whole = remark.iter().chain(Some(&ended)).cloned();
+    let whole = whole.collect::<Vec<_>>().join(", ");
+    // the reason still matters, a rate does not
+    let reason = remark.filter(|_| finding != DifferenceKind::New);
+    let shorter = reason.map(|reason| format!("{reason}, ended"));
+    let shorter = shorter.into_iter().chain([ended, "ended".to_owned()]);
+    (Some(whole), shorter.collect())
 }
 
 /// The key, and what else differs for the same sessions: as much as fits.
@@ -590,18 +616,24 @@ fn summary(shown: &Comparison, baseline: &Baseline, without_own: bool) -> String
         0 => String::new(),
         n => format!("; {} evicted before", fields::number(n, "session")),
     };
+    let [worse_ended, _, _, new_ended, _] = shown.ended;
+    let ended = |n| match n {
+        0 => String::new(),
+        n => format!(" ({n} ended)"),
+    };
     let worse = match worse {
         0 => "nothing is worse".to_owned(),
-        n => format!("{n} worse"),
+        n => format!("{n} worse{}", ended(worse_ended)),
     };
     let others = [
-        (gone, " gone"),
-        (quiet, " quiet so far"),
-        (new, more),
-        (grown, " grown"),
+        (gone, " gone", 0),
+        (quiet, " quiet so far", 0),
+        (new, more, new_ended),
+        (grown, " grown", 0),
     ];
-    let others = others.into_iter().filter(|(count, _)| *count > 0);
-    let others: String = others.map(|(n, what)| format!(", {n}{what}")).collect();
+    let others = others.into_iter().filter(|(count, ..)| *count > 0);
+    let others = others.map(|(n, what, of_them)| format!(", {n}{what}{}", ended(of_them)));
+    let others: String = others.collect();
     format!("{worse}{others}; {of}{evicted}")
 }
 
@@ -660,6 +692,27 @@ mod tests {
             ..Difference::new(BaselineKey::Group(GroupKey::Port(80)), DifferenceKind::New)
         };
         assert_eq!(also(&several, false, 12), "12/s");
+        let ended = |reason, with: &[_], width| {
+            let difference = Difference {
+                reason,
+                with: with.to_vec(),
+                ended_ns: Some(40 * S),
+                ..Difference::new(BaselineKey::Group(GroupKey::Port(80)), slow(2.0).0)
+            };
+            also(&difference, false, width)
+        };
+        let refused = Some(Reason::Refused);
+        assert_eq!(ended(refused, &[new], 27), "refused, ended 40s ago, new");
+        assert_eq!(ended(refused, &[new], 24), "refused, ended 40s ago …");
+        assert_eq!(ended(refused, &[new], 15), "refused, ended");
+        assert_eq!(ended(refused, &[], 12), "ended");
+        assert_eq!(ended(None, &[], 13), "ended 40s ago");
+        let several_ended = Difference {
+            ended_ns: Some(100 * S),
+            ..several
+        };
+        assert_eq!(also(&several_ended, false, 21), "12/s, ended 1m40s ago");
+        assert_eq!(also(&several_ended, false, 15), "ended 1m40s ago");
         let other = |with: &[_], width| text(None, 0, with, false, width);
         assert_eq!(other(&[], 12), "");
         assert_eq!(other(&[slow(2.0), new], 14), "RESP ×2.0, new");

@@ -487,3 +487,42 @@ fn lines_in_order(found: &[Difference]) -> impl Iterator<Item = String> {
         .iter()
         .map(|d| lines(std::slice::from_ref(d)).concat())
 }
+
+#[test]
+fn baseline_of_a_restart_and_of_what_came_for_a_moment_says_that_they_ended() {
+    // a restart of two seconds, and a job that ran for four
+    let is_down = |r: &Request| r.port == 6379 && (65_000..67_000).contains(&r.at_ms);
+    let mut all = steady();
+    let kept = [
+        ("session-api", "redis", 6379, 5),
+        ("web", "search", 8003, 3),
+        ("cart", "mailer", 2525, 3),
+    ];
+    for (client, server, port, per_s) in kept {
+        all.extend(requests(client, server, port, per_s, BASELINE_S..END_S));
+    }
+    all.extend(requests("job", "images", 8004, 6, 70..74));
+    let all = all.into_iter().map(|r| Request {
+        outcome: if is_down(&r) {
+            Outcome::Refused
+        } else {
+            r.outcome
+        },
+        ..r
+    });
+    let found = differences(all.collect());
+    let ended = |start: &str| {
+        let at = lines_in_order(&found).position(|l| l.starts_with(start));
+        let line = &found[at.unwrap_or_else(|| panic!("{:?}", lines(&found)))];
+        (line.ended_ns.expect("an end") / 1_000_000_000, line)
+    };
+    let (ago_s, failed) = ended("Worse(Failed)");
+    assert_eq!(ago_s, 33, "{failed:?}");
+    // ten a second, for as long as it failed
+    let rate = failed.since.expect("a rate");
+    assert!((9.0..12.0).contains(&rate), "{rate}");
+    let (ago_s, new) = ended("New job → 127.0.0.1:8004");
+    assert_eq!(ago_s, 26, "{new:?}");
+    let [_, rate] = new.opened.expect("sessions opened");
+    assert!((5.5..6.8).contains(&rate), "{rate}");
+}
