@@ -10,6 +10,17 @@ use crate::text::suggest::suggest;
 /// Maximum number of readings: each is tried on sessions.
 const MOST: usize = 12;
 
+/// Fields whose values a word alone is not searched for in.
+const NAMED: &[&str] = &[
+    "user",
+    "interface",
+    "unit",
+    "containername",
+    "podname",
+    "namespace",
+    "runtime",
+];
+
 /// Returns texts that the filter may have been meant as, the likeliest first. `values` returns a field's values in the
 /// known sessions.
 pub fn readings(text: &str, values: &dyn Fn(&Field) -> Vec<String>) -> Vec<String> {
@@ -71,7 +82,10 @@ fn replacements(
             }
             let service = services::port_named(text).map(|_| format!("port {text}"));
             let names = comm.flat_map(|comm| near(text, &values(comm)));
-            names.chain(service).collect()
+            let others = NAMED.iter().filter_map(|word| by_word(word));
+            let others = others.filter(|field| values(field).iter().any(|value| value == text));
+            let others = others.map(|field| format!("{} {}", field.word, quoted(text)));
+            others.chain(names).chain(service).collect()
         }
         Wants::Anything => Vec::new(),
     }
@@ -111,6 +125,8 @@ mod tests {
     fn readings_replace_one_word_by_a_likely_one() {
         let names = |field: &Field| match field.word {
             "comm" => vec!["nginx".into(), "Web Content".into(), "sshd".into()],
+            "user" => vec!["root".into()],
+            "interface" => vec!["eth0".into()],
             _ => Vec::new(),
         };
         for (text, first) in [
@@ -121,6 +137,8 @@ mod tests {
             ("ngnix", "nginx"),
             ("127", "127."),
             ("https", "port https"),
+            ("root and port 443", "user root and port 443"),
+            ("eth0", "interface eth0"),
             ("src 10.0.0.1", "addr 10.0.0.1"),
             ("lport 443", "port 443"),
             ("port 1234", "pid 1234"),
