@@ -16,6 +16,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::filter::Filter;
 use crate::host::sandbox::InForce;
+use crate::host::users::uid_of;
 use crate::model::batch::{Batch, Clock, Missed};
 use crate::model::fields;
 use crate::model::findings::{FindingEvent, Thresholds};
@@ -130,6 +131,8 @@ pub struct Summary {
     pub bounds: u64,
     /// Sessions that were left out because only a lower bound of their duration is known.
     pub undecided: u64,
+    /// Words of the filter that no session has: bits, by their order in it.
+    pub in_vain: u64,
     /// Rows that were not written, because the reader took nothing.
     pub untaken: u64,
     /// Length of the run.
@@ -139,6 +142,33 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Says which words were searched for, if there are no rows, or that no session has one.
+    fn report_in_vain(&self, filter: &Filter) {
+        let is_in_vain = |at: usize| self.sessions == 0 || self.in_vain >> at.min(63) & 1 == 1;
+        let words = filter.searched().into_iter().enumerate();
+        let words: Vec<&str> = words
+            .filter_map(|(at, word)| is_in_vain(at).then_some(word))
+            .collect();
+        if words.is_empty() {
+            return;
+        }
+        let user = words.iter().find(|word| uid_of(word).is_some());
+        let help = user.map_or(String::new(), |user| {
+            format!("; the sessions of a user: `user {user}`")
+        });
+        let found = if self.sessions == 0 {
+            ""
+        } else {
+            ", without a match"
+        };
+        let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+        print_to_stderr(&format!(
+            "searched for in programs, addresses and STATUS of open sessions{found}: {}{}",
+            sanitize(&words.join(", ")),
+            sanitize(&help),
+        ));
+    }
+
     /// The summary of a run that has written nothing yet.
     fn new(limits: &Limits) -> Self {
         Summary {
@@ -330,14 +360,7 @@ pub fn run_open(
         ));
     }
     summary.report_undecided();
-    let searched = limits.filter.searched();
-    if summary.sessions == 0 && !searched.is_empty() {
-        let words: Vec<String> = searched.iter().map(|word| format!("\"{word}\"")).collect();
-        print_to_stderr(&format!(
-            "searched for in programs, addresses and STATUS of open sessions: {}",
-            sanitize(&words.join(", ")),
-        ));
-    }
+    summary.report_in_vain(&limits.filter);
     finish(sink, end)
 }
 
@@ -354,6 +377,11 @@ fn write_open(
     let is_undecided =
         |s: &&Session| limits.filter.leaves_undecided(s) && !closed.contains(&s.id());
     summary.undecided += open.iter().filter(is_undecided).count() as u64;
+    for (at, word) in limits.filter.searched().into_iter().enumerate().take(63) {
+        let is_found = Filter::parse(&format!("\"{word}\""))
+            .map_or(true, |filter| open.iter().any(|s| filter.matches(s)));
+        summary.in_vain |= u64::from(!is_found) << at;
+    }
     open.retain(|s| limits.filter.matches(s) && !closed.contains(&s.id()));
     open.sort_by_key(|s| (s.pid, s.lport, s.raddr, s.rport, s.cookie));
     let most = limits
