@@ -7,7 +7,8 @@ use crate::filter::error::{FilterError, quoted};
 use crate::filter::expr::Op;
 use crate::filter::foreign::{any_field_named, field_named, field_of_side, foreign_fields};
 use crate::filter::lex::{Token, TokenKind as Tok, lex};
-use crate::filter::literal::{digits, is_begun, kind_of, operators};
+use crate::filter::literal::{digits, is_begun, kind_of, operators, read};
+use crate::filter::phrases::table::PLURALS;
 use crate::filter::phrases::{begins_phrase, instead, is_word};
 use crate::filter::services::port_named;
 use crate::filter::shorthand::{Bare, bare};
@@ -17,7 +18,7 @@ use crate::model::session::{Reason, State};
 /// Tokens in the place of others, and the number of those.
 pub type Instead<'s> = (Vec<Token<'s>>, usize);
 
-/// Takes off what other languages put around terms, and joins terms apart by a comma.
+/// Takes off what other languages put around and after terms, and joins terms apart by a comma.
 pub fn plain(tokens: Vec<Token<'_>>) -> Vec<Token<'_>> {
     let mut all = Vec::with_capacity(tokens.len());
     for token in without_braces(tokens) {
@@ -31,6 +32,9 @@ pub fn plain(tokens: Vec<Token<'_>>) -> Vec<Token<'_>> {
                 false => without_option(token),
             }),
         }
+    }
+    if all.len() > 1 && all.last().is_some_and(|t| is_word(t, ";")) {
+        all.pop();
     }
     for at in 1..all.len() {
         if all[at].kind == Tok::Comma && begins_comparison(&all[at + 1..]) {
@@ -254,6 +258,70 @@ pub fn absent<'s>(
         });
     }
     Ok(Some((vec![put(Tok::Not, "not")], 1)))
+}
+
+/// Words before what a session has.
+const HAVING: &[&str] = &["has", "have", "having", "with", "in"];
+
+/// `has` or `in` and a field without a value as the comparison that every value meets, or that is above 0:
+/// `with retransmits`, `in container`.
+pub fn present<'s>(tokens: &[Token<'s>]) -> Option<Instead<'s>> {
+    let [has, what, rest @ ..] = tokens else {
+        return None;
+    };
+    HAVING.iter().find(|word| is_word(has, word))?;
+    let field = any_field_named(what.text).filter(|_| what.kind == Tok::Word)?;
+    let is_alone = rest
+        .first()
+        .is_none_or(|t| matches!(t.kind, Tok::And | Tok::Or | Tok::Close));
+    let (op, value) = match kind_of(field) {
+        FieldKind::Count | FieldKind::Bytes | FieldKind::Rate => (Op::Gt, "0"),
+        FieldKind::Text => (Op::Match, "."),
+        _ => return None,
+    };
+    let put = |kind: Tok, text| instead(has, kind, text);
+    let value = put(Tok::Word, value);
+    is_alone.then(|| (vec![what.clone(), put(Tok::Op(op), op.symbol()), value], 2))
+}
+
+/// Several values of a field after its plural as a list: `ports 80 and 443`.
+pub fn plural<'s>(tokens: &[Token<'s>]) -> Option<Instead<'s>> {
+    let [first, rest @ ..] = tokens else {
+        return None;
+    };
+    let named = PLURALS.iter().find(|(word, _)| is_word(first, word))?;
+    let field = any_field_named(named.1)?;
+    let is_value = |at: usize| {
+        let is_compared = rest
+            .get(at + 1)
+            .is_some_and(|t| matches!(t.kind, Tok::Op(_)));
+        rest.get(at).is_some_and(|t| match t.kind {
+            Tok::Quoted(_) => true,
+            Tok::Word => {
+                let is_text = matches!(bare(t.text, false), Ok(Bare::Text(_)));
+                let takes_text = matches!(kind_of(field), FieldKind::Text | FieldKind::Comm);
+                let is_of_field = match takes_text {
+                    true => is_text,
+                    false => read(field, t.text, false, |_| Some(0)).is_ok(),
+                };
+                any_field_named(t.text).is_none() && !is_compared && is_of_field
+            }
+            _ => false,
+        })
+    };
+    if !is_value(0) {
+        return None;
+    }
+    let mut term = vec![instead(first, Tok::Word, field.word), rest[0].clone()];
+    let mut at = 1;
+    while let Some(joint) = rest.get(at)
+        && matches!(joint.kind, Tok::And | Tok::Or | Tok::Comma)
+        && is_value(at + 1)
+    {
+        term.extend([instead(joint, Tok::Comma, ","), rest[at + 1].clone()]);
+        at += 2;
+    }
+    Some((term, at + 1))
 }
 
 /// True if the token is being typed.

@@ -116,6 +116,14 @@ pub fn lex(text: &str) -> Vec<Token<'_>> {
             input.reset(&start);
             text = input.next_slice(end);
         }
+        // a statement of other languages ends
+        if let Some(word) = text.strip_suffix(';')
+            && kind == TokenKind::Word
+            && !word.is_empty()
+        {
+            input.reset(&start);
+            text = input.next_slice(word.len());
+        }
         let mut end = input.current_token_start();
         // the `or` of grep: `a\|b`
         let rest: &str = input.as_ref();
@@ -157,7 +165,7 @@ fn is_between_slashes(rest: &str) -> bool {
 }
 
 /// A sign of other languages before a field or an address, with what it means: `+comm:curl` and `-comm:curl` of Lucene,
-/// `@port:443`, and `@10.0.0.5` of lsof.
+/// `+curl`, `@port:443`, and `@10.0.0.5` of lsof.
 fn sign(input: &Input<'_>, previous: Option<&Token<'_>>) -> Option<Option<TokenKind>> {
     let rest: &str = input.as_ref();
     let is_apart = previous.is_none_or(|t| t.span.end < input.current_token_start());
@@ -171,6 +179,8 @@ fn sign(input: &Input<'_>, previous: Option<&Token<'_>>) -> Option<Option<TokenK
     let host = word.split_once(':').map_or(word, |(host, _)| host);
     match sign {
         '-' => has_field.then_some(Some(TokenKind::Not)),
+        // Lucene requires a word by it
+        '+' if word.starts_with(char::is_alphabetic) => Some(None),
         _ => (has_field || host.parse::<std::net::IpAddr>().is_ok()).then_some(None),
     }
 }

@@ -380,8 +380,9 @@ pub fn nets(field: &Field, text: &str) -> Result<Vec<Net>, Bad> {
     Ok(vec![net(field, text)?])
 }
 
-/// Parses an IPv4 network whose last bytes are stars, or are left out, as tcpdump takes them: `10.1.*`, `10.1`.
+/// Parses an IPv4 network whose last bytes are stars, or are left out, as tcpdump takes them: `10.1.*`, `10.1.x`, `10.1`.
 fn with_stars(text: &str) -> Option<Net> {
+    let text = &text.replace(".x", ".*");
     let bytes = text.trim_end_matches(".*");
     let count = bytes.split('.').count();
     let stars = (text.len() - bytes.len()) / 2;
@@ -469,7 +470,7 @@ fn abbreviated(
     text: &str,
     in_quotes: bool,
 ) -> Result<Vec<&'static str>, Bad> {
-    let lower = text.to_lowercase().replace('_', "-");
+    let lower = text.to_lowercase().replace(['_', ' '], "-");
     let word = || name_of_word(names, &text.to_lowercase());
     let all = || real_names(names);
     if let Some(name) = all().find(|n| n.eq_ignore_ascii_case(&lower)).or_else(word) {

@@ -36,7 +36,7 @@ use crate::filter::foreign::{
     self, begins_second_word, field_named, field_of_side, foreign_fields,
 };
 use crate::filter::lex::{Token, TokenKind as Tok, lex};
-use crate::filter::literal::{self, Bad, did_you_mean};
+use crate::filter::literal::{self, Bad, did_you_mean, expected};
 use crate::filter::phrases::translated;
 use crate::filter::services;
 use crate::filter::shorthand::{
@@ -288,9 +288,15 @@ fn subject(word: &Token<'_>, input: &Input<'_>) -> Result<Option<(&'static Field
     let has_value = next.is_some_and(|next| value_of(next).is_some());
     let is_not_in = next.is_some_and(|next| next.kind == Tok::Not)
         && input.get(2).is_some_and(|third| lower(third) == "in");
+    let has_list = next.is_some_and(|next| next.kind == Tok::Open)
+        && input.get(2).is_some_and(|t| value_of(t).is_some());
     let fits = |field: &&'static Field| next.is_some_and(|next| fits(field, next, input));
     match foreign.as_slice() {
-        [field] if has_operator || is_certain && (has_value || is_not_in) || fits(field) => {
+        [field]
+            if has_operator
+                || is_certain && (has_value || has_list || is_not_in)
+                || fits(field) =>
+        {
             return Ok(Some((field, 1)));
         }
         [field] if is_certain && next.is_none() && input.state.cursor.is_some() => {
@@ -472,6 +478,15 @@ fn compare(field: &'static Field, words: usize, input: &mut Input<'_>) -> Result
         let yes = vec![Literal::Bool(true)];
         return Ok(Expr::equal(field, yes));
     };
+    // an option for a process id, and for priorities and ports elsewhere
+    if let Some(next) = peek(input).filter(|t| t.kind == Tok::Word)
+        && word.text == "-p"
+        && !next.text.starts_with(|c: char| c.is_ascii_digit())
+    {
+        let message = format!("{} is not a process id", quoted(next.text));
+        let help = format!("write `comm {}` for the process of that name", next.text);
+        return fail(FilterError::new(next.span.clone(), message).help(help));
+    }
     let field = meant(field, op, input);
     if op.takes_regex() || !matches!(op, Op::Eq | Op::Ne) {
         let one = value(field, op, false, input)?;
@@ -599,7 +614,7 @@ fn operator(
         Some((Tok::Not, token)) if has_value && ["!", "not"].contains(&lower(token).as_str()) => {
             input.next_token();
             let is_in = peek(input).and_then(|t| operator_word(field, t, input));
-            if is_in == Some((Op::Eq, true)) {
+            if is_in.is_some() {
                 input.next_token();
             }
             Ok(Some((Op::Ne, is_in == Some((Op::Eq, true)))))
@@ -623,6 +638,12 @@ fn operator_word(field: &'static Field, word: &Token<'_>, input: &Input<'_>) -> 
         return Some((Op::Eq, true));
     }
     let is_value = value_of(next).is_some();
+    // a direction
+    let is_name = matches!(literal::kind_of(field), FieldKind::Names(_))
+        && literal::read(field, word.text, false, |_| None).is_ok();
+    if lower(word) == "in" && is_value && !is_name {
+        return Some((Op::Eq, false));
+    }
     let op = foreign::operator(word.text).filter(|_| is_value)?;
     literal::operators(field)
         .contains(&op)
@@ -688,7 +709,10 @@ fn value(field: &'static Field, op: Op, in_list: bool, input: &mut Input<'_>) ->
             );
         }
         let mut pattern = between_slashes(text).unwrap_or(text.into());
-        let operator = previous(input).filter(|t| in_quotes && t.text == "=~");
+        let whole = input.state.text;
+        let is_promql = whole.contains("=~") || whole.trim_start().starts_with('{');
+        let is_anchored = |t: &&Token<'_>| t.text == "=~" || t.text == "!~" && is_promql;
+        let operator = previous(input).filter(|t| in_quotes && is_anchored(t));
         if let Some(operator) = operator
             && !text.starts_with('^')
             && !text.ends_with('$')
@@ -696,7 +720,7 @@ fn value(field: &'static Field, op: Op, in_list: bool, input: &mut Input<'_>) ->
             pattern = format!("^({text})$").into();
             let is_apart = input.state.text[..operator.span.start].ends_with(char::is_whitespace);
             let space = if is_apart { "" } else { " " };
-            let word = format!("{space}~ {}", expr::in_quotes(&pattern)).into();
+            let word = format!("{space}{} {}", op.symbol(), expr::in_quotes(&pattern)).into();
             let span = operator.span.start..token.span.end;
             input.state.mended.borrow_mut().push(Mended { span, word });
         }
@@ -728,6 +752,11 @@ fn value(field: &'static Field, op: Op, in_list: bool, input: &mut Input<'_>) ->
                 format!("{} could become an address", quoted(text)),
             )
             .incomplete(),
+            false if is_other_field(field, token) => FilterError::new(
+                token.span.clone(),
+                format!("{} is a field, where a value is needed", quoted(text)),
+            )
+            .help(expected(field)),
             false => told(bad, token, input),
         };
         fail(match may_be_port || may_have_unit {
@@ -771,6 +800,13 @@ fn value(field: &'static Field, op: Op, in_list: bool, input: &mut Input<'_>) ->
     Ok(found)
 }
 
+/// True for a field with a number as the value of another one: `rtt > minrtt`.
+fn is_other_field(field: &Field, value: &Token<'_>) -> bool {
+    let takes_number = literal::operators(field).contains(&Op::Ge);
+    let other = field_named(value.text).filter(|_| value.kind == Tok::Word);
+    takes_number && other.is_some_and(|other| literal::operators(other).contains(&Op::Ge))
+}
+
 /// Rejects what directly follows a number and is no term of its own, like the second one in `port 80 90`.
 fn alone(field: &'static Field, op: Op, number: &Token<'_>, input: &Input<'_>) -> Result<()> {
     let Some(error) = error_after_number(field, op, number, &input.input) else {
@@ -809,6 +845,10 @@ fn told(bad: Bad, token: &Token<'_>, input: &Input<'_>) -> FilterError {
 /// Rejects a quote within a word, such as `a"b c"`, which would split it in two terms.
 fn apart(token: &Token<'_>, input: &Input<'_>) -> Result<()> {
     match peek(input) {
+        Some(next) if next.text == ";" => {
+            let error = FilterError::new(next.span.clone(), "`;` joins no terms");
+            fail(error.help("write `and`"))
+        }
         Some(next)
             if next.span.start == token.span.end
                 && matches!(next.kind, Tok::Word | Tok::Quoted(_) | Tok::Unclosed) =>

@@ -3,7 +3,7 @@
 //! A phrase is replaced by its meaning before the filter is parsed; errors still point to what was written.
 
 mod no_field;
-mod table;
+pub mod table;
 
 use std::net::IpAddr;
 
@@ -17,7 +17,8 @@ use crate::filter::diagnostics::unknown_field;
 use crate::filter::error::FilterError;
 use crate::filter::expr::Op;
 use crate::filter::foreign::{
-    any_field_named, field_named, field_of_side, foreign_fields, is_operator, spoken,
+    any_field_named, by_clock, field_named, field_of_side, foreign_fields, is_operator, spoken,
+    vague,
 };
 use crate::filter::forms::{self, absent, any_value};
 use crate::filter::lex::{Token, TokenKind as Tok, lex};
@@ -25,7 +26,7 @@ use crate::filter::literal::{self, example, kind_of, operators};
 use crate::filter::shorthand::condition;
 use crate::model::fields::{FieldKind, by_word};
 use crate::model::session::Reason;
-use crate::text::units::{SIZES, scaled};
+use crate::text::units::{SIZES, TIMES, scaled};
 
 /// True for a word that is not in quotes.
 pub fn is_word(token: &Token<'_>, word: &str) -> bool {
@@ -70,6 +71,67 @@ fn begins_with_digit(token: &Token<'_>) -> bool {
 fn is_size(token: &Token<'_>) -> bool {
     let has_unit = token.text.ends_with(['b', 'B']);
     has_unit && scaled(token.text, SIZES, None).is_ok()
+}
+
+/// True for a time with its unit.
+fn is_time(token: &Token<'_>) -> bool {
+    token.kind == Tok::Word && scaled(token.text, TIMES, None).is_ok()
+}
+
+/// Place of the first token of the alternatives that the tokens end with, within the same parentheses.
+fn start_of_alternatives(tokens: &[Token<'_>]) -> usize {
+    let mut depth = 0;
+    let opens = tokens.iter().rposition(|token| {
+        depth += i32::from(token.kind == Tok::Open) - i32::from(token.kind == Tok::Close);
+        depth > 0
+    });
+    opens.map_or(0, |open| open + 1)
+}
+
+/// The reasons or the condition that a phrase means, as a filter.
+pub fn phrase(text: &str) -> Option<&'static str> {
+    let tokens = lex(text);
+    PHRASES.iter().find_map(|(words, means)| match means {
+        Is(text) if words.len() == tokens.len() && is_phrase(words, &tokens) => Some(*text),
+        _ => None,
+    })
+}
+
+/// A condition that is compared with yes or no, as the condition or its negation, and the number of its tokens: `failed = true`.
+fn with_bool<'s>(tokens: &[Token<'s>]) -> Option<(Vec<Token<'s>>, usize)> {
+    let [word, op, value, ..] = tokens else {
+        return None;
+    };
+    condition(word.text).filter(|_| word.kind == Tok::Word)?;
+    let (count, is_negated) = compared(op, Some(value))?;
+    let not = is_negated.then(|| instead(op, Tok::Not, "not"));
+    let term = not.into_iter().chain([word.clone()]).collect();
+    (count == 2).then_some((term, 3))
+}
+
+/// `FIELD A to B` as a range, and the number of its tokens.
+fn from_to<'s>(tokens: &[Token<'s>]) -> Option<(Vec<Token<'s>>, usize)> {
+    let [field, rest @ ..] = tokens else {
+        return None;
+    };
+    let op = rest
+        .first()
+        .filter(|t| t.kind == Tok::Op(Op::Eq) || is_word(t, "from"));
+    let rest = &rest[usize::from(op.is_some())..];
+    let [from, to, end, ..] = rest else {
+        return None;
+    };
+    if !is_word(to, "to") || ![from, end].iter().all(|t| begins_with_digit(t)) {
+        return None;
+    }
+    let named = any_field_named(field.text).filter(|_| field.kind == Tok::Word)?;
+    if !operators(named).contains(&Op::Ge) {
+        return None;
+    }
+    let word = instead(to, Tok::Word, "between");
+    let and = instead(to, Tok::And, "and");
+    let (term, _) = between(&[field.clone(), word, from.clone(), and, end.clone()])?;
+    Some((term, 4 + usize::from(op.is_some())))
 }
 
 /// True if the tokens end with a whole term, after which another one may begin without `and`.
@@ -240,6 +302,12 @@ pub fn translated<'s>(
                 .first()
                 .is_some_and(|t| matches!(t.kind, Tok::Not | Tok::Word))
         {
+            // `a or b but not c`: of both
+            let start = start_of_alternatives(&all);
+            if all[start..].iter().any(|t| t.kind == Tok::Or) {
+                all.insert(start, instead(first, Tok::Open, "("));
+                all.push(instead(first, Tok::Close, ")"));
+            }
             all.push(instead(first, Tok::And, "and"));
             rest = others;
             continue;
@@ -255,11 +323,12 @@ pub fn translated<'s>(
             continue;
         }
         if begins
-            && let [not, operator, _, ..] = others
+            && let [not, operator, value, ..] = others
             && any_field_named(first.text).is_some()
             && not.kind == Tok::Not
             && operator.kind == Tok::Word
-            && is_operator(operator.text)
+            && (is_operator(operator.text)
+                || is_word(operator, "in") && matches!(value.kind, Tok::Word | Tok::Quoted(_)))
         {
             all.push(instead(not, Tok::Not, "not"));
             all.push(first.clone());
@@ -296,6 +365,16 @@ pub fn translated<'s>(
         }
         if (begins || follows)
             && let Some((term, count)) = null_status(rest)?.or(sum_or_mean(rest)?)
+        {
+            all.extend(term);
+            rest = &rest[count..];
+            continue;
+        }
+        if (begins || follows)
+            && let Some((term, count)) = forms::plural(rest)
+                .or_else(|| forms::present(rest))
+                .or_else(|| with_bool(rest))
+                .or_else(|| from_to(rest))
         {
             all.extend(term);
             rest = &rest[count..];
@@ -380,7 +459,20 @@ pub fn translated<'s>(
                 && is_call(first, open)
             {
                 let span = first.span.start..open.span.end;
-                return Err(FilterError::new(span, NO_FUNCTIONS).help(BY_TERMS));
+                let help = vague(first.text).unwrap_or(BY_TERMS);
+                return Err(FilterError::new(span, NO_FUNCTIONS).help(help));
+            }
+            if let [open, of, ..] = others
+                && first.kind == Tok::Word
+                && open.kind == Tok::Open
+                && first.span.end == open.span.start
+                && field_named(first.text).is_some()
+                && field_named(of.text).is_some()
+                && let Some(field) = by_word(&format!("{}{}", of.text, first.text))
+            {
+                let span = first.span.start..of.span.end;
+                let help = format!("write `{}`", example(field));
+                return Err(FilterError::new(span, NO_FUNCTIONS).help(help));
             }
             all.push(first.clone());
             rest = others;
@@ -414,7 +506,17 @@ pub fn translated<'s>(
                 Some(next) if is_size(next) => {
                     all.extend(lex("bytes").into_iter().chain(lex(op)).map(put));
                 }
-                _ => return Err(FilterError::new(span, NO_FIELD).help(BY_FIELD)),
+                next => {
+                    let clock = all.last().and_then(|t| by_clock(t.text));
+                    let help = match (clock, next) {
+                        (Some(help), _) => help.to_owned(),
+                        (None, Some(time)) if is_time(time) => {
+                            format!("write `duration {op} {}`", time.text)
+                        }
+                        _ => BY_FIELD.to_owned(),
+                    };
+                    return Err(FilterError::new(span, NO_FIELD).help(help));
+                }
             },
             Nothing(reason, help) | Counts(reason, help) => {
                 return Err(FilterError::new(span, *reason).help(*help));

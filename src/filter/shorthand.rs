@@ -9,8 +9,9 @@ use crate::filter::diagnostics::advice;
 use crate::filter::error::quoted;
 use crate::filter::eval::ends;
 use crate::filter::expr::{EVERYTHING, Expr, Literal, Net, Op, Term};
-use crate::filter::foreign::{in_packets, never, vague};
+use crate::filter::foreign::{any_field_named, in_packets, never, vague};
 use crate::filter::literal::{self, Bad, digits, expected, kind_of};
+use crate::filter::phrases::phrase;
 use crate::model::fields::{Field, FieldKind, by_word};
 use crate::model::session::{Reason, State};
 
@@ -177,7 +178,7 @@ pub fn bare(text: &str, is_all: bool) -> Result<Bare, Bad> {
         .split_once('/')
         .is_some_and(|(a, bits)| is_like_address(a) && (is_bits(bits) || is_like_address(bits)))
         || text.parse::<IpAddr>().is_ok()
-        || text.ends_with(".*") && literal::nets(addr, text).is_ok()
+        || (text.ends_with(".*") || text.ends_with(".x")) && literal::nets(addr, text).is_ok()
         || text.eq_ignore_ascii_case(LOCALHOST);
     if is_net {
         let nets = literal::nets(addr, text)?;
@@ -243,6 +244,31 @@ fn foreign_form(text: &str) -> Result<(), Bad> {
             "is in brackets",
             "a term has none: `comm curl and port 443`",
         );
+    }
+    if text == "+" || text == ";" {
+        return bad("joins no terms", "write `and`");
+    }
+    if let Some(word) = text.strip_prefix(['@', '#', '$', '%'])
+        && is_word(word)
+    {
+        let help = format!("write `{word}`");
+        return bad("begins with a sign of other tools", &help);
+    }
+    if let Some((field, value)) = text.split_once(['#', '/'])
+        && any_field_named(field).is_some()
+        && is_word(value)
+    {
+        let help = format!("write `{field} {value}`");
+        return bad("joins a field and a value", &help);
+    }
+    if let Some(word) = text.strip_suffix(':')
+        && is_word(word)
+        && word.starts_with(char::is_alphabetic)
+        && !word.bytes().all(|b| b.is_ascii_hexdigit())
+    {
+        let message = format!("unknown field {}", quoted(word));
+        let help = format!("to search for the word, write `{word}`");
+        return Err(Bad::new(message, help).partial(true));
     }
     if text == "?" || text == "-" {
         return bad("is no term", "a term looks like `port 443`");
@@ -381,6 +407,14 @@ pub fn meaning(
         return Err(Bad::new(message, help).partial(true));
     }
     let found = literal::read(field, text, in_quotes, users);
+    if found.is_err()
+        && let Some(names) = named_by_phrase(field, text)
+    {
+        return Ok(Meaning {
+            values: names,
+            terms: Vec::new(),
+        });
+    }
     if let (Err(_), Some(term)) = (&found, condition_of(field, text)) {
         return Ok(Meaning::term(term));
     }
@@ -398,6 +432,15 @@ pub fn meaning(
     })
 }
 
+/// The reasons that a phrase means as a value: `reason = "connection refused"`.
+fn named_by_phrase(field: &'static Field, text: &str) -> Option<Vec<Literal>> {
+    let is_of_reasons = ["status", "reason"].contains(&field.word);
+    let names = phrase(text).filter(|_| is_of_reasons)?;
+    let names = names.strip_prefix("reason ")?.split(',');
+    let read = names.map(|name| literal::read(field, name, false, |_| None).ok());
+    Some(read.collect::<Option<Vec<_>>>()?.concat())
+}
+
 /// The field that a value was meant for if it is none of this one: `ip 10.0.0.1`, `dst 443`, `state refused`.
 pub fn meant_field(
     field: &Field,
@@ -413,7 +456,7 @@ pub fn meant_field(
         "laddr" if has_digits => "lport",
         "raddr" if has_digits => "rport",
         "addr" if has_digits => "port",
-        "uid" => "user",
+        "uid" | "owner" => "user",
         "state" | "reason" => "status",
         "pid" if !starts_with_digit => "comm",
         _ => return None,

@@ -178,6 +178,12 @@ pub const PHRASES: &[(&[&str], Means)] = &[
     (&["ss", "-tanp"], Begins("")),
     (&["-t"], Begins("")),
     (&["where"], Begins("")),
+    (&["took"], Begins("")),
+    (&["lasting"], Begins("")),
+    (&["lasted"], Begins("")),
+    (&["lived"], Begins("")),
+    (&["moved"], Begins("")),
+    (&["transferred"], Begins("")),
     (&["that", "are"], Begins("")),
     (&["that", "is"], Begins("")),
     (&["that", "have"], Begins("")),
@@ -372,6 +378,26 @@ pub const PHRASES: &[(&[&str], Means)] = &[
 pub const FILLERS: &[&str] = &[
     "on", "in", "with", "by", "at", "of", "for", "using", "having", "via", "where", "the", "whose",
     "is",
+];
+
+/// Words for several values of a field, which `and` lists: `ports 80 and 443`.
+pub const PLURALS: &[(&str, &str)] = &[
+    ("ports", "port"),
+    ("processes", "comm"),
+    ("programs", "comm"),
+    ("commands", "comm"),
+    ("pids", "pid"),
+    ("users", "user"),
+    ("hosts", "addr"),
+    ("ips", "addr"),
+    ("addresses", "addr"),
+    ("networks", "addr"),
+    ("subnets", "addr"),
+    ("states", "state"),
+    ("reasons", "reason"),
+    ("containers", "containername"),
+    ("pods", "podname"),
+    ("namespaces", "namespace"),
 ];
 
 /// Words for what a filter selects anyway.

@@ -40,10 +40,10 @@ fn no_match_names_a_near_process_and_the_key_that_goes_back() {
 fn no_match_says_which_words_were_searched_for() {
     let mut app = app(SIZE);
     press(&mut app, "/");
-    type_text(&mut app, "web-shop and +checkout");
+    type_text(&mut app, "web-shop and checkout");
     press_and_settle(&mut app, "Enter");
     let seen = screen(&app, SIZE);
-    let said = "Searched for in programs, addresses and STATUS: \"web-shop\", \"+checkout\".";
+    let said = "Searched for in programs, addresses and STATUS: \"web-shop\", \"checkout\".";
     assert!(seen.contains(said), "{seen}");
     press(&mut app, "/ ^U");
     type_text(&mut app, "comm nobody");
