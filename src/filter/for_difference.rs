@@ -22,7 +22,11 @@ pub fn filter_for_difference(difference: &Difference) -> String {
     };
     let condition = match difference.finding {
         DifferenceKind::Worse(figure) | DifferenceKind::Grown(figure) => condition(figure),
-        DifferenceKind::Gone | DifferenceKind::Quiet | DifferenceKind::New => None,
+        DifferenceKind::Gone
+        | DifferenceKind::Quiet
+        | DifferenceKind::FewerOpen
+        | DifferenceKind::FewerNew
+        | DifferenceKind::New => None,
     };
     let condition = condition.map_or_else(String::new, |c| format!(" and {c}"));
     format!("{sessions}{condition}")

@@ -18,6 +18,11 @@ const FAILURES: u64 = 5;
 const LOSSY: u64 = 3;
 /// Minimum increase, as a factor.
 const MORE: f64 = 2.0;
+/// Minimum number of sessions that were open, for fewer of them to be no chance, and factor by which there are fewer.
+const MANY_OPEN: u64 = 10;
+const FEWER_OPEN: u64 = 4;
+/// Minimum time since the baseline for fewer sessions, s: requests of people and programs come in bursts.
+const LONG_FEWER: f64 = 30.0;
 /// Minimum traffic, bytes per second.
 const HEAVY: f64 = 10_000.0;
 /// Minimum time watched on each side for comparing rates, s, and for showing one.
@@ -106,6 +111,10 @@ pub enum DifferenceKind {
     Gone,
     /// The same, but not yet for longer than its usual pauses.
     Quiet,
+    /// It has far fewer sessions open than at the baseline.
+    FewerOpen,
+    /// It opens less than half as many sessions per second.
+    FewerNew,
     /// It was not there before.
     New,
     /// There is more of something that is not bad in itself: sessions, bytes, or time that sessions last.
@@ -128,6 +137,11 @@ impl DifferenceKind {
         }
     }
 
+    /// True if there is less of something.
+    pub fn is_fewer(self) -> bool {
+        matches!(self, DifferenceKind::FewerOpen | DifferenceKind::FewerNew)
+    }
+
     /// True if the key has no sessions any more.
     pub fn is_silent(self) -> bool {
         matches!(self, DifferenceKind::Gone | DifferenceKind::Quiet)
@@ -140,7 +154,7 @@ pub struct Difference {
     /// Key that differs.
     pub key: BaselineKey,
     pub finding: DifferenceKind,
-    /// The figure before the baseline. If the key is silent: the number of sessions that it had open, or
+    /// The figure before the baseline. If the key is silent, or has fewer sessions: the number of sessions that it had open, or
     /// how many it opened per second.
     pub before: Option<f64>,
     /// The figure since the baseline. For [`DifferenceKind::New`]: the number of its sessions. `None` if the key had
@@ -326,6 +340,8 @@ pub struct Findings {
     more_new: usize,
     /// By figure: number of keys tested, and the small ones of their probabilities.
     tests: [(usize, Vec<f64>); BaselineFigure::ALL.len()],
+    /// The same for fewer new sessions.
+    fewer: (usize, Vec<f64>),
 }
 
 impl Findings {
@@ -353,18 +369,33 @@ impl Findings {
 
     /// Returns the differences that are significant among as many tests as there were.
     pub fn significant(self) -> Vec<Difference> {
-        let limits = self
-            .tests
-            .map(|(tested, mut small)| discovery_limit(&mut small, tested, FALSE_DISCOVERIES));
+        let limit = |(tested, mut small): (usize, Vec<f64>)| {
+            discovery_limit(&mut small, tested, FALSE_DISCOVERIES)
+        };
+        let (limits, fewer) = (self.tests.map(limit), limit(self.fewer));
         let is_significant = |(difference, chance): &(Difference, f64)| match difference.finding {
             DifferenceKind::Worse(figure) | DifferenceKind::Grown(figure) => {
                 *chance <= limits[figure as usize]
             }
-            DifferenceKind::Gone | DifferenceKind::Quiet | DifferenceKind::New => true,
+            DifferenceKind::FewerNew => *chance <= fewer,
+            DifferenceKind::Gone
+            | DifferenceKind::Quiet
+            | DifferenceKind::FewerOpen
+            | DifferenceKind::New => true,
         };
         let found = self.found.into_iter().filter(is_significant);
         let found = found.map(|(difference, _)| difference);
         found.chain(self.new).collect()
+    }
+
+    /// Notes a test for fewer sessions. True if the probability is small enough for a single one.
+    fn test_fewer(&mut self, chance: f64) -> bool {
+        let (tested, small) = &mut self.fewer;
+        *tested += 1;
+        if chance <= FALSE_DISCOVERIES {
+            small.push(chance);
+        }
+        chance <= CHANCE
     }
 
     /// Notes a test. True if the probability is small enough for a single one.
@@ -387,7 +418,8 @@ pub struct Compared<'a> {
     pub key: BaselineKey,
     pub entry: &'a BaselineEntry,
     pub since: &'a SideSums,
-    pub has_open: bool,
+    /// Number of open sessions.
+    pub open: u64,
     /// It may have been there before, in sessions that were evicted.
     pub may_be_known: bool,
     /// Total bytes by now.
@@ -419,7 +451,7 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
         DifferenceKind::New => {
             let pause_ns = compared.pause_ns;
             let is_over = since.opened_in.is_over_after(pause_ns, since.opened);
-            (!compared.has_open && is_over).then_some(pause_ns)
+            (compared.open == 0 && is_over).then_some(pause_ns)
         }
         _ => None,
     };
@@ -468,7 +500,7 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
     let is_regular = entry.before.opened >= SEVERAL && expected >= FAILURES as f64;
     let is_gone = compared.pause_ns >= compared.gone_after_ns;
     let mut is_silent = false;
-    if !compared.has_open {
+    if compared.open == 0 {
         match entry.long_open {
             0 if is_regular && is_gone => {
                 let (before, since) = figure(BaselineFigure::New);
@@ -485,6 +517,27 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
                 is_silent = true;
             }
             _ => {}
+        }
+    }
+    if !is_silent && now_s >= LONG_FEWER {
+        let open = compared.open;
+        if entry.long_open >= MANY_OPEN && open * FEWER_OPEN <= entry.long_open {
+            let (before, since) = (entry.long_open as f64, open as f64);
+            let fewer = difference(DifferenceKind::FewerOpen, Some(before), Some(since));
+            findings.found.push((fewer, 0.0));
+        }
+        // those that stay open are opened once
+        let came = entry.before.opened.saturating_sub(entry.long_open);
+        let expected = came as f64 / then_s.max(SHORT) * now_s;
+        if expected >= ENOUGH as f64 && entry.openings.is_steady((then_s * S as f64) as u64) {
+            let share = then_s / (then_s + now_s);
+            let chance = binomial_tail(came, came + since.opened, share);
+            let is_less = (since.opened as f64) * MORE < expected;
+            if findings.test_fewer(chance) && is_less {
+                let (before, since) = figure(BaselineFigure::New);
+                let fewer = difference(DifferenceKind::FewerNew, before, since);
+                findings.found.push((fewer, chance));
+            }
         }
     }
     let usual = entry.usual();

@@ -99,7 +99,10 @@ impl Together {
             DifferenceKind::Worse(BaselineFigure::Lossy) => self.lossy,
             DifferenceKind::Grown(BaselineFigure::New) => self.opened,
             DifferenceKind::Worse(_) | DifferenceKind::Grown(_) | DifferenceKind::New => self.since,
-            DifferenceKind::Gone | DifferenceKind::Quiet => self.before,
+            DifferenceKind::Gone
+            | DifferenceKind::Quiet
+            | DifferenceKind::FewerOpen
+            | DifferenceKind::FewerNew => self.before,
         }
     }
 }
@@ -288,6 +291,9 @@ impl Candidate {
                 self.part() as f64 / self.all.max(1) as f64
             }
             DifferenceKind::Worse(_) | DifferenceKind::Grown(_) => self.difference.ratio(),
+            DifferenceKind::FewerOpen | DifferenceKind::FewerNew => {
+                1.0 / self.difference.ratio().max(f64::MIN_POSITIVE)
+            }
             DifferenceKind::Gone | DifferenceKind::Quiet | DifferenceKind::New => 1.0,
         }
     }
@@ -363,7 +369,8 @@ pub fn fold(differences: Vec<Difference>, parts: Parts) -> Vec<Difference> {
     let folded = by_kind
         .into_iter()
         .flat_map(|(kind, differences)| fold_kind(kind, differences, &parts));
-    attribute_growth(collapse(folded.collect()), &parts)
+    let lines = without_consequences(collapse(folded.collect()), &parts);
+    attribute_growth(lines, &parts)
 }
 
 fn fold_kind(kind: DifferenceKind, differences: Vec<Difference>, sums: &[Part]) -> Vec<Difference> {
@@ -520,6 +527,31 @@ fn collapse(differences: Vec<Difference>) -> Vec<Difference> {
             ..Difference::new(key, group[0].finding)
         });
     }
+    lines
+}
+
+/// Leaves out fewer sessions of a key, if most of those that are missing belong to what is gone.
+fn without_consequences(mut lines: Vec<Difference>, sums: &[Part]) -> Vec<Difference> {
+    let gone = lines.iter().filter(|line| line.finding.is_silent());
+    let gone: FxHashSet<BaselineKey> = gone
+        .flat_map(|line| std::iter::once(line.key).chain(line.also.iter().copied()))
+        .collect();
+    // those of each key before the baseline, and those of what is gone
+    let mut before: FxHashMap<BaselineKey, [u64; 2]> = FxHashMap::default();
+    for part in sums {
+        let is_gone = part.keys.iter().any(|key| gone.contains(key));
+        for key in &part.keys {
+            let [all, of_gone] = before.entry(*key).or_default();
+            *all += part.sums.before;
+            *of_gone += if is_gone { part.sums.before } else { 0 };
+        }
+    }
+    lines.retain(|line| {
+        let [all, of_gone] = before.get(&line.key).copied().unwrap_or_default();
+        let missing = all as f64 * (1.0 - line.ratio().min(1.0));
+        let is_explained = of_gone > 0 && of_gone as f64 >= missing * MOST;
+        !(line.finding.is_fewer() && is_explained)
+    });
     lines
 }
 

@@ -563,6 +563,9 @@ impl Baseline {
             compared.known = true;
             compared.activity.add(from, to);
             compared.long_open += u64::from(is_long_open);
+            if opened && !is_long_open {
+                compared.openings.add(from, from);
+            }
             let side = &mut compared.before;
             side.opened += u64::from(opened);
             side.failed += u64::from(failed);
@@ -708,7 +711,7 @@ impl Baseline {
             key,
             entry,
             since: &since,
-            has_open: open.is_some(),
+            open: open.map_or(0, |sums| sums.seen),
             may_be_known: group.is_none() && self.evicted > 0,
             bytes: bytes.map_or(entry.bytes, |t| t.bytes),
             quiet_after_ns: entry.quiet_after_ns(known_ns),
@@ -737,7 +740,7 @@ pub struct Comparing {
 #[derive(Debug)]
 enum Stage {
     /// Compares keys.
-    Keys(Findings),
+    Keys(Box<Findings>),
     /// Sums up the sessions of those that differ.
     Parts {
         found: Vec<Difference>,
@@ -750,7 +753,7 @@ impl Comparing {
     pub fn new(baseline: &Baseline) -> Self {
         Comparing {
             at_ns: baseline.at_ns,
-            stage: Stage::Keys(Findings::default()),
+            stage: Stage::Keys(Box::default()),
             table: 0,
             part: 0,
         }

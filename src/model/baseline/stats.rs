@@ -272,6 +272,8 @@ pub struct BaselineEntry {
     pub failures: FailuresSince,
     /// When the key had open sessions before the baseline.
     pub activity: Activity,
+    /// When short sessions were opened in the time before the baseline that rates are measured over.
+    pub openings: Activity,
     /// Time since the baseline at which a session was last seen to end, ns.
     pub ended_ns: u64,
 }
@@ -291,6 +293,12 @@ impl Activity {
     pub fn add(&mut self, from_ns: u64, to_ns: u64) {
         let [first, last] = [to_ns, from_ns].map(|ns| (ns / PERIOD_NS).min(63));
         (first..=last).for_each(|period| self.0 |= 1 << period);
+    }
+
+    /// True if it has all periods of a time before the baseline that is long enough to tell.
+    pub fn is_steady(self, known_ns: u64) -> bool {
+        let periods = (known_ns / PERIOD_NS).min(63);
+        periods >= STEADY && (0..periods).all(|period| self.0 >> period & 1 == 1)
     }
 
     /// Returns the pauses in the time known before the baseline. `went_on_ns` is the time that sessions were seen after
@@ -420,6 +428,7 @@ impl Sums for BaselineEntry {
         self.ended.merge(&other.ended);
         self.failures.add(&other.failures);
         self.activity.0 |= other.activity.0;
+        self.openings.0 |= other.openings.0;
         self.ended_ns = self.ended_ns.max(other.ended_ns);
     }
 }

@@ -353,7 +353,7 @@ const MARKERS: &[(&str, &str)] = &[
 ];
 
 /// Figures on the screens shown instead of the table.
-const COUNTED: [(&str, &str); 9] = [
+const COUNTED: [(&str, &str); 10] = [
     (
         "charts",
         "the sessions of the table: open ones as they are now, closed ones while they are kept; p50, p90 and p99 within 2.5 %",
@@ -381,6 +381,10 @@ const COUNTED: [(&str, &str); 9] = [
     (
         "quiet",
         "one that had sessions open at the baseline and has had none for at least 3 s, but not long enough to be gone",
+    ),
+    (
+        "fewer",
+        "one that opens less than half as many sessions per second, where it opened some in every 10 s of the minute before the baseline, or that has at most a quarter of its open sessions left, of 10 or more; from 30 s after the baseline on",
     ),
     (
         "ended 40s ago",

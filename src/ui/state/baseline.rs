@@ -13,14 +13,17 @@ use crate::ui::state::list::List;
 /// Maximum number of lines for gone keys, and for new ones: a server has many clients that come and go.
 const MOST: usize = 200;
 
+/// Number of kinds of differences that are counted.
+pub const KINDS: usize = 6;
+
 #[derive(Debug, Default)]
 pub struct Comparison {
     found: Vec<Difference>,
     pub list: List<(BaselineKey, DifferenceKind)>,
-    /// Number of lines of each kind: worse, gone, quiet, new, and grown; also of those that there are too many of.
-    pub counts: [usize; 5],
+    /// Number of lines of each kind: worse, gone, quiet, fewer, new, and grown; also of those that there are too many of.
+    pub counts: [usize; KINDS],
     /// Number of those that have ended: failures, and what was new.
-    pub ended: [usize; 5],
+    pub ended: [usize; KINDS],
     /// The comparison in progress.
     comparing: Option<Comparing>,
     /// Figures have changed meanwhile.
@@ -67,7 +70,11 @@ impl Comparison {
             more_new,
         } = differences;
         found.sort_by(|a, b| {
-            let weight = |d: &Difference| (d.ratio(), d.since.or(d.before).unwrap_or(0.0), d.bytes);
+            let change = |d: &Difference| match d.finding.is_fewer() {
+                true => 1.0 / d.ratio(),
+                false => d.ratio(),
+            };
+            let weight = |d: &Difference| (change(d), d.since.or(d.before).unwrap_or(0.0), d.bytes);
             let (mine, theirs) = (weight(a), weight(b));
             urgency(a)
                 .cmp(&urgency(b))
@@ -76,9 +83,9 @@ impl Comparison {
                 .then_with(|| theirs.2.cmp(&mine.2))
                 .then_with(|| a.key.cmp(&b.key))
         });
-        (self.counts, self.ended) = ([0; 5], [0; 5]);
+        (self.counts, self.ended) = ([0; KINDS], [0; KINDS]);
         self.counts[kind(DifferenceKind::New)] = more_new;
-        let mut lines = [0; 5];
+        let mut lines = [0; KINDS];
         found.retain(|difference| {
             let kind = kind(difference.finding);
             self.counts[kind] += 1;
@@ -117,13 +124,14 @@ fn kind(finding: DifferenceKind) -> usize {
         DifferenceKind::Worse(_) => 0,
         DifferenceKind::Gone => 1,
         DifferenceKind::Quiet => 2,
-        DifferenceKind::New => 3,
-        DifferenceKind::Grown(_) => 4,
+        DifferenceKind::FewerOpen | DifferenceKind::FewerNew => 3,
+        DifferenceKind::New => 4,
+        DifferenceKind::Grown(_) => 5,
     }
 }
 
-/// Sort order: failures, then slower or more lossy, then failures that have ended, then gone, then quiet, then new, then what was
-/// new and has ended, then grown.
+/// Sort order: failures, then slower or more lossy, then failures that have ended, then gone, then quiet, then fewer, then new,
+/// then what was new and has ended, then grown.
 fn urgency(difference: &Difference) -> u8 {
     let has_ended = difference.ended_ns.is_some();
     match difference.finding {
@@ -132,8 +140,9 @@ fn urgency(difference: &Difference) -> u8 {
         DifferenceKind::Worse(_) => 2,
         DifferenceKind::Gone => 3,
         DifferenceKind::Quiet => 4,
-        DifferenceKind::New if !has_ended => 5,
-        DifferenceKind::New => 6,
-        DifferenceKind::Grown(_) => 7,
+        DifferenceKind::FewerOpen | DifferenceKind::FewerNew => 5,
+        DifferenceKind::New if !has_ended => 6,
+        DifferenceKind::New => 7,
+        DifferenceKind::Grown(_) => 8,
     }
 }

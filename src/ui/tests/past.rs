@@ -407,7 +407,7 @@ fn past_moment_as_the_baseline_of_now_invents_no_change_of_steady_traffic() {
     press_and_settle(&mut watched.app, "m");
     let text = screen(&watched.app, LARGE);
     assert!(
-        text.contains("Nothing is worse, gone, new or grown so far."),
+        text.contains("Nothing is worse, gone, fewer, new or grown so far."),
         "{text}"
     );
     let sums = |label: &str| {

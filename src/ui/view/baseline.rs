@@ -18,7 +18,7 @@ use crate::text::wrap::words_in;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
 use crate::ui::layout::list_area;
-use crate::ui::state::baseline::Comparison;
+use crate::ui::state::baseline::{Comparison, KINDS};
 use crate::ui::theme::Theme;
 use crate::ui::view::out_of_sight;
 use crate::ui::view::table::shorten;
@@ -88,10 +88,8 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
             (false, _) if difference.ended_ns.is_some() => theme.quiet,
             (false, DifferenceKind::Worse(BaselineFigure::Failed)) => theme.alarm_text,
             (false, DifferenceKind::Worse(_)) => theme.warning,
-            (false, DifferenceKind::Gone | DifferenceKind::New | DifferenceKind::Grown(_)) => {
-                theme.closed
-            }
             (false, DifferenceKind::Quiet) => theme.quiet,
+            (false, _) => theme.closed,
         };
         let text = difference_text(difference, is_deserted(difference, app), widths);
         line(buffer, &text, style);
@@ -123,9 +121,9 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
         {
             buffer.set_stringn(area.x, y - 1, text, width, theme.quiet);
         }
-        if shown.counts == [0; 5] && area.height > places.above + 5 {
+        if shown.counts == [0; KINDS] && area.height > places.above + 5 {
             let reasons = [
-                "Nothing is worse, gone, new or grown so far.",
+                "Nothing is worse, gone, fewer, new or grown so far.",
                 "A time is worse if 1.5 times as long and 1 ms longer (CONNECT: 0.25 ms), with",
                 "10 sessions or answers on each side; a rate or a loss if it has doubled.",
                 "Changes that may be chance do not count.",
@@ -279,6 +277,13 @@ fn difference_text(difference: &Difference, is_deserted: bool, widths: [usize; 7
             BaselineFigure::New.text(before),
             BaselineFigure::New.text(since),
         ),
+        DifferenceKind::FewerOpen => ("fewer", "open", count(before), count(since)),
+        DifferenceKind::FewerNew => (
+            "fewer",
+            BaselineFigure::New.title(),
+            BaselineFigure::New.text(before),
+            BaselineFigure::New.text(since),
+        ),
         DifferenceKind::New => ("new", "sessions", "-".into(), count(since)),
         DifferenceKind::Grown(figure) => (
             "grown",
@@ -289,6 +294,7 @@ fn difference_text(difference: &Difference, is_deserted: bool, widths: [usize; 7
     };
     let times = match difference.finding {
         DifferenceKind::Worse(_) | DifferenceKind::Grown(_) => times(difference.ratio()),
+        DifferenceKind::FewerOpen | DifferenceKind::FewerNew => times(difference.ratio()),
         DifferenceKind::Gone | DifferenceKind::Quiet | DifferenceKind::New => String::new(),
     };
     let also = also(difference, is_deserted, widths[6]);
@@ -322,6 +328,11 @@ fn remark(difference: &Difference, is_deserted: bool) -> String {
         DifferenceKind::Quiet => {
             format!("{} open before, none for now", count(difference.before))
         }
+        DifferenceKind::FewerOpen => {
+            let now = fields::bytes(difference.since.unwrap_or(0.0) as u64);
+            format!("{} open before, {now} now", count(difference.before))
+        }
+        DifferenceKind::FewerNew => increase(BaselineFigure::New),
         DifferenceKind::New => format!("{}, none before", count(difference.since)),
     };
     let also = match also(difference, is_deserted, all).as_str() {
@@ -381,6 +392,8 @@ fn also(difference: &Difference, is_deserted: bool, width: usize) -> String {
         DifferenceKind::Worse(figure) | DifferenceKind::Grown(figure) => figure.title(),
         DifferenceKind::Gone => "gone",
         DifferenceKind::Quiet => "quiet",
+        DifferenceKind::FewerOpen => "fewer open",
+        DifferenceKind::FewerNew => "fewer NEW/s",
         DifferenceKind::New => "new",
     };
     let with = &difference.with;
@@ -603,7 +616,7 @@ fn cells(texts: [&str; 7], widths: [usize; 7]) -> String {
 }
 
 fn summary(shown: &Comparison, baseline: &Baseline, without_own: bool) -> String {
-    let [worse, gone, quiet, new, grown] = shown.counts;
+    let [worse, gone, quiet, fewer, new, grown] = shown.counts;
     let more = match baseline.is_inexact() {
         true => " new (or known before, but evicted)",
         false => " new",
@@ -616,7 +629,7 @@ fn summary(shown: &Comparison, baseline: &Baseline, without_own: bool) -> String
         0 => String::new(),
         n => format!("; {} evicted before", fields::number(n, "session")),
     };
-    let [worse_ended, _, _, new_ended, _] = shown.ended;
+    let [worse_ended, _, _, _, new_ended, _] = shown.ended;
     let ended = |n| match n {
         0 => String::new(),
         n => format!(" ({n} ended)"),
@@ -628,6 +641,7 @@ fn summary(shown: &Comparison, baseline: &Baseline, without_own: bool) -> String
     let others = [
         (gone, " gone", 0),
         (quiet, " quiet so far", 0),
+        (fewer, " fewer", 0),
         (new, more, new_ended),
         (grown, " grown", 0),
     ];

@@ -526,3 +526,83 @@ fn baseline_of_a_restart_and_of_what_came_for_a_moment_says_that_they_ended() {
     let [_, rate] = new.opened.expect("sessions opened");
     assert!((5.5..6.8).contains(&rate), "{rate}");
 }
+
+#[test]
+fn baseline_requests_that_become_far_fewer_have_a_line_unless_what_is_gone_explains_it() {
+    let found = |after: &[(&'static str, &'static str, u16, u64)]| {
+        let before = [
+            ("web", "images", 8004, 12),
+            ("web", "search", 8003, 3),
+            ("cart", "redis", 6379, 5),
+        ];
+        let all = before
+            .iter()
+            .map(|r| (r, 1..BASELINE_S))
+            .chain(after.iter().map(|r| (r, BASELINE_S..END_S)));
+        let all = all.flat_map(|(&(client, server, port, per_s), seconds)| {
+            requests(client, server, port, per_s, seconds)
+        });
+        differences(all.collect())
+    };
+    let cart = ("cart", "redis", 6379, 5);
+    let search = ("web", "search", 8003, 3);
+    let fewer = found(&[("web", "images", 8004, 4), search, cart]);
+    assert_eq!(
+        lines(&fewer),
+        ["FewerNew web → 127.0.0.1:8004 = images"],
+        "{fewer:?}"
+    );
+    let rates = [fewer[0].before, fewer[0].since].map(|rate| rate.expect("a rate").round());
+    assert_eq!(rates, [12.0, 4.0]);
+    // not yet half
+    let half = found(&[("web", "images", 8004, 7), search, cart]);
+    assert_eq!(lines(&half), Vec::<String>::new());
+    let gone = found(&[search, cart]);
+    assert_eq!(lines(&gone), ["Gone web → 127.0.0.1:8004 = images"]);
+}
+
+#[test]
+fn baseline_bursts_before_it_make_no_later_pause_fewer_sessions() {
+    let bursts = [5, 25, 45].map(|s| requests("cron", "redis", 6379, 20, s..s + 2));
+    let all = bursts.into_iter().flatten();
+    let one = requests("cron", "redis", 6379, 1, 65..66);
+    // another program has a connection all the time
+    let steady = requests("cart", "redis", 6379, 2, 1..END_S);
+    let found = differences(all.chain(one).chain(steady).collect());
+    assert!(
+        found.iter().all(|d| !d.finding.is_fewer()),
+        "{:?}",
+        lines(&found)
+    );
+}
+
+#[test]
+fn baseline_large_pool_of_which_one_is_left_has_a_line() {
+    let mut host = Host::new();
+    for now_s in 1..=END_S {
+        let kept = if now_s <= BASELINE_S { 12 } else { 1 };
+        let pool = |nths: std::ops::RangeInclusive<u64>, now_s| {
+            nths.flat_map(move |nth| pooled(nth, now_s))
+        };
+        let closed = pool(2..=12, now_s).map(|s| Session {
+            state: State::Closed,
+            reason: Reason::LocalFin,
+            ..s
+        });
+        let closed = match now_s == BASELINE_S + 1 {
+            true => closed.collect(),
+            false => vec![],
+        };
+        host.take_snapshot(now_s, pool(1..=kept, now_s).collect(), closed);
+        if now_s == BASELINE_S {
+            host.set_baseline(now_s);
+        }
+    }
+    let baseline = host.baseline.as_ref().expect("a baseline");
+    let found = baseline.differences(&host.talkers);
+    assert_eq!(
+        lines(&found),
+        ["FewerOpen shop-api → 127.0.0.1:15432 = postgres"]
+    );
+    assert_eq!((found[0].before, found[0].since), (Some(12.0), Some(1.0)));
+}
