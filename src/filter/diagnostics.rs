@@ -81,6 +81,7 @@ pub fn unknown_field(token: &Token<'_>) -> FilterError {
 
 /// Help for a word in lower case that is no field, with the value that follows it after a colon.
 pub fn advice(word: &str, value: Option<&str>) -> String {
+    let word = word.trim_start_matches('.');
     if let Some(help) = by_clock(word).or_else(|| elsewhere(word)) {
         return help.into();
     }

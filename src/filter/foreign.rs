@@ -224,6 +224,7 @@ const SPOKEN: &[(&[&str], &str)] = &[
     (&["is", "less", "than"], "<"),
     (&["is", "at", "least"], ">="),
     (&["is", "at", "most"], "<="),
+    (&["is", "either"], "="),
     (&["is", "one", "of"], "="),
     (&["is", "any", "of"], "="),
     (&["is", "in"], "in"),
@@ -337,11 +338,11 @@ const VAGUE: &[(&[&str], &str)] = &[
     ),
     (
         &[
-            "if", "then", "else", "when", "using", "having", "via", "the", "of", "for", "with",
-            "in", "on", "by", "at", "than", "then", "that", "which", "who", "what", "how", "is",
-            "are", "was", "me", "my", "only", "just", "still", "show", "exists", "nor", "neither",
-            "but", "more", "over", "under", "within", "between", "owned", "talks", "talking",
-            "newer",
+            "if", "then", "else", "when", "using", "having", "via", "please", "the", "of", "for",
+            "with", "in", "on", "by", "at", "than", "then", "that", "which", "who", "what", "how",
+            "is", "are", "was", "me", "my", "only", "just", "still", "show", "exists", "nor",
+            "neither", "but", "more", "over", "under", "within", "between", "owned", "talks",
+            "talking", "newer",
         ],
         "leave it out, or write a term like `port 443`",
     ),
@@ -427,6 +428,20 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
     (
         &["error", "err", "error.code", "error.type", "error_code"],
         "write `reason refused`, or `failed` for every error",
+    ),
+    (
+        &[
+            "network.transport",
+            "transport",
+            "network.protocol",
+            "ip.proto",
+        ],
+        "every session is TCP: leave it out",
+    ),
+    (&["network.type"], "write `ipv4` or `ipv6`"),
+    (
+        &["service.name", "app.name", "application.name", "job"],
+        "write `comm nginx` for a process, `service 443` for a port",
     ),
     (&["_exists_"], "write `reason is not null`"),
     (
@@ -539,6 +554,9 @@ pub fn field_named(word: &str) -> Option<&'static Field> {
 /// Beginnings of names in the schemas of other tools, like ECS and OpenTelemetry.
 const NAMESPACES: &[&str] = &["kubernetes.", "k8s.", "event.", "network.", "docker."];
 
+/// Ends of names that say the unit. A time is compared with one that has its own.
+const UNITS: &[&str] = &["_us", "_ms", "_seconds", "_bytes"];
+
 /// The field of a name in lower case that consists of its parts: `pod_name`, `container.name`, `kubernetes.pod.name`.
 fn joined(name: &str) -> Option<&'static Field> {
     let own = NAMESPACES.iter().find_map(|space| name.strip_prefix(space));
@@ -547,7 +565,8 @@ fn joined(name: &str) -> Option<&'static Field> {
         .strip_suffix(".name")
         .filter(|p| by_word(p).is_some_and(|f| f.word == "namespace"))
         .unwrap_or(parts);
-    by_word(&parts.replace(['_', '.'], ""))
+    let bare = UNITS.iter().find_map(|unit| parts.strip_suffix(unit));
+    by_word(&parts.replace(['_', '.'], "")).or_else(|| by_word(bare?))
 }
 
 /// The two words of one in camel case: `DestPort`.

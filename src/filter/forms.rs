@@ -289,7 +289,12 @@ pub fn plural<'s>(tokens: &[Token<'s>]) -> Option<Instead<'s>> {
     let [first, rest @ ..] = tokens else {
         return None;
     };
-    let named = PLURALS.iter().find(|(word, _)| is_word(first, word))?;
+    let name = first.text.strip_suffix(':').unwrap_or(first.text);
+    let is_it = |(word, _): &&(&str, &str)| word.eq_ignore_ascii_case(name);
+    let named = PLURALS
+        .iter()
+        .find(is_it)
+        .filter(|_| first.kind == Tok::Word)?;
     let field = any_field_named(named.1)?;
     let is_value = |at: usize| {
         let is_compared = rest

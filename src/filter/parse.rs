@@ -294,6 +294,7 @@ fn subject(word: &Token<'_>, input: &Input<'_>) -> Result<Option<(&'static Field
     match foreign.as_slice() {
         [field]
             if has_operator
+                || is_compared
                 || is_certain && (has_value || has_list || is_not_in)
                 || fits(field) =>
         {

@@ -73,6 +73,49 @@ fn is_size(token: &Token<'_>) -> bool {
     has_unit && scaled(token.text, SIZES, None).is_ok()
 }
 
+/// The field after a number, as in `10 retransmits` and `1MB sent`, if no value of its own follows.
+fn counted<'t, 's>(tokens: &'t [Token<'s>]) -> Option<&'t Token<'s>> {
+    let [number, field, rest @ ..] = tokens else {
+        return None;
+    };
+    let named = any_field_named(field.text).filter(|_| field.kind == Tok::Word)?;
+    let is_alone = rest
+        .first()
+        .is_none_or(|t| matches!(t.kind, Tok::And | Tok::Or | Tok::Close));
+    let is_number = begins_with_digit(number) && operators(named).contains(&Op::Ge);
+    (is_alone && is_number).then_some(field)
+}
+
+/// True if `or` and a number or an address continue the values of the field before it, as in tcpdump: `rport 80 or 443`.
+fn continues_values(before: &[Token<'_>], after: &[Token<'_>]) -> bool {
+    let [next, rest @ ..] = after else {
+        return false;
+    };
+    let mut before = before;
+    while let [start @ .., _, comma, _] = before
+        && comma.kind == Tok::Comma
+    {
+        before = &before[..start.len() + 1];
+    }
+    let field = match before {
+        [.., field, op, _] if matches!(op.kind, Tok::Op(Op::Eq | Op::Ne)) => field,
+        [.., field, value] if value.kind == Tok::Word => field,
+        _ => return false,
+    };
+    let named = any_field_named(field.text).filter(|_| field.kind == Tok::Word);
+    let is_more = rest
+        .first()
+        .is_none_or(|t| matches!(t.kind, Tok::And | Tok::Or | Tok::Close | Tok::Comma));
+    let takes = |field| {
+        let is_one = matches!(
+            kind_of(field),
+            FieldKind::Port | FieldKind::Addr | FieldKind::Id
+        );
+        is_one && literal::read(field, next.text, false, |_| None).is_ok()
+    };
+    next.kind == Tok::Word && is_more && begins_with_digit(next) && named.is_some_and(takes)
+}
+
 /// True for a time with its unit.
 fn is_time(token: &Token<'_>) -> bool {
     token.kind == Tok::Word && scaled(token.text, TIMES, None).is_ok()
@@ -208,6 +251,19 @@ fn is_filler(tokens: &[Token<'_>]) -> bool {
         return false;
     };
     let is_one = FILLERS.iter().any(|word| is_word(filler, word));
+    let begins_size = || {
+        let is_it = |(words, means): &(&[&str], Means)| {
+            matches!(means, Sizes(_)) && is_phrase(words, &tokens[1..])
+        };
+        PHRASES.iter().any(is_it)
+    };
+    let is_part = |(words, _): &(&[&str], Means)| words.len() > 1 && is_phrase(words, tokens);
+    if PHRASES.iter().any(is_part) {
+        return false;
+    }
+    if is_one && begins_size() {
+        return true;
+    }
     if !is_one || field.kind != Tok::Word || is_operator(field.text) {
         return false;
     }
@@ -290,6 +346,11 @@ pub fn translated<'s>(
                 }
                 _ => {}
             }
+        }
+        if first.kind == Tok::Or && ends && continues_values(&all, others) {
+            all.push(instead(first, Tok::Comma, ","));
+            rest = others;
+            continue;
         }
         if let Some((term, count)) = all.last().and_then(|field| piped_function(field, rest)) {
             all.extend(term);
@@ -503,6 +564,13 @@ pub fn translated<'s>(
                 all.extend(parts.map(put));
             }
             Sizes(op) => match rest.first() {
+                // `more than 10 retransmits`
+                Some(number) if let Some(field) = counted(rest) => {
+                    all.push(field.clone());
+                    all.extend(lex(op).into_iter().map(put));
+                    all.push(number.clone());
+                    rest = &rest[2..];
+                }
                 Some(next) if is_size(next) => {
                     all.extend(lex("bytes").into_iter().chain(lex(op)).map(put));
                 }
@@ -750,6 +818,7 @@ mod tests {
             let text = words.join(" ");
             let value = match means {
                 Begins(begins) if begins.starts_with("bytes") => " 100".into(),
+                Begins(begins) if begins.ends_with("rate >") => " 100".into(),
                 Begins(begins) if begins.starts_with("duration") => " 5m".into(),
                 Begins("uid" | "user") => " 1000".into(),
                 Begins(begins) if begins.ends_with("state") => " established".into(),

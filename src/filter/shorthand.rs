@@ -156,7 +156,7 @@ pub fn bare(text: &str, is_all: bool) -> Result<Bare, Bad> {
             format!("{instead}; `not {flag}` excludes that word; \"{text}\" is searched for");
         return Err(Bad::new(message, help));
     }
-    foreign_form(text)?;
+    foreign_form(text, is_all)?;
     let number = text.strip_suffix("/tcp").unwrap_or(text);
     if let Some(n) = digits::<u32>(number) {
         return Ok(Bare::Number(n.into()));
@@ -223,7 +223,7 @@ pub fn bare(text: &str, is_all: bool) -> Result<Bare, Bad> {
 }
 
 /// Rejects forms of other languages that no name of a process has, which would be searched for in vain.
-fn foreign_form(text: &str) -> Result<(), Bad> {
+fn foreign_form(text: &str, is_all: bool) -> Result<(), Bad> {
     let to_look = format!("to search for it, quote it: \"{text}\"");
     let bad = |message: &str, help: &str| {
         let message = format!("{} {message}", quoted(text));
@@ -248,7 +248,7 @@ fn foreign_form(text: &str) -> Result<(), Bad> {
     if text == "+" || text == ";" {
         return bad("joins no terms", "write `and`");
     }
-    if let Some(word) = text.strip_prefix(['@', '#', '$', '%'])
+    if let Some(word) = text.strip_prefix(['@', '#', '$', '%', '/'])
         && is_word(word)
     {
         let help = format!("write `{word}`");
@@ -267,7 +267,11 @@ fn foreign_form(text: &str) -> Result<(), Bad> {
         && !word.bytes().all(|b| b.is_ascii_hexdigit())
     {
         let message = format!("unknown field {}", quoted(word));
-        let help = format!("to search for the word, write `{word}`");
+        let to_look = format!("to search for the word, write `{word}`");
+        let help = match is_all {
+            true => to_look,
+            false => format!("{}; {to_look}", advice(&word.to_lowercase(), None)),
+        };
         return Err(Bad::new(message, help).partial(true));
     }
     if text == "?" || text == "-" {
@@ -407,6 +411,12 @@ pub fn meaning(
         return Err(Bad::new(message, help).partial(true));
     }
     let found = literal::read(field, text, in_quotes, users);
+    if found.is_err() && is_of_reasons(field) && phrase(text) == Some("failed") {
+        return Ok(Meaning {
+            values: Vec::new(),
+            terms: condition("failed").into_iter().collect(),
+        });
+    }
     if found.is_err()
         && let Some(names) = named_by_phrase(field, text)
     {
@@ -432,10 +442,14 @@ pub fn meaning(
     })
 }
 
+/// True for a field whose values say why a session closed.
+fn is_of_reasons(field: &Field) -> bool {
+    ["status", "reason"].contains(&field.word)
+}
+
 /// The reasons that a phrase means as a value: `reason = "connection refused"`.
 fn named_by_phrase(field: &'static Field, text: &str) -> Option<Vec<Literal>> {
-    let is_of_reasons = ["status", "reason"].contains(&field.word);
-    let names = phrase(text).filter(|_| is_of_reasons)?;
+    let names = phrase(text).filter(|_| is_of_reasons(field))?;
     let names = names.strip_prefix("reason ")?.split(',');
     let read = names.map(|name| literal::read(field, name, false, |_| None).ok());
     Some(read.collect::<Option<Vec<_>>>()?.concat())

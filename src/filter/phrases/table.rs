@@ -126,6 +126,10 @@ pub const PHRASES: &[(&[&str], Means)] = &[
     (&["lasting", "longer", "than"], Begins("duration >")),
     (&["lasting", "less", "than"], Begins("duration <")),
     (&["lasting", "over"], Begins("duration >")),
+    (&["sending", "more", "than"], Begins("txrate >")),
+    (&["sending", "over"], Begins("txrate >")),
+    (&["receiving", "more", "than"], Begins("rxrate >")),
+    (&["receiving", "over"], Begins("rxrate >")),
     (&["moved", "over"], Begins("bytes >")),
     (&["moved", "more", "than"], Begins("bytes >")),
     (&["older", "than"], Begins("duration >")),
@@ -178,6 +182,9 @@ pub const PHRASES: &[(&[&str], Means)] = &[
     (&["ss", "-tanp"], Begins("")),
     (&["-t"], Begins("")),
     (&["where"], Begins("")),
+    (&["what", "is"], Begins("")),
+    (&["what", "are"], Begins("")),
+    (&["who", "is"], Begins("")),
     (&["took"], Begins("")),
     (&["lasting"], Begins("")),
     (&["lasted"], Begins("")),
@@ -413,6 +420,8 @@ pub const NOUNS: &[&str] = &[
     "flows",
     "traffic",
     "transfers",
+    "connects",
+    "attempts",
 ];
 
 /// Words before a field of which a session has only the sum.
