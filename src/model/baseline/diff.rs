@@ -209,9 +209,11 @@ impl Difference {
 
     /// Takes the sessions opened per second from a difference of the same keys.
     pub(super) fn note_opened(&mut self, other: &Difference) {
+        let goes_on = other.ended_ns.is_none() || self.ended_ns.is_some();
         if let DifferenceKind::Grown(BaselineFigure::New) = other.finding {
             self.opened = other
                 .since
+                .filter(|_| goes_on)
                 .map(|since| [other.before.unwrap_or(0.0), since]);
         } else if self.finding != DifferenceKind::New {
             self.opened = self.opened.or(other.opened);
@@ -453,19 +455,23 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
             let is_over = since.opened_in.is_over_after(pause_ns, since.opened);
             (compared.open == 0 && is_over).then_some(pause_ns)
         }
+        DifferenceKind::Grown(BaselineFigure::New) if entry.before.opened == 0 => {
+            watched.ended_ns(since.opened_in, since.opened)
+        }
         _ => None,
     };
-    let difference = |finding, before, since| Difference {
+    let comes = compared.open == 0 || watched.ended_ns(since.opened_in, since.opened).is_none();
+    let difference = |finding, before, now| Difference {
         before,
-        since,
+        since: now,
         bytes: compared.bytes.saturating_sub(entry.bytes),
         reason: match finding {
             DifferenceKind::Worse(BaselineFigure::Failed) => entry.failures.most(),
             _ => None,
         },
         opened: match (finding, figure(BaselineFigure::New)) {
-            // of a single one, a rate says nothing
-            (DifferenceKind::New, (_, Some(opened))) if compared.since.opened > 1 => {
+            // of a single one, a rate says nothing, nor of some that stay open
+            (DifferenceKind::New, (_, Some(opened))) if since.opened > 1 && comes => {
                 Some([0.0, opened])
             }
             _ => None,

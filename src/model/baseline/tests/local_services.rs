@@ -606,3 +606,38 @@ fn baseline_large_pool_of_which_one_is_left_has_a_line() {
     );
     assert_eq!((found[0].before, found[0].since), (Some(12.0), Some(1.0)));
 }
+
+#[test]
+fn baseline_new_connections_that_stay_open_have_no_rate_once_no_more_come() {
+    let found = |until_s| {
+        let mut host = Host::new();
+        for now_s in 1..=until_s {
+            let pool = (1..=12).flat_map(|nth| {
+                let ends = pooled(nth, now_s).into_iter();
+                let opened_ns = (BASELINE_S + 2) * 1_000_000_000 + nth * 1_000_000;
+                ends.map(move |s| Session {
+                    start_ns: opened_ns,
+                    established_ns: opened_ns + 50_000,
+                    ..s
+                })
+            });
+            let open = match now_s > BASELINE_S + 2 {
+                true => pool.collect(),
+                false => vec![],
+            };
+            host.take_snapshot(now_s, open, vec![]);
+            if now_s == BASELINE_S {
+                host.set_baseline(now_s);
+            }
+        }
+        let baseline = host.baseline.as_ref().expect("a baseline");
+        let mut found = baseline.differences(&host.talkers);
+        assert_eq!(lines(&found), ["New shop-api → 127.0.0.1:15432 = postgres"]);
+        found.remove(0)
+    };
+    let coming = found(BASELINE_S + 11);
+    assert!(coming.opened.is_some(), "{coming:?}");
+    let there = found(END_S);
+    assert_eq!((there.since, there.opened), (Some(12.0), None));
+    assert_eq!(there.ended_ns, None);
+}
