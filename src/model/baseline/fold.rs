@@ -699,6 +699,12 @@ fn is_same_cause(difference: &Difference, worse: &Difference) -> bool {
         // a service has stopped, and its clients try again
         return is_its_server && worse.finding == DifferenceKind::Worse(BaselineFigure::Failed);
     }
+    // who connects has no answers of its own there
+    let is_link = matches!(worse.key, BaselineKey::Link(_));
+    let is_ours = difference.finding == DifferenceKind::Worse(BaselineFigure::OurResponse);
+    if is_link && is_ours && !is_its_server {
+        return false;
+    }
     let mine: Vec<BaselineKey> = std::iter::once(difference.key)
         .chain(difference.also.iter().copied())
         .collect();
@@ -714,7 +720,7 @@ fn is_same_cause(difference: &Difference, worse: &Difference) -> bool {
         .chain(worse.also.iter().copied())
         .collect();
     // a link names both programs; what else has it in common does not matter
-    let is_same_link = matches!(worse.key, BaselineKey::Link(_)) && difference.key == worse.key;
+    let is_same_link = is_link && difference.key == worse.key;
     let mut programs = mine.iter().filter(|key| key.is_program());
     is_same_link
         || programs.all(|key| theirs.contains(key))

@@ -641,3 +641,28 @@ fn baseline_new_connections_that_stay_open_have_no_rate_once_no_more_come() {
     assert_eq!((there.since, there.opened), (Some(12.0), None));
     assert_eq!(there.ended_ns, None);
 }
+
+#[test]
+fn baseline_own_answers_of_a_program_are_not_in_the_line_of_what_it_cannot_reach() {
+    let whole = requests("browser", "shop-api", 18080, 12, 1..END_S);
+    let slow = whole.map(|r| Request {
+        answer_ms: if r.at_ms < BASELINE_S * 1000 { 2 } else { 37 },
+        ..r
+    });
+    let before = requests("shop-api", "search", 9200, 12, 1..BASELINE_S);
+    let refused = requests("shop-api", "search", 9200, 12, BASELINE_S..END_S);
+    let refused = refused.map(|r| Request {
+        outcome: Outcome::Refused,
+        ..r
+    });
+    let found = differences(slow.chain(before).chain(refused).collect());
+    let is_of_answers = |line: &String| line.contains("OurResponse");
+    let lines: Vec<String> = lines(&found).into_iter().filter(is_of_answers).collect();
+    let [line] = &lines[..] else {
+        panic!("{lines:?}");
+    };
+    assert!(
+        line.starts_with("Worse(Response) browser → 127.0.0.1:18080 = shop-api"),
+        "{line}"
+    );
+}
