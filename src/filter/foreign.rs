@@ -625,7 +625,10 @@ pub fn by_clock(word: &str) -> Option<&'static str> {
 /// The fields that a word of other tools may name, and whether it hardly means anything else.
 pub fn foreign_fields(word: &str) -> (impl Iterator<Item = &'static Field>, bool) {
     let word = word.to_ascii_lowercase();
-    let found = FOREIGN.iter().find(|f| f.words.contains(&word.as_str()));
+    let joined = word.replace('_', "");
+    let is_it =
+        |f: &&Foreign| f.words.contains(&word.as_str()) || f.words.contains(&joined.as_str());
+    let found = FOREIGN.iter().find(is_it);
     let fields = found.into_iter().flat_map(|f| f.fields);
     (
         fields.filter_map(|word| by_word(word)),

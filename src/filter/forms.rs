@@ -33,7 +33,11 @@ pub fn plain(tokens: Vec<Token<'_>>) -> Vec<Token<'_>> {
             }),
         }
     }
-    if all.len() > 1 && all.last().is_some_and(|t| is_word(t, ";")) {
+    if all.len() > 1
+        && all
+            .last()
+            .is_some_and(|t| t.kind == Tok::Word && t.text.trim_matches(';').is_empty())
+    {
         all.pop();
     }
     for at in 1..all.len() {

@@ -117,10 +117,8 @@ pub fn lex(text: &str) -> Vec<Token<'_>> {
             text = input.next_slice(end);
         }
         // a statement of other languages ends
-        if let Some(word) = text.strip_suffix(';')
-            && kind == TokenKind::Word
-            && !word.is_empty()
-        {
+        let word = text.trim_end_matches(';');
+        if kind == TokenKind::Word && word != text && !word.is_empty() {
             input.reset(&start);
             text = input.next_slice(word.len());
         }
@@ -180,7 +178,7 @@ fn sign(input: &Input<'_>, previous: Option<&Token<'_>>) -> Option<Option<TokenK
     match sign {
         '-' => has_field.then_some(Some(TokenKind::Not)),
         // Lucene requires a word by it
-        '+' if word.starts_with(char::is_alphabetic) => Some(None),
+        '+' if word.starts_with(char::is_alphabetic) || rest.starts_with("+\"") => Some(None),
         _ => (has_field || host.parse::<std::net::IpAddr>().is_ok()).then_some(None),
     }
 }

@@ -846,7 +846,7 @@ fn told(bad: Bad, token: &Token<'_>, input: &Input<'_>) -> FilterError {
 /// Rejects a quote within a word, such as `a"b c"`, which would split it in two terms.
 fn apart(token: &Token<'_>, input: &Input<'_>) -> Result<()> {
     match peek(input) {
-        Some(next) if next.text == ";" => {
+        Some(next) if next.text.starts_with(';') => {
             let error = FilterError::new(next.span.clone(), "`;` joins no terms");
             fail(error.help("write `and`"))
         }

@@ -23,7 +23,7 @@ use crate::filter::foreign::{
 use crate::filter::forms::{self, absent, any_value};
 use crate::filter::lex::{Token, TokenKind as Tok, lex};
 use crate::filter::literal::{self, example, kind_of, operators};
-use crate::filter::shorthand::condition;
+use crate::filter::shorthand::{condition, meaning};
 use crate::model::fields::{FieldKind, by_word};
 use crate::model::session::Reason;
 use crate::text::units::{SIZES, TIMES, scaled};
@@ -111,7 +111,7 @@ fn continues_values(before: &[Token<'_>], after: &[Token<'_>]) -> bool {
             kind_of(field),
             FieldKind::Port | FieldKind::Addr | FieldKind::Id
         );
-        is_one && literal::read(field, next.text, false, |_| None).is_ok()
+        is_one && meaning(field, next.text, false, |_| None).is_ok()
     };
     next.kind == Tok::Word && is_more && begins_with_digit(next) && named.is_some_and(takes)
 }
@@ -146,7 +146,8 @@ fn with_bool<'s>(tokens: &[Token<'s>]) -> Option<(Vec<Token<'s>>, usize)> {
         return None;
     };
     condition(word.text).filter(|_| word.kind == Tok::Word)?;
-    let (count, is_negated) = compared(op, Some(value))?;
+    let is = is_word(op, "is").then(|| instead(op, Tok::Op(Op::Eq), "="));
+    let (count, is_negated) = compared(is.as_ref().unwrap_or(op), Some(value))?;
     let not = is_negated.then(|| instead(op, Tok::Not, "not"));
     let term = not.into_iter().chain([word.clone()]).collect();
     (count == 2).then_some((term, 3))

@@ -248,6 +248,12 @@ fn foreign_form(text: &str, is_all: bool) -> Result<(), Bad> {
     if text == "+" || text == ";" {
         return bad("joins no terms", "write `and`");
     }
+    if ["#", "--", "//"].contains(&text) {
+        return bad(
+            "begins a comment elsewhere",
+            "leave it out, and what follows",
+        );
+    }
     if let Some(word) = text.strip_prefix(['@', '#', '$', '%', '/'])
         && is_word(word)
     {

@@ -384,7 +384,7 @@ pub const PHRASES: &[(&[&str], Means)] = &[
 /// Words that stand before a field, and say nothing there: `on port 443`.
 pub const FILLERS: &[&str] = &[
     "on", "in", "with", "by", "at", "of", "for", "using", "having", "via", "where", "the", "whose",
-    "is",
+    "has", "have", "is",
 ];
 
 /// Words for several values of a field, which `and` lists: `ports 80 and 443`.
