@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::filter::literal::exactly;
 use crate::model::fields::{Field, FieldKind};
 
 /// An expression. Parentheses are kept as nesting, so that the written form is what was read.
@@ -325,7 +326,7 @@ impl Literal {
             Literal::Number(from, to) if from == to => write!(f, "{from}{unit}"),
             Literal::Number(from, to) => write!(f, "{from}{unit}-{to}{unit}"),
             Literal::Net(net) => write!(f, "{net}"),
-            Literal::Name(name) => f.write_str(name),
+            Literal::Name(name) => f.write_str(&exactly(field, name)),
             Literal::Bool(yes) => f.write_str(if *yes { "yes" } else { "no" }),
             Literal::Text(text) | Literal::Beginning(text) | Literal::Regex(text) => {
                 f.write_str(&in_quotes(text))

@@ -1,7 +1,9 @@
 //! Filters that select the sessions of a kind of failure.
 
 use crate::filter::for_group::{filter_for_group, filter_for_peer};
+use crate::filter::literal::exactly;
 use crate::model::failures::Failure;
+use crate::model::fields::by_word;
 
 /// Returns the filter that matches exactly these failures.
 pub fn filter_for_failure(failure: &Failure) -> String {
@@ -9,9 +11,10 @@ pub fn filter_for_failure(failure: &Failure) -> String {
         Some(addr) => format!("{} and rport {}", filter_for_peer(addr), failure.port),
         None => format!("lport {}", failure.port),
     };
+    let name = failure.reason.name();
+    let reason = by_word("reason").map_or(name.to_owned(), |field| exactly(field, name));
     format!(
-        "reason {} and direction {} and {to} and {}",
-        failure.reason.name(),
+        "reason {reason} and direction {} and {to} and {}",
         failure.direction.name(),
         filter_for_group(&failure.program)
     )
@@ -27,7 +30,13 @@ mod tests {
     #[test]
     fn filter_of_failure_matches_exactly_its_sessions() {
         let mut sessions = Vec::new();
-        for reason in [Reason::Refused, Reason::LocalReset, Reason::LocalFin] {
+        for reason in [
+            Reason::Refused,
+            Reason::LocalReset,
+            Reason::LocalFin,
+            Reason::Timeout,
+            Reason::ConnectTimeout,
+        ] {
             for direction in [Direction::In, Direction::Out, Direction::Unknown] {
                 for comm in ["", "a b", "and"] {
                     sessions.push(failed(reason, direction, comm, 2));

@@ -8,11 +8,11 @@ use crate::filter::expr::Op;
 use crate::filter::foreign::{any_field_named, field_named, field_of_side, foreign_fields};
 use crate::filter::lex::{Token, TokenKind as Tok, lex};
 use crate::filter::literal::{digits, is_begun, kind_of, operators, read};
-use crate::filter::phrases::table::PLURALS;
-use crate::filter::phrases::{begins_phrase, instead, is_word};
+use crate::filter::phrases::table::{ERRORS, PLURALS};
+use crate::filter::phrases::{begins_phrase, instead, is_word, phrase};
 use crate::filter::services::port_named;
-use crate::filter::shorthand::{Bare, bare};
-use crate::model::fields::{Field, FieldKind};
+use crate::filter::shorthand::{Bare, bare, meaning};
+use crate::model::fields::{Field, FieldKind, by_word};
 use crate::model::session::{Reason, State};
 
 /// Tokens in the place of others, and the number of those.
@@ -191,6 +191,46 @@ fn end_of<'s>(tokens: &[Token<'s>]) -> Option<(Vec<Token<'s>>, bool)> {
         vec![instead(word, Tok::Word, field.word), value.clone()],
         is_port,
     ))
+}
+
+/// An error that is compared with a reason as the field of reasons: `error = "ETIMEDOUT"`, `errno: ECONNRESET`.
+pub fn error<'s>(tokens: &[Token<'s>]) -> Option<Instead<'s>> {
+    let [first, rest @ ..] = tokens else {
+        return None;
+    };
+    let (name, joined) = first.text.split_once(':').unwrap_or((first.text, ""));
+    let is_it = ERRORS.iter().any(|word| word.eq_ignore_ascii_case(name));
+    if first.kind != Tok::Word || !is_it {
+        return None;
+    }
+    let (op, value, count) = match rest {
+        _ if !joined.is_empty() => {
+            let value = part(first, name.len() + 1, first.text.len());
+            (Op::Eq, value, 1)
+        }
+        [op, value, ..] if name == first.text => match op.kind {
+            Tok::Op(op @ (Op::Eq | Op::Ne)) => (op, value.clone(), 3),
+            _ if is_word(op, "is") => (Op::Eq, value.clone(), 3),
+            _ => (Op::Eq, op.clone(), 2),
+        },
+        [value, ..] => (Op::Eq, value.clone(), 2),
+        [] => return None,
+    };
+    let reason = by_word("reason")?;
+    let (text, in_quotes) = match &value.kind {
+        Tok::Word => (value.text, false),
+        Tok::Quoted(text) => (text.as_str(), true),
+        _ => return None,
+    };
+    let is_failure = |r: &Reason| r.is_failure() && r.name().eq_ignore_ascii_case(text);
+    let is_compared = count == 3 || first.text.contains(':');
+    let is_reason = match is_compared {
+        true => text.len() > 2 && meaning(reason, text, in_quotes, |_| None).is_ok(),
+        false => phrase(text).is_some() || Reason::ALL.iter().any(is_failure),
+    };
+    let put = |kind: Tok, text| instead(first, kind, text);
+    let field = put(Tok::Word, reason.word);
+    is_reason.then(|| (vec![field, put(Tok::Op(op), op.symbol()), value], count))
 }
 
 /// Words for what a session transfers.

@@ -6,10 +6,11 @@ use std::ops::Range;
 
 use crate::filter::UidOf;
 use crate::filter::error::{SUGGESTION, quoted};
-use crate::filter::expr::{Literal, Net, Op};
+use crate::filter::expr::{Literal, Net, Op, in_quotes};
 use crate::filter::foreign::never;
+use crate::filter::phrases::phrase;
 use crate::filter::services;
-use crate::filter::shorthand::localhost;
+use crate::filter::shorthand::{is_of_reasons, localhost};
 use crate::model::fields::{Field, FieldKind, by_word, name_of_word, word_of_name};
 use crate::model::session::Comm;
 use crate::text::suggest::suggest;
@@ -463,6 +464,27 @@ pub fn is_begun(name: &str, text: &str) -> bool {
             .any(|part| part.starts_with(text))
 }
 
+/// The other names that end with one, as `connect-timeout` does with `timeout`: without quotes, it stands for them, too.
+fn others_of_kind<'n>(
+    field: &Field,
+    name: &'n str,
+) -> impl Iterator<Item = &'static str> + use<'n> {
+    let names = match kind_of(field) {
+        FieldKind::Names(names) => names,
+        _ => &[],
+    };
+    let ends = move |n: &&str| n.strip_suffix(name).is_some_and(|n| n.ends_with('-'));
+    real_names(names).filter(ends)
+}
+
+/// A name as a value that stands for no other one.
+pub fn exactly(field: &Field, name: &str) -> String {
+    match others_of_kind(field, name).next() {
+        Some(_) => in_quotes(name),
+        None => name.to_owned(),
+    }
+}
+
 /// Finds the names that a text stands for: the one that it is, else all that it begins, else the one that it is nearly.
 fn abbreviated(
     field: &Field,
@@ -473,7 +495,11 @@ fn abbreviated(
     let lower = text.to_lowercase().replace(['_', ' '], "-");
     let word = || name_of_word(names, &text.to_lowercase());
     let all = || real_names(names);
-    if let Some(name) = all().find(|n| n.eq_ignore_ascii_case(&lower)).or_else(word) {
+    if let Some(name) = all().find(|n| n.eq_ignore_ascii_case(&lower)) {
+        let others = others_of_kind(field, name).filter(|_| !in_quotes);
+        return Ok([name].into_iter().chain(others).collect());
+    }
+    if let Some(name) = word() {
         return Ok(vec![name]);
     }
     // names of others have capitals, and the numbers of states are none of these
@@ -501,9 +527,11 @@ fn abbreviated(
         true => suggest(&lower, all()),
         false => within,
     };
+    // `ETIMEDOUT` is no misspelled `timeout`
+    let is_phrase = || is_of_reasons(field) && phrase(text).is_some();
     match near.as_slice() {
         [] => Err(Bad::new(message, format!("use one of {}", list(names)))),
-        [only] if !in_quotes => Ok(vec![only]),
+        [only] if !in_quotes && !is_phrase() => Ok(vec![only]),
         near => Err(Bad::new(message, did_you_mean(near))),
     }
 }

@@ -433,7 +433,8 @@ pub fn translated<'s>(
             continue;
         }
         if (begins || follows)
-            && let Some((term, count)) = forms::plural(rest)
+            && let Some((term, count)) = forms::error(rest)
+                .or_else(|| forms::plural(rest))
                 .or_else(|| forms::present(rest))
                 .or_else(|| with_bool(rest))
                 .or_else(|| from_to(rest))

@@ -449,7 +449,7 @@ pub fn meaning(
 }
 
 /// True for a field whose values say why a session closed.
-fn is_of_reasons(field: &Field) -> bool {
+pub fn is_of_reasons(field: &Field) -> bool {
     ["status", "reason"].contains(&field.word)
 }
 

@@ -322,7 +322,7 @@ pub static FINDINGS: &[FindingRule] = &[
         watch_s: 0,
         age: None,
         proof: Proof::Sessions {
-            filter: "reason timeout",
+            filter: "reason \"timeout\"",
             sort: "ended",
         },
         further: &[step(
