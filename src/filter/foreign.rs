@@ -61,7 +61,16 @@ const FOREIGN: &[Foreign] = &[
         &["tcp.dstport", "dstport", "fd.rport", "--dports"],
         &["rport"],
     ),
-    certain(&["fd.sport"], &["service"]),
+    certain(
+        &[
+            "fd.sport",
+            "server_port",
+            "server.port",
+            "serverport",
+            "network.server.port",
+        ],
+        &["service"],
+    ),
     certain(
         &[
             "proc.name",
@@ -278,8 +287,22 @@ const VAGUE: &[(&[&str], &str)] = &[
         "say how much: `bytes > 10MB`, `duration > 1h`",
     ),
     (
-        &["idle", "stuck", "hanging", "hung"],
-        "say for how long: `waiting > 10s`; in the dashboard `open and rate 0` moves nothing now",
+        &[
+            "idle",
+            "stuck",
+            "hanging",
+            "hung",
+            "idle_time",
+            "idletime",
+            "idle_for",
+            "inactive",
+            "inactivity",
+            "last_activity",
+            "lastactivity",
+            "last_seen",
+            "lastseen",
+        ],
+        "a session has no idle time: `waiting > 10s` has no answer yet; for leaks `state close-wait`",
     ),
     (
         &["client", "server", "clients", "servers"],
@@ -349,7 +372,7 @@ const VAGUE: &[(&[&str], &str)] = &[
 ];
 
 /// How sessions are selected by time.
-pub const NO_CLOCK: &str = "`ended < 5m` closed in the last 5 minutes, `duration < 5m` is younger";
+pub const NO_CLOCK: &str = "`ended < 5m` closed in the last 5 minutes, `duration < 5m` is younger; a recording has --from and --to";
 
 /// How sessions are selected by their start.
 pub const BY_DURATION: &str = "`duration > 5m` started more than 5 minutes ago, `duration < 5m` after that; it takes no clock times";
@@ -375,6 +398,11 @@ const CLOCKS: &[&str] = &[
     "timegenerated",
     "earliest",
     "latest",
+    "datetime",
+    "frame.time",
+    "frame.time_epoch",
+    "event.start",
+    "event.end",
 ];
 
 /// Names of what other tools know of a connection and no field here is, with terms that come near.
@@ -400,7 +428,7 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
         "write `addr 10.0.0.5`, or `outbound and raddr 10.0.0.5` where this host is the client",
     ),
     (
-        &["client.port", "server.port", "client_port", "server_port"],
+        &["client.port", "client_port"],
         "write `port 443`, or `rport 443` for the peer's",
     ),
     (
@@ -443,7 +471,10 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
         &["service.name", "app.name", "application.name", "job"],
         "write `comm nginx` for a process, `service 443` for a port",
     ),
-    (&["_exists_"], "write `reason is not null`"),
+    (
+        &["_exists_"],
+        "write a field after it, like `container is not null`",
+    ),
     (
         &["result", "outcome", "event.outcome"],
         "write `failed` or `not failed`",
@@ -626,8 +657,10 @@ pub fn by_clock(word: &str) -> Option<&'static str> {
 pub fn foreign_fields(word: &str) -> (impl Iterator<Item = &'static Field>, bool) {
     let word = word.to_ascii_lowercase();
     let joined = word.replace('_', "");
-    let is_it =
-        |f: &&Foreign| f.words.contains(&word.as_str()) || f.words.contains(&joined.as_str());
+    let is_clock = CLOCKS.contains(&word.as_str());
+    let is_it = |f: &&Foreign| {
+        !is_clock && (f.words.contains(&word.as_str()) || f.words.contains(&joined.as_str()))
+    };
     let found = FOREIGN.iter().find(is_it);
     let fields = found.into_iter().flat_map(|f| f.fields);
     (

@@ -3,17 +3,19 @@
 
 use std::net::IpAddr;
 
+use crate::filter::diagnostics::unknown_field;
 use crate::filter::error::{FilterError, quoted};
 use crate::filter::expr::Op;
 use crate::filter::foreign::{any_field_named, field_named, field_of_side, foreign_fields};
 use crate::filter::lex::{Token, TokenKind as Tok, lex};
-use crate::filter::literal::{digits, is_begun, kind_of, operators, read};
-use crate::filter::phrases::table::{ERRORS, PLURALS};
+use crate::filter::literal::{digits, example, is_begun, kind_of, operators, read};
+use crate::filter::phrases::table::{ERRORS, EXISTS, MISSING, PLURALS, ROLES, UNIT_ENDS};
 use crate::filter::phrases::{begins_phrase, instead, is_word, phrase};
 use crate::filter::services::port_named;
 use crate::filter::shorthand::{Bare, bare, meaning};
 use crate::model::fields::{Field, FieldKind, by_word};
 use crate::model::session::{Reason, State};
+use crate::text::units::{SIZES, TIMES};
 
 /// Tokens in the place of others, and the number of those.
 pub type Instead<'s> = (Vec<Token<'s>>, usize);
@@ -193,44 +195,190 @@ fn end_of<'s>(tokens: &[Token<'s>]) -> Option<(Vec<Token<'s>>, bool)> {
     ))
 }
 
-/// An error that is compared with a reason as the field of reasons: `error = "ETIMEDOUT"`, `errno: ECONNRESET`.
-pub fn error<'s>(tokens: &[Token<'s>]) -> Option<Instead<'s>> {
+/// A comparison whose name may not be that of a field.
+struct Comparison<'s> {
+    name: &'s str,
+    op: Op,
+    value: Token<'s>,
+    /// Number of its tokens.
+    count: usize,
+}
+
+/// The comparison that tokens begin with: `NAME = VALUE`, `NAME:VALUE`, `NAME: VALUE`, `NAME is VALUE`.
+fn comparison<'s>(tokens: &[Token<'s>]) -> Option<Comparison<'s>> {
     let [first, rest @ ..] = tokens else {
         return None;
     };
-    let (name, joined) = first.text.split_once(':').unwrap_or((first.text, ""));
-    let is_it = ERRORS.iter().any(|word| word.eq_ignore_ascii_case(name));
-    if first.kind != Tok::Word || !is_it {
+    if first.kind != Tok::Word {
         return None;
     }
+    let (name, joined) = first.text.split_once(':').unwrap_or((first.text, ""));
     let (op, value, count) = match rest {
         _ if !joined.is_empty() => {
             let value = part(first, name.len() + 1, first.text.len());
             (Op::Eq, value, 1)
         }
-        [op, value, ..] if name == first.text => match op.kind {
-            Tok::Op(op @ (Op::Eq | Op::Ne)) => (op, value.clone(), 3),
+        [value, ..] if name != first.text => (Op::Eq, value.clone(), 2),
+        [op, value, ..] => match op.kind {
+            Tok::Op(op) => (op, value.clone(), 3),
             _ if is_word(op, "is") => (Op::Eq, value.clone(), 3),
-            _ => (Op::Eq, op.clone(), 2),
+            _ => return None,
         },
-        [value, ..] => (Op::Eq, value.clone(), 2),
-        [] => return None,
-    };
-    let reason = by_word("reason")?;
-    let (text, in_quotes) = match &value.kind {
-        Tok::Word => (value.text, false),
-        Tok::Quoted(text) => (text.as_str(), true),
         _ => return None,
     };
-    let is_failure = |r: &Reason| r.is_failure() && r.name().eq_ignore_ascii_case(text);
-    let is_compared = count == 3 || first.text.contains(':');
-    let is_reason = match is_compared {
-        true => text.len() > 2 && meaning(reason, text, in_quotes, |_| None).is_ok(),
-        false => phrase(text).is_some() || Reason::ALL.iter().any(is_failure),
+    let is_value = matches!(value.kind, Tok::Word | Tok::Quoted(_));
+    is_value.then_some(Comparison {
+        name,
+        op,
+        value,
+        count,
+    })
+}
+
+/// True if a name is among the words of a table.
+fn is_one_of(words: &[&str], name: &str) -> bool {
+    words.iter().any(|word| word.eq_ignore_ascii_case(name))
+}
+
+/// An error that is compared with a reason as the field of reasons: `error = "ETIMEDOUT"`, `errno: ECONNRESET`,
+/// `errno ECONNRESET`.
+pub fn error<'s>(tokens: &[Token<'s>]) -> Option<Instead<'s>> {
+    let reason = by_word("reason")?;
+    let put = |kind: Tok, text| instead(&tokens[0], kind, text);
+    let field = || put(Tok::Word, reason.word);
+    if let Some(found) = comparison(tokens) {
+        let (text, in_quotes) = match &found.value.kind {
+            Tok::Quoted(text) => (text.as_str(), true),
+            _ => (found.value.text, false),
+        };
+        let is_reason = is_one_of(ERRORS, found.name)
+            && matches!(found.op, Op::Eq | Op::Ne)
+            && text.len() > 2
+            && meaning(reason, text, in_quotes, |_| None).is_ok();
+        let op = put(Tok::Op(found.op), found.op.symbol());
+        return is_reason.then(|| (vec![field(), op, found.value], found.count));
+    }
+    let [first, value, ..] = tokens else {
+        return None;
     };
-    let put = |kind: Tok, text| instead(first, kind, text);
-    let field = put(Tok::Word, reason.word);
-    is_reason.then(|| (vec![field, put(Tok::Op(op), op.symbol()), value], count))
+    let is_failure = |r: &Reason| r.is_failure() && r.name().eq_ignore_ascii_case(value.text);
+    let is_reason = value.kind == Tok::Word
+        && (phrase(value.text).is_some() || Reason::ALL.iter().any(is_failure));
+    (is_reason && first.kind == Tok::Word && is_one_of(ERRORS, first.text))
+        .then(|| (vec![field(), value.clone()], 2))
+}
+
+/// A comparison of a field whose name ends with its unit, with the unit at the number: `rtt_ms > 1`.
+pub fn with_unit<'s>(tokens: &[Token<'s>]) -> Option<Instead<'s>> {
+    let found = comparison(tokens)?;
+    let name = found.name.to_ascii_lowercase();
+    let is_it = |(end, _): &&(&str, &str)| name.ends_with(end);
+    let (end, unit) = UNIT_ENDS.iter().find(is_it)?;
+    let base = found.name.get(..found.name.len() - end.len())?;
+    let field = any_field_named(base).filter(|_| by_word(&name).is_none())?;
+    let takes_unit = match kind_of(field) {
+        FieldKind::Micros | FieldKind::Moment => {
+            TIMES.iter().any(|(names, _)| names.contains(unit))
+        }
+        FieldKind::Bytes => SIZES.iter().any(|(names, _)| names.contains(unit)),
+        FieldKind::Rate => !TIMES.iter().any(|(names, _)| names.contains(unit)),
+        _ => false,
+    };
+    let number = match &found.value.kind {
+        Tok::Quoted(text) => text.as_str(),
+        _ => found.value.text,
+    };
+    let is_number = number.contains(|c: char| c.is_ascii_digit())
+        && number.chars().all(|c| c.is_ascii_digit() || c == '.');
+    if !takes_unit || !is_number {
+        return None;
+    }
+    let put = |kind: Tok, text| instead(&tokens[0], kind, text);
+    let value = Token {
+        kind: Tok::Quoted(format!("{number}{unit}")),
+        ..found.value
+    };
+    let op = put(Tok::Op(found.op), found.op.symbol());
+    Some((vec![put(Tok::Word, field.word), op, value], found.count))
+}
+
+/// A comparison of the client or the server as that of the end which has this role: `client_ip:10.0.0.5`.
+pub fn of_role<'s>(tokens: &[Token<'s>]) -> Option<Instead<'s>> {
+    let found = comparison(tokens)?;
+    let is_it = |(names, _): &&(&[&str], &str)| is_one_of(names, found.name);
+    let (_, terms) = ROLES.iter().find(is_it)?;
+    let first = &tokens[0];
+    let mut all = Vec::new();
+    for token in lex(terms) {
+        match token.text {
+            "VALUE" => {
+                all.push(instead(first, Tok::Op(found.op), found.op.symbol()));
+                all.push(found.value.clone());
+            }
+            _ => all.push(instead(first, token.kind, token.text)),
+        }
+    }
+    Some((all, found.count))
+}
+
+/// A function, or a field of Lucene, that says that a field has a value or has none: `exists(container)`,
+/// `_exists_:container`.
+///
+/// # Errors
+/// [`FilterError`] for a field that always has a value, and for an unknown one.
+pub fn exists<'s>(
+    tokens: &[Token<'s>],
+    cursor: Option<usize>,
+) -> Result<Option<Instead<'s>>, FilterError> {
+    let Some(first) = tokens.first().filter(|t| t.kind == Tok::Word) else {
+        return Ok(None);
+    };
+    let (name, joined) = first.text.split_once(':').unwrap_or((first.text, ""));
+    let is_none = is_one_of(MISSING, name);
+    if !is_none && !is_one_of(EXISTS, name) {
+        return Ok(None);
+    }
+    let is_alone = |at: usize| {
+        let next = tokens.get(at);
+        next.is_none_or(|t| matches!(t.kind, Tok::And | Tok::Or | Tok::Close))
+    };
+    let (what, count) = match &tokens[1..] {
+        _ if !joined.is_empty() => (part(first, name.len() + 1, first.text.len()), 1),
+        [what, ..] if name != first.text => (what.clone(), 2),
+        [open, what, close, ..] if open.kind == Tok::Open && close.kind == Tok::Close => {
+            (what.clone(), 4)
+        }
+        // `has retransmits` is above 0
+        [what, ..]
+            if !is_word(first, "has") && is_alone(2) && any_field_named(what.text).is_some() =>
+        {
+            (what.clone(), 2)
+        }
+        _ => return Ok(None),
+    };
+    let named = (what.kind == Tok::Word).then(|| any_field_named(what.text));
+    let Some(field) = named.flatten() else {
+        return match name.eq_ignore_ascii_case("has") && joined.is_empty() {
+            true => Ok(None),
+            false if is_typed(&what, cursor) => Err(unknown_field(&what).incomplete()),
+            false => Err(unknown_field(&what)),
+        };
+    };
+    let Some((op, every)) = any_value(field) else {
+        let message = format!("`{}` always has a value", field.word);
+        let help = format!("write `{}`", example(field));
+        return Err(FilterError::new(what.span.clone(), message).help(help));
+    };
+    let put = |kind: Tok, text| instead(&what, kind, text);
+    let mut term = vec![
+        put(Tok::Word, field.word),
+        put(Tok::Op(op), op.symbol()),
+        put(Tok::Word, every),
+    ];
+    if is_none {
+        term.insert(0, put(Tok::Not, "not"));
+    }
+    Ok(Some((term, count)))
 }
 
 /// Words for what a session transfers.

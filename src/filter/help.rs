@@ -122,6 +122,7 @@ Words of other tools work where they have one meaning: `host`, `net`, `portrange
 `tcp.flags.reset == 1` for the reason (Wireshark); `comm in (curl, wget)`,
 `comm like '%sql%'`, `<>` (SQL); `comm =~ 'ngin.*'`, in quotes matched with
 the whole text (PromQL); `cmd`, `exe`, `proc` (for `comm`). Ports have names: `dport https`.
+`reason timeout` is `connect-timeout`, too; in quotes, as in `reason \"timeout\"`, a name is only itself.
 Names of hosts are not resolved: `host example.org` is an error. `getent ahosts example.org` prints the addresses to write.
 
 While you type, the word at the cursor is a beginning: `comm cu` shows curl, and `10` also shows addresses with 10 in them. With

@@ -3,18 +3,19 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
+use std::time::Duration;
 
 use crate::filter::UidOf;
 use crate::filter::error::{SUGGESTION, quoted};
 use crate::filter::expr::{Literal, Net, Op, in_quotes};
-use crate::filter::foreign::never;
+use crate::filter::foreign::{NO_CLOCK, never, vague};
 use crate::filter::phrases::phrase;
 use crate::filter::services;
 use crate::filter::shorthand::{is_of_reasons, localhost};
 use crate::model::fields::{Field, FieldKind, by_word, name_of_word, word_of_name};
 use crate::model::session::Comm;
 use crate::text::suggest::suggest;
-use crate::text::units::{SIZES, TIMES, Unscaled, scaled};
+use crate::text::units::{SIZES, TIMES, Unscaled, duration_text, scaled};
 
 /// Maximum size of a compiled regular expression in bytes: enough for a few Unicode classes, and a bound on what a line
 /// of text can cost.
@@ -193,9 +194,31 @@ pub fn read(
             _ => return Err(bad()),
         },
         FieldKind::Either(..) => return Err(bad()),
+        FieldKind::Micros | FieldKind::Moment if is_clock_time(text) => {
+            let message = format!("{} is a clock time", quoted(text));
+            return Err(Bad::new(message, NO_CLOCK));
+        }
         kind => range(field, kind, text)?,
     };
     Ok(vec![one])
+}
+
+/// True for a date, a time of day, a time since 1970, and what other languages compute from `now`.
+fn is_clock_time(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    let is_date = (0..4).all(is_digit)
+        && matches!(bytes.get(4), Some(b'-' | b'/'))
+        && is_digit(5)
+        && !text[5..].contains(char::is_alphabetic);
+    let is_date = is_date || text.len() > 10 && (0..4).all(is_digit) && bytes[10] == b'T';
+    let (hour, rest) = text.split_once(':').unwrap_or((text, ""));
+    let is_time = is_digits(hour) && rest.starts_with(|c: char| c.is_ascii_digit());
+    let is_now = text
+        .get(..3)
+        .is_some_and(|now| now.eq_ignore_ascii_case("now"));
+    let is_epoch = is_digits(text) && (10..=19).contains(&text.len());
+    is_date || is_time || is_now || is_epoch
 }
 
 /// Words for yes and no.
@@ -215,7 +238,8 @@ pub fn near_bool(word: &str) -> Vec<&'static str> {
 /// Parses a number, or two with a `-` between them.
 fn range(field: &Field, kind: FieldKind, text: &str) -> Result<Literal, Bad> {
     let one = |text: &str| number(field, kind, text);
-    let is_service = kind == FieldKind::Port && services::port_named(text).is_some();
+    // a name may have a hyphen
+    let is_service = kind == FieldKind::Port && text.starts_with(char::is_alphabetic);
     // Wireshark writes two dots
     let ends = text.split_once('-').or_else(|| text.split_once(".."));
     let (from, to) = match ends.filter(|_| !is_service) {
@@ -309,6 +333,19 @@ fn number(field: &Field, kind: FieldKind, text: &str) -> Result<u64, Bad> {
             _ => "is not a number",
         };
         let begun = kind == FieldKind::Port && (text.is_empty() || services::is_begun(text));
+        let is_name = |c: char| c.is_alphanumeric() || "_-.".contains(c);
+        if kind == FieldKind::Port
+            && text.starts_with(char::is_alphabetic)
+            && text.chars().all(is_name)
+            && vague(text).is_none()
+        {
+            let message = format!("{} is not the name of a port", quoted(text));
+            let help = format!(
+                "write `comm {text}` for the program; a port looks like `{}`",
+                example(field)
+            );
+            return Err(Bad::new(message, help).partial(begun));
+        }
         return Err(bad(what).partial(begun));
     }
     match text.parse::<u64>() {
@@ -360,7 +397,12 @@ fn with_short_unit(text: &str) -> Cow<'_, str> {
 
 /// Converts an error about a number and its unit.
 fn unscaled(why: Unscaled, text: &str, field: &Field) -> Bad {
+    let number = text;
     let text = quoted(text);
+    let help = match why {
+        Unscaled::NoUnit => with_units(number, field),
+        _ => None,
+    };
     let (message, partial) = match why {
         Unscaled::NotANumber(partial) => (format!("{text} is not a number with a unit"), partial),
         Unscaled::NoUnit => (format!("{text} has no unit"), true),
@@ -370,7 +412,26 @@ fn unscaled(why: Unscaled, text: &str, field: &Field) -> Bad {
         Unscaled::Fraction => (format!("{text} is less than the smallest unit"), true),
         Unscaled::TooGreat => (format!("{text} is too large"), false),
     };
-    Bad::new(message, expected(field)).partial(partial)
+    Bad::new(message, help.unwrap_or_else(|| expected(field))).partial(partial)
+}
+
+/// Advice for a time without its unit. Fractions are of seconds in other tools.
+fn with_units(number: &str, field: &Field) -> Option<String> {
+    let is_number = number.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let number = Some(number).filter(|_| is_number)?;
+    let seconds = scaled(&format!("{number}s"), TIMES, None).ok()?;
+    let units = match field.word {
+        "duration" | "ended" => ["s", "m"],
+        _ => ["ms", "s"],
+    };
+    let written = match seconds {
+        ..1_000_000 => format!("`{}`", duration_text(Duration::from_micros(seconds))),
+        _ => units.map(|unit| format!("`{number}{unit}`")).join(" or "),
+    };
+    let word = field.word;
+    Some(format!(
+        "`{word}` takes a time with its unit: write {written}"
+    ))
 }
 
 /// Parses an address or a network, also written as `localhost` or `10.0.*`.

@@ -276,6 +276,11 @@ fn is_filler(tokens: &[Token<'_>]) -> bool {
     any_field_named(field.text).is_some() && is_compared || condition(field.text).is_some()
 }
 
+/// True for `select(` of jq.
+fn is_selection(tokens: &[Token<'_>]) -> bool {
+    matches!(tokens, [word, open, ..] if is_word(word, "select") && open.kind == Tok::Open)
+}
+
 /// True for a word right before a parenthesis, which is a function in other languages.
 fn is_call(word: &Token<'_>, open: &Token<'_>) -> bool {
     word.kind == Tok::Word
@@ -335,10 +340,11 @@ pub fn translated<'s>(
                 Some(next)
                     if ["where", "filter", "search"]
                         .iter()
-                        .any(|w| is_word(next, w)) =>
+                        .any(|w| is_word(next, w))
+                        || is_selection(others) =>
                 {
                     match all.as_slice() {
-                        // a table
+                        // a table, or the rows of one
                         [only] if only.kind == Tok::Word => all.clear(),
                         _ => all.push(instead(first, Tok::And, "and")),
                     }
@@ -347,6 +353,10 @@ pub fn translated<'s>(
                 }
                 _ => {}
             }
+        }
+        if all.is_empty() && is_selection(rest) {
+            rest = others;
+            continue;
         }
         if first.kind == Tok::Or && ends && continues_values(&all, others) {
             all.push(instead(first, Tok::Comma, ","));
@@ -426,7 +436,9 @@ pub fn translated<'s>(
             continue;
         }
         if (begins || follows)
-            && let Some((term, count)) = null_status(rest)?.or(sum_or_mean(rest)?)
+            && let Some((term, count)) = null_status(rest)?
+                .or(sum_or_mean(rest)?)
+                .or(forms::exists(rest, cursor)?)
         {
             all.extend(term);
             rest = &rest[count..];
@@ -434,6 +446,8 @@ pub fn translated<'s>(
         }
         if (begins || follows)
             && let Some((term, count)) = forms::error(rest)
+                .or_else(|| forms::of_role(rest))
+                .or_else(|| forms::with_unit(rest))
                 .or_else(|| forms::plural(rest))
                 .or_else(|| forms::present(rest))
                 .or_else(|| with_bool(rest))

@@ -3,8 +3,10 @@
 use super::table::PHRASES;
 use super::{is_phrase, is_word};
 use crate::filter::diagnostics::unknown_field;
-use crate::filter::error::FilterError;
-use crate::filter::foreign::{any_field_named, field_named, foreign_fields, is_operator, spoken};
+use crate::filter::error::{FilterError, quoted};
+use crate::filter::foreign::{
+    any_field_named, by_clock, field_named, foreign_fields, is_operator, spoken,
+};
 use crate::filter::lex::{Token, TokenKind as Tok};
 use crate::filter::shorthand::condition;
 
@@ -22,6 +24,16 @@ pub fn check(tokens: &[Token<'_>]) -> Result<(), FilterError> {
     let [word, rest @ ..] = tokens else {
         return Ok(());
     };
+    let (name, joined) = word.text.split_once(':').unwrap_or((word.text, ""));
+    let is_before_op = rest.first().is_some_and(|t| matches!(t.kind, Tok::Op(_)));
+    if word.kind == Tok::Word
+        && let Some(help) = by_clock(name)
+        && (is_before_op || !joined.is_empty())
+    {
+        let span = word.span.start..word.span.start + name.len();
+        let message = format!("unknown field {}", quoted(name));
+        return Err(FilterError::new(span, message).help(help));
+    }
     let is_name = word.kind == Tok::Word && word.text.starts_with(|c: char| c.is_alphabetic());
     if !is_name || any_field_named(word.text).is_some() || is_operator(word.text) {
         return Ok(());

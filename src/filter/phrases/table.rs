@@ -506,5 +506,103 @@ pub const ERRORS: &[&str] = &[
     "errorcode",
 ];
 
+/// Functions and fields of other languages for a field that has a value.
+pub const EXISTS: &[&str] = &[
+    "_exists_",
+    "exists",
+    "has",
+    "isnotnull",
+    "isnotempty",
+    "is_not_null",
+    "not_null",
+    "isset",
+    "defined",
+];
+
+/// Functions and fields of other languages for a field that has none.
+pub const MISSING: &[&str] = &["_missing_", "missing", "isnull", "isempty", "is_null"];
+
+/// Names of other tools for a figure of the client or the server, and the terms that compare it.
+pub const ROLES: &[(&[&str], &str)] = &[
+    (
+        &[
+            "client_ip",
+            "client.ip",
+            "clientip",
+            "client_address",
+            "client.address",
+            "network.client.ip",
+        ],
+        "(outbound and laddr VALUE or inbound and raddr VALUE)",
+    ),
+    (
+        &[
+            "server_ip",
+            "server.ip",
+            "serverip",
+            "server_address",
+            "server.address",
+            "network.server.ip",
+        ],
+        "(outbound and raddr VALUE or inbound and laddr VALUE)",
+    ),
+    (
+        &[
+            "client_port",
+            "client.port",
+            "clientport",
+            "network.client.port",
+        ],
+        "(outbound and lport VALUE or inbound and rport VALUE)",
+    ),
+    (
+        &[
+            "client_service",
+            "client.service",
+            "client_process",
+            "client.process",
+        ],
+        "(outbound and comm VALUE)",
+    ),
+    (
+        &[
+            "server_service",
+            "server.service",
+            "server_process",
+            "server.process",
+        ],
+        "(inbound and comm VALUE)",
+    ),
+];
+
+/// Ends of names that say the unit, and the unit here.
+pub const UNIT_ENDS: &[(&str, &str)] = &[
+    ("_us", "us"),
+    ("_usec", "us"),
+    ("_micros", "us"),
+    ("_ms", "ms"),
+    ("_msec", "ms"),
+    ("_millis", "ms"),
+    ("_s", "s"),
+    ("_sec", "s"),
+    ("_secs", "s"),
+    ("_seconds", "s"),
+    ("_min", "m"),
+    ("_mins", "m"),
+    ("_minutes", "m"),
+    ("_hours", "h"),
+    ("_bytes", "b"),
+    ("_kb", "kb"),
+    ("_mb", "mb"),
+    ("_gb", "gb"),
+    ("_kib", "kib"),
+    ("_mib", "mib"),
+    ("_gib", "gib"),
+    ("_bps", "bps"),
+    ("_kbps", "kbps"),
+    ("_mbps", "mbps"),
+    ("_gbps", "gbps"),
+];
+
 /// Words for no value.
 pub const NULLS: &[&str] = &["null", "none", "nil", "empty", "missing", "undefined"];
