@@ -101,10 +101,10 @@ impl Seen {
         self.gave_the_terminal_back(how);
     }
 
-    /// Quits with the usual key.
+    /// Quits with the key that quits on any page.
     pub(crate) fn quit(&mut self) {
-        self.press("q");
-        self.ends("q", 0);
+        self.press("\x03");
+        self.ends("^C", 0);
     }
 
     pub(crate) fn gave_the_terminal_back(&self, how: &str) {

@@ -392,6 +392,7 @@ impl App {
             },
             filtered: self.view_filter.is_limited(),
             returns: self.can_go_back(),
+            of_a_line: self.are_sessions_of_a_line(),
             past: self.returns_to_now(),
             searched: self.layers.help().is_some_and(|h| !h.searched.is_empty()),
         };

@@ -96,6 +96,14 @@ impl App {
         last.is_some_and(|step| step.to == self.base() && self.is_open_way(step))
     }
 
+    /// True if the sessions are those of a line of another screen, to which there is a way back.
+    pub(super) fn are_sessions_of_a_line(&self) -> bool {
+        let last = self.way_back.last();
+        let is_line = last.is_some_and(|step| matches!(step.way, Way::Line(_)));
+        let is_here = self.layers.mode() == Mode::Table && !self.returns_to_now();
+        is_here && is_line && self.can_go_back()
+    }
+
     fn is_open_way(&self, step: &Step) -> bool {
         match &step.way {
             Way::Line(line) => self.view_filter.is_choice(&line.since),

@@ -140,7 +140,13 @@ impl App {
         let is_empty = |p: &Prompt| p.text().trim().is_empty();
         let action = self.keymap.lookup(self.layers.mode(), press);
         let is_typed = press.is_text() && !self.layers.prompt().is_some_and(|p| is_empty(p));
-        action.filter(|a| *a != Action::Language || !is_typed)
+        match action {
+            // on all other pages it does
+            Some(Action::Quit) if press.is_text() && self.are_sessions_of_a_line() => {
+                Some(Action::ClearFilter)
+            }
+            action => action.filter(|a| *a != Action::Language || !is_typed),
+        }
     }
 
     /// Says of a key that it means nothing here, and if it does among the sessions, how to go back to them.

@@ -187,7 +187,7 @@ pub fn current_name(name: &str) -> &str {
 /// Every key, in the order of the help and of the footer.
 #[rustfmt::skip]
 pub static KEYS: &[KeyBinding] = &[
-    key("quit", &[Mode::Table], QUIT, Action::Quit, "quit", "quit tcplife"),
+    key("quit", &[Mode::Table], QUIT, Action::Quit, "quit", "quit tcplife; the letter goes back from the sessions of a line"),
     key("leave-screen", SCREENS, &[code(KeyCode::Esc), char('q')], Action::Back, "back", "go back one step: to the page before, at last to the sessions"),
     key("leave-screen", LINES, &[code(KeyCode::Esc), char('q')], Action::Back, "back", "show all lines again, then go back one step"),
     key("leave-detail", &[Mode::Detail], &[code(KeyCode::Esc), char('q'), code(KeyCode::Backspace), code(KeyCode::Enter)], Action::Back, "back", "go back one step: to the sessions, or to the other end"),

@@ -20,6 +20,8 @@ pub struct Around<'a> {
     pub filtered: bool,
     /// There is a screen to go back to.
     pub returns: bool,
+    /// The sessions are those of a line of that screen.
+    pub of_a_line: bool,
     /// The past is shown, and going back leads to now.
     pub past: bool,
     /// There is a search in the help.
@@ -48,7 +50,14 @@ impl Around<'_> {
             && (self.undoable || !matches!(action, Action::Widen | Action::UndoColumns))
             && (self.filtered || self.returns || self.past || action != Action::ClearFilter)
             && (self.searched || !matches!(action, Action::Hit(_)))
+            && !self.goes_back(row)
             && !is_on_tab
+    }
+
+    /// True if the key that quits goes back.
+    fn goes_back(self, row: &Bound) -> bool {
+        let is_letter = row.presses.first().is_some_and(|p| p.is_text());
+        self.of_a_line && is_letter && row.key.action == Action::Quit
     }
 
     /// The word beside the key.
@@ -76,7 +85,7 @@ pub fn keys<'a>(keymap: &'a Keymap, around: Around<'_>, width: u16) -> Vec<Foote
     let mut x = 0;
     let mut placed = Vec::new();
     for row in all {
-        let (name, word) = (name(keymap, row), around.word(row));
+        let (name, word) = (name(keymap, row, around), around.word(row));
         let cells = x..x + name.width() + 1 + word.width();
         if cells.end > width.into() {
             break;
@@ -96,11 +105,17 @@ pub fn keys<'a>(keymap: &'a Keymap, around: Around<'_>, width: u16) -> Vec<Foote
 pub const GAP: usize = 2;
 
 /// The first key of a row, and the one that quits among the sessions if it means something else here.
-fn name(keymap: &Keymap, row: &Bound) -> String {
+fn name(keymap: &Keymap, row: &Bound, around: Around<'_>) -> String {
     let first = row.presses.first().map(|p| p.name()).unwrap_or_default();
     let quit = keymap.of(Mode::Table, Action::Quit);
     let mut others = row.presses.iter().skip(1).map(|p| p.name());
-    match row.key.action != Action::Quit && others.any(|name| name == quit) {
+    let mut all = keymap.rows(&[Mode::Table]);
+    let is_back = match row.key.action {
+        Action::ClearFilter => all.any(|row| around.goes_back(row)),
+        Action::Quit => false,
+        _ => others.any(|name| name == quit),
+    };
+    match is_back {
         true => format!("{first}/{quit}"),
         false => first,
     }

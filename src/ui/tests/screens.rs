@@ -556,7 +556,7 @@ fn esc_after_enter_on_a_line_goes_back_to_its_screen() {
     assert_eq!(app.layers.mode(), Mode::Table);
     assert!(app.view_filter.filter.source().contains("reason"));
     let footer = line(&app, SIZE, 23);
-    assert!(footer.contains("Esc back"), "{footer}");
+    assert!(footer.contains("Esc/q back"), "{footer}");
     // the detail of a session is on the way
     press_and_settle(&mut app, "Enter Esc Esc");
     assert_eq!(app.layers.mode(), Mode::Failures);
@@ -567,6 +567,29 @@ fn esc_after_enter_on_a_line_goes_back_to_its_screen() {
     assert_eq!(app.layers.mode(), Mode::Table);
     press_and_settle(&mut app, "Esc");
     assert!(app.view_filter.filter.is_everything());
+}
+
+#[test]
+fn q_at_the_sessions_of_a_line_goes_back_and_quits_elsewhere() {
+    let mut app = web_server(SIZE, 500);
+    press_and_settle(&mut app, "f");
+    let before = screen(&app, SIZE);
+    press_and_settle(&mut app, "Enter");
+    assert_eq!(app.layers.mode(), Mode::Table);
+    assert_eq!(press(&mut app, "q"), None, "it goes back");
+    settle(&mut app);
+    assert_eq!(app.layers.mode(), Mode::Failures);
+    assert_eq!(screen(&app, SIZE), before);
+    assert_eq!(press(&mut app, "q"), None, "it leaves the screen");
+    assert_eq!(press(&mut app, "q"), Some(Effect::Quit));
+    // another filter is no way back
+    press_and_settle(&mut app, "f Enter");
+    press(&mut app, "/");
+    type_text(&mut app, "comm nginx");
+    press_and_settle(&mut app, "Enter");
+    let footer = line(&app, SIZE, 23);
+    assert!(footer.contains("q quit"), "{footer}");
+    assert_eq!(press(&mut app, "q"), Some(Effect::Quit));
 }
 
 #[test]
