@@ -63,6 +63,13 @@ pub fn main() -> ExitCode {
         let [text, mended] = [filter.source().trim(), mended.trim()].map(sanitize);
         stdout::print_to_stderr(&format!("-f: read `{text}` as `{mended}`"));
     }
+    let writes_rows = matches!(output, Output::Text | Output::Csv | Output::Json);
+    if filter.has_moment() && writes_rows && !cli.findings && !cli.doctor {
+        stdout::print_to_stderr(
+            "-f: `ended` is 0 here, as a row is written when its session closes: `ended < 5m` matches all closed ones, \
+             `ended > 5m` none",
+        );
+    }
     let freeze_on = match cli.freeze_on() {
         Ok(freeze_on) => freeze_on,
         Err(stop) => return stopped(stop),

@@ -746,6 +746,28 @@ fn filter_with_a_typo_says_how_it_was_read() {
 }
 
 #[test]
+fn filter_of_rows_says_what_time_and_program_cannot_match() {
+    if !kernel_or_skip() {
+        return;
+    }
+    let said = |filter| {
+        let run = tcplife(&["-o", "csv", "--duration", "1ms", "-f", filter]);
+        let err = String::from_utf8_lossy(&run.stderr).into_owned();
+        assert_eq!(run.status.code(), Some(0), "{err}");
+        err
+    };
+    assert_eq!(
+        said("comm no-such and ended < 1s"),
+        "tcplife: -f: `ended` is 0 here, as a row is written when its session closes: `ended < 5m` matches all closed ones, \
+         `ended > 5m` none\n"
+    );
+    assert_eq!(
+        said("service:postgres and comm no-such"),
+        "tcplife: no session of the port that `postgres` names; of a program of that name: `comm postgres`\n"
+    );
+}
+
+#[test]
 fn columns_accept_headings_of_bcc_and_of_the_dashboard() {
     if !kernel_or_skip() {
         return;

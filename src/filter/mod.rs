@@ -40,12 +40,13 @@ use expr::Expr;
 pub use help::help_markdown;
 pub use help::{GRAMMAR, RULES, help_rows, help_text};
 pub use lex::is_plain_word;
+use nearby::programs_as_ports;
 pub use nearby::readings;
 pub use parse::LONGEST;
 use parse::Mended;
 
 use crate::model::capture_filter::CaptureFilter;
-use crate::model::fields::Field;
+use crate::model::fields::{Field, FieldKind};
 use crate::model::session::Session;
 
 /// Looks up a user's id by name.
@@ -201,6 +202,16 @@ impl Filter {
         let mut words = Vec::new();
         self.expr.each_word(&mut |word| words.push(word));
         words
+    }
+
+    /// The names of ports that may be those of programs: `service postgres`.
+    pub fn programs_as_ports(&self) -> Vec<String> {
+        programs_as_ports(&self.source)
+    }
+
+    /// True if the time since the end is compared.
+    pub fn has_moment(&self) -> bool {
+        self.expr.mentions(&|field| field.kind == FieldKind::Moment)
     }
 
     /// True if an open session may begin or cease to match only because time passes.

@@ -1,6 +1,10 @@
 //! Other readings of a filter that matches nothing: near names, the other end, another kind of number.
 
+use std::ops::Range;
+
 use crate::filter::complete::{Wants, after};
+use crate::filter::expr::Op;
+use crate::filter::foreign::any_field_named;
 use crate::filter::lex::{Token, TokenKind as Tok, lex};
 use crate::filter::literal::{digits, kind_of};
 use crate::filter::{quoted, services};
@@ -40,6 +44,10 @@ pub fn readings(text: &str, values: &dyn Fn(&Field) -> Vec<String>) -> Vec<Strin
             let (start, end) = (&text[..token.span.start], &text[token.span.end..]);
             format!("{start}{new}{end}")
         };
+        if let Some((name, place)) = program_as_port(&tokens[i..]) {
+            let (start, end) = (&text[..place.start], &text[place.end..]);
+            found.push(format!("{start}comm {name}{end}"));
+        }
         match token.kind {
             Tok::And if !may_be_either => {}
             Tok::And => either.push(instead("or".into())),
@@ -54,6 +62,26 @@ pub fn readings(text: &str, values: &dyn Fn(&Field) -> Vec<String>) -> Vec<Strin
     found.extend(either);
     found.truncate(MOST);
     found
+}
+
+/// The name of a port that a field is compared with, which may be that of a program, and its place with the field.
+fn program_as_port<'t>(tokens: &'t [Token<'_>]) -> Option<(&'t str, Range<usize>)> {
+    let [field, rest @ ..] = tokens else {
+        return None;
+    };
+    let named = any_field_named(field.text).filter(|_| field.kind == Tok::Word)?;
+    let is_equal = rest.first().is_some_and(|t| t.kind == Tok::Op(Op::Eq));
+    let value = rest.get(usize::from(is_equal))?;
+    let is_name = value.kind == Tok::Word && services::port_named(value.text).is_some();
+    let is_port = kind_of(named) == FieldKind::Port;
+    (is_port && is_name).then_some((value.text, field.span.start..value.span.end))
+}
+
+/// The names of ports in a filter that may be those of programs: `service postgres`.
+pub fn programs_as_ports(text: &str) -> Vec<String> {
+    let tokens = lex(text);
+    let found = (0..tokens.len()).filter_map(|at| program_as_port(&tokens[at..]));
+    found.map(|(name, _)| name.to_owned()).collect()
 }
 
 /// Texts that a token may have been meant as.
@@ -142,6 +170,8 @@ mod tests {
             ("src 10.0.0.1", "addr 10.0.0.1"),
             ("lport 443", "port 443"),
             ("port 1234", "pid 1234"),
+            ("service:postgres", "comm postgres"),
+            ("open and rport = redis", "open and comm redis"),
         ] {
             let found = readings(text, &names);
             assert_eq!(found.first().map(String::as_str), Some(first), "{text}");

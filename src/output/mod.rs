@@ -169,6 +169,19 @@ impl Summary {
         ));
     }
 
+    /// Says, if there are no rows, that the name of a port may be that of a program.
+    fn report_programs(&self, filter: &Filter) {
+        if self.sessions > 0 {
+            return;
+        }
+        for name in filter.programs_as_ports() {
+            let name = sanitize(&name);
+            print_to_stderr(&format!(
+                "no session of the port that `{name}` names; of a program of that name: `comm {name}`"
+            ));
+        }
+    }
+
     /// The summary of a run that has written nothing yet.
     fn new(limits: &Limits) -> Self {
         Summary {
@@ -273,6 +286,7 @@ pub fn run(
         sink.flush()?;
         Ok(limits.after(&summary))
     })?;
+    summary.report_programs(&limits.filter);
     conclude(sink, end, summary)
 }
 
@@ -361,6 +375,7 @@ pub fn run_open(
     }
     summary.report_undecided();
     summary.report_in_vain(&limits.filter);
+    summary.report_programs(&limits.filter);
     finish(sink, end)
 }
 
