@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::filter::error::{FilterError, quoted};
 use crate::filter::expr::{Op, in_quotes};
 use crate::filter::foreign::{by_clock, elsewhere, foreign_fields, vague, words_beginning};
+use crate::filter::forms::named_with_unit;
 use crate::filter::lex::{Token, TokenKind as Tok};
 use crate::filter::literal::{did_you_mean, example, expected, operators, read};
 use crate::model::fields::{FIELDS, Field, by_word, words};
@@ -84,6 +85,9 @@ pub fn advice(word: &str, value: Option<&str>) -> String {
     let word = word.trim_start_matches('.');
     if let Some(help) = by_clock(word).or_else(|| elsewhere(word)) {
         return help.into();
+    }
+    if let Some((field, _)) = named_with_unit(word.trim_end_matches(':')) {
+        return format!("write `{}`", example(field));
     }
     if word.starts_with(|c: char| !c.is_alphabetic() && !"_.{".contains(c)) {
         return "the field comes first, like `port >= 80`, `src 10.0.0.5`".into();

@@ -268,29 +268,35 @@ pub fn error<'s>(tokens: &[Token<'s>]) -> Option<Instead<'s>> {
         .then(|| (vec![field(), value.clone()], 2))
 }
 
+/// The field of a name that ends with a unit which the field takes, and that unit: `bytes_mb`.
+pub fn named_with_unit(name: &str) -> Option<(&'static Field, &'static str)> {
+    let lower = name.to_ascii_lowercase();
+    let is_it = |(end, _): &&(&str, &str)| lower.ends_with(end);
+    let (end, unit) = *UNIT_ENDS.iter().find(is_it)?;
+    let base = name.get(..name.len() - end.len())?;
+    let field = any_field_named(base).filter(|_| by_word(&lower).is_none())?;
+    let takes_unit = match kind_of(field) {
+        FieldKind::Micros | FieldKind::Moment => {
+            TIMES.iter().any(|(names, _)| names.contains(&unit))
+        }
+        FieldKind::Bytes => SIZES.iter().any(|(names, _)| names.contains(&unit)),
+        FieldKind::Rate => !TIMES.iter().any(|(names, _)| names.contains(&unit)),
+        _ => false,
+    };
+    takes_unit.then_some((field, unit))
+}
+
 /// A comparison of a field whose name ends with its unit, with the unit at the number: `rtt_ms > 1`.
 pub fn with_unit<'s>(tokens: &[Token<'s>]) -> Option<Instead<'s>> {
     let found = comparison(tokens)?;
-    let name = found.name.to_ascii_lowercase();
-    let is_it = |(end, _): &&(&str, &str)| name.ends_with(end);
-    let (end, unit) = UNIT_ENDS.iter().find(is_it)?;
-    let base = found.name.get(..found.name.len() - end.len())?;
-    let field = any_field_named(base).filter(|_| by_word(&name).is_none())?;
-    let takes_unit = match kind_of(field) {
-        FieldKind::Micros | FieldKind::Moment => {
-            TIMES.iter().any(|(names, _)| names.contains(unit))
-        }
-        FieldKind::Bytes => SIZES.iter().any(|(names, _)| names.contains(unit)),
-        FieldKind::Rate => !TIMES.iter().any(|(names, _)| names.contains(unit)),
-        _ => false,
-    };
+    let (field, unit) = named_with_unit(found.name)?;
     let number = match &found.value.kind {
         Tok::Quoted(text) => text.as_str(),
         _ => found.value.text,
     };
     let is_number = number.contains(|c: char| c.is_ascii_digit())
         && number.chars().all(|c| c.is_ascii_digit() || c == '.');
-    if !takes_unit || !is_number {
+    if !is_number {
         return None;
     }
     let put = |kind: Tok, text| instead(&tokens[0], kind, text);
