@@ -157,7 +157,7 @@ pub struct Difference {
     /// The figure before the baseline. If the key is silent, or has fewer sessions: the number of sessions that it had open, or
     /// how many it opened per second.
     pub before: Option<f64>,
-    /// The figure since the baseline. For [`DifferenceKind::New`]: the number of its sessions. `None` if the key had
+    /// The figure since the baseline; 0 of what is gone. For [`DifferenceKind::New`]: the number of its sessions. `None` if the key had
     /// sessions open and is gone.
     pub since: Option<f64>,
     /// Bytes since the baseline.
@@ -509,8 +509,8 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
     if compared.open == 0 {
         match entry.long_open {
             0 if is_regular && is_gone => {
-                let (before, since) = figure(BaselineFigure::New);
-                find(DifferenceKind::Gone, before, since);
+                let (before, _) = figure(BaselineFigure::New);
+                find(DifferenceKind::Gone, before, Some(0.0));
                 is_silent = true;
             }
             // what comes and goes is always quiet for a while

@@ -410,7 +410,7 @@ fn fold_kind(kind: DifferenceKind, differences: Vec<Difference>, sums: &[Part]) 
     all.iter_mut().for_each(Candidate::note_programs);
     // what explains a part of itself, and what a part explains
     let (mut parts, mut wholes) = (Vec::new(), Vec::new());
-    for ((a, b), shared) in shared {
+    for (&(a, b), &shared) in &shared {
         match [a, b].map(|i| all[i].is_mostly(shared)) {
             [true, true] if all[a].is_better_than(&all[b]) => parts.push((a, b)),
             [true, true] => parts.push((b, a)),
@@ -433,6 +433,16 @@ fn fold_kind(kind: DifferenceKind, differences: Vec<Difference>, sums: &[Part]) 
         let is_free = all[what].within.is_none() && !all[by].is_in_part;
         if is_free && root(&all, by) != what {
             all[what].within = Some(by);
+        }
+    }
+    // a program that is refused and one that connects to it have no failure in common
+    let share = |a: usize, b: usize| {
+        let shared = shared.get(&(a.min(b), a.max(b)));
+        shared.is_some_and(|ends| ends.iter().sum::<u64>() > 0)
+    };
+    for i in 0..all.len() {
+        if all[i].within.is_some() && !share(i, root(&all, i)) {
+            (all[i].within, all[i].is_in_part) = (None, false);
         }
     }
     let mut also: HashMap<usize, Vec<usize>> = HashMap::new();
@@ -669,7 +679,9 @@ pub fn merge(mut differences: Vec<Difference>) -> Vec<Difference> {
         match same.next() {
             Some(at) => {
                 let worst = &mut merged[at];
-                worst.with.push((difference.finding, difference.ratio()));
+                if !is_other_end(&difference, worst) {
+                    worst.with.push((difference.finding, difference.ratio()));
+                }
                 worst.with.extend(&difference.with);
                 worst.note_opened(&difference);
                 for key in difference.names() {
@@ -688,6 +700,15 @@ pub fn merge(mut differences: Vec<Difference>) -> Vec<Difference> {
         }
     }
     merged
+}
+
+/// True if both are about the same answers, seen from either end of connections within this host: what the clients wait for is what
+/// their server takes, and its other clients may have other questions.
+fn is_other_end(difference: &Difference, worse: &Difference) -> bool {
+    let answers = [worse.finding, difference.finding];
+    let both_ends = [BaselineFigure::Response, BaselineFigure::OurResponse];
+    answers == both_ends.map(DifferenceKind::Worse)
+        && worse.server.map(BaselineKey::Group) == Some(difference.key)
 }
 
 /// True if a difference belongs to the line of a worse one.

@@ -396,7 +396,11 @@ fn also(difference: &Difference, is_deserted: bool, width: usize) -> String {
         DifferenceKind::FewerNew => "fewer NEW/s",
         DifferenceKind::New => "new",
     };
-    let with = &difference.with;
+    // its sessions per second are said already
+    let is_new = difference.finding == DifferenceKind::New;
+    let is_said = |kind| is_new && kind == DifferenceKind::Grown(BaselineFigure::New);
+    let with = difference.with.iter();
+    let with: Vec<_> = with.filter(|(kind, _)| !is_said(*kind)).collect();
     let opened = difference.opened.map(|[before, since]| {
         let title = BaselineFigure::New.title();
         format!("{title} {}→{}", rate(before), rate(since))
@@ -426,6 +430,7 @@ fn also(difference: &Difference, is_deserted: bool, width: usize) -> String {
     ];
     if let (Some(answers), Some(opened)) = (&answers, &opened)
         && !is_reason
+        && !is_new
     {
         // more connections say more than more answers
         let first = [

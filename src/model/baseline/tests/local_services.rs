@@ -186,7 +186,7 @@ fn baseline_each_cause_on_a_host_of_local_services_has_one_line() {
             "New report → 127.0.0.1:6379 = redis",
             "Worse(Failed) cart → 127.0.0.1:2525 = mailer +Gone",
             "Worse(Failed) session-api → 127.0.0.1:6379 = redis",
-            "Worse(Response) web → 127.0.0.1:8003 = search +Worse(OurResponse) +Grown(Duration)",
+            "Worse(Response) web → 127.0.0.1:8003 = search +Grown(Duration)",
         ]
     );
 }
@@ -443,7 +443,7 @@ fn baseline_of_a_slow_database_never_counts_who_waits_for_it_as_the_same_end() {
     // no response time is known at the end that connects
     let found = of_a_slow_database(|r| r.port != 15432);
     assert_eq!(found.len(), 2, "{found:?}");
-    let database = "Worse(Response) 15432 = postgres +Worse(OurResponse)";
+    let database = "Worse(Response) 15432 = postgres";
     assert!(found.iter().any(|l| l == database), "{found:?}");
     assert!(found.iter().any(|l| l.starts_with(browser)), "{found:?}");
 }
@@ -656,13 +656,49 @@ fn baseline_own_answers_of_a_program_are_not_in_the_line_of_what_it_cannot_reach
         ..r
     });
     let found = differences(slow.chain(before).chain(refused).collect());
-    let is_of_answers = |line: &String| line.contains("OurResponse");
-    let lines: Vec<String> = lines(&found).into_iter().filter(is_of_answers).collect();
-    let [line] = &lines[..] else {
-        panic!("{lines:?}");
-    };
+    let lines = lines(&found);
+    // those of its clients, which wait for it
     assert!(
-        line.starts_with("Worse(Response) browser → 127.0.0.1:18080 = shop-api"),
-        "{line}"
+        lines.iter().all(|l| !l.contains("OurResponse")),
+        "{lines:?}"
     );
+    let clients = "Worse(Response) browser → 127.0.0.1:18080 = shop-api";
+    assert!(lines.iter().any(|l| l.starts_with(clients)), "{lines:?}");
+}
+
+#[test]
+fn baseline_failures_of_a_program_and_of_its_clients_are_two_lines() {
+    let after = BASELINE_S..END_S;
+    let mut all = steady();
+    let kept = [
+        ("session-api", "redis", 6379, 5),
+        ("web", "search", 8003, 3),
+        ("cart", "mailer", 2525, 3),
+    ];
+    for (client, server, port, per_s) in kept {
+        all.extend(requests(client, server, port, per_s, after.clone()));
+    }
+    // cart cannot reach its new database, and resets its clients seldom
+    let refused = requests("cart", "nobody", 5433, 13, after.clone());
+    all.extend(refused.map(|r| Request {
+        outcome: Outcome::Refused,
+        ..r
+    }));
+    let reset = requests("cron", "cart", 8002, 1, after);
+    all.extend(reset.map(|r| Request {
+        outcome: Outcome::Reset,
+        ..r
+    }));
+    let found = differences(all);
+    let failing = |of: &str| {
+        let line = found.iter().find(|d| {
+            let text = lines(std::slice::from_ref(d)).concat();
+            text.starts_with(&format!("Worse(Failed) {of}"))
+        });
+        line.unwrap_or_else(|| panic!("{of}: {:?}", lines(&found)))
+    };
+    let database = failing("cart → 127.0.0.1:5433");
+    let also: Vec<String> = database.also.iter().map(|key| key.to_string()).collect();
+    assert!(!also.concat().contains("cron"), "{also:?}");
+    failing("cron → 127.0.0.1:8002");
 }
