@@ -494,7 +494,14 @@ fn answers(page: &mut Page, session: &Session) {
     };
     let or_none = |times| text(times).unwrap_or_else(|| "not known".into());
     if turns.count == 0 && turns.ours == ResponseTimes::default() {
-        page.entry("turns", "none: nothing was answered", Tone::Plain);
+        let text = match session.unread_bytes {
+            0 => "none: nothing was answered".to_owned(),
+            n => {
+                let unread = fields::size(n.into());
+                format!("none: an answer counts once it is read, and {unread} wait for that")
+            }
+        };
+        page.entry("turns", &text, Tone::Plain);
     } else {
         let mut peer = or_none(turns.peer);
         peer += &format!("; {}", fields::number(turns.count.into(), "turn"));

@@ -693,3 +693,22 @@ fn detail_names_all_holders_if_there_are_several() {
     });
     assert!(screen(&app, size).contains("held by"));
 }
+
+#[test]
+fn detail_says_of_data_that_nobody_reads_why_no_answer_is_known() {
+    let shown = |unread_bytes| {
+        let mut app = app(Size::new(120, 60));
+        press(&mut app, "Enter");
+        let session = Session {
+            unread_bytes,
+            ..busiest()
+        };
+        app.batch(batch_at(11, vec![session], vec![]));
+        screen(&app, Size::new(120, 60))
+    };
+    let read = shown(0);
+    assert!(read.contains("none: nothing was answered"), "{read}");
+    let unread = shown(3000);
+    let text = "none: an answer counts once it is read, and 3.0kB wait for that";
+    assert!(unread.contains(text), "{unread}");
+}

@@ -233,7 +233,7 @@ fn incomparable(baseline: &Baseline, app: &App) -> Option<Vec<String>> {
 /// Sums of all sessions: headings, before, since.
 fn overall(baseline: &Baseline, app: &App, width: usize) -> [String; 3] {
     let mut texts = [
-        format!("{:LABEL$}", "ALL"),
+        format!("{:LABEL$}", "ALL, means"),
         format!(
             "{:LABEL$}",
             format!("before {}", fields::seconds(baseline.before_ns()))
