@@ -86,4 +86,10 @@ dynamic=$(readelf --dynamic "$binary")
 if [[ $dynamic == *NEEDED* ]]; then
     die "$binary still needs shared libraries, look at \`readelf --dynamic\`; was RUSTFLAGS overridden by CARGO_ENCODED_RUSTFLAGS?"
 fi
+# Without tables for unwinding, a search for the callers of an error ends the program before it has said a word.
+if [[ $target == "$host" ]]; then
+    said=$(RUST_BACKTRACE=1 "$binary" --replay /nonexistent 2>&1 </dev/null) && status=0 || status=$?
+    [[ $status == 1 && $said == *"cannot replay"* ]] ||
+        die "$binary says of an error: \`$said\`, and exits with $status"
+fi
 printf 'static: %s\n' "$binary"

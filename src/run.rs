@@ -33,8 +33,20 @@ use crate::ui::FreezeOn;
 use crate::ui::config::{Config, usual_file};
 use crate::ui::saved_lines;
 
+/// Makes errors and panics look for no callers. The static program has no tables that name them (`scripts/no-unwinding.ld`), so that
+/// the search would abort it, and an error would end it without a word.
+#[cfg(target_feature = "crt-static")]
+fn without_backtraces() {
+    for variable in ["RUST_BACKTRACE", "RUST_LIB_BACKTRACE"] {
+        // SAFETY: there is no other thread yet, which may read the environment.
+        unsafe { std::env::remove_var(variable) };
+    }
+}
+
 /// Runs the whole program and returns its exit status.
 pub fn main() -> ExitCode {
+    #[cfg(target_feature = "crt-static")]
+    without_backtraces();
     if let Some(words) = complete::requested(std::env::args_os()) {
         let printed = words
             .map_err(anyhow::Error::from)
