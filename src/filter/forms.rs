@@ -10,7 +10,7 @@ use crate::filter::foreign::{any_field_named, field_named, field_of_side, foreig
 use crate::filter::lex::{Token, TokenKind as Tok, lex};
 use crate::filter::literal::{digits, example, is_begun, kind_of, operators, read};
 use crate::filter::phrases::table::{ERRORS, EXISTS, MISSING, PLURALS, ROLES, UNIT_ENDS};
-use crate::filter::phrases::{begins_phrase, instead, is_word, phrase};
+use crate::filter::phrases::{begins_phrase, ends_term, instead, is_word, phrase};
 use crate::filter::services::port_named;
 use crate::filter::shorthand::{Bare, bare, meaning};
 use crate::model::fields::{Field, FieldKind, by_word};
@@ -344,10 +344,6 @@ pub fn exists<'s>(
     if !is_none && !is_one_of(EXISTS, name) {
         return Ok(None);
     }
-    let is_alone = |at: usize| {
-        let next = tokens.get(at);
-        next.is_none_or(|t| matches!(t.kind, Tok::And | Tok::Or | Tok::Close))
-    };
     let (what, count) = match &tokens[1..] {
         _ if !joined.is_empty() => (part(first, name.len() + 1, first.text.len()), 1),
         [what, ..] if name != first.text => (what.clone(), 2),
@@ -356,7 +352,9 @@ pub fn exists<'s>(
         }
         // `has retransmits` is above 0
         [what, ..]
-            if !is_word(first, "has") && is_alone(2) && any_field_named(what.text).is_some() =>
+            if !is_word(first, "has")
+                && ends_term(tokens.get(2))
+                && any_field_named(what.text).is_some() =>
         {
             (what.clone(), 2)
         }
@@ -469,9 +467,7 @@ pub fn present<'s>(tokens: &[Token<'s>]) -> Option<Instead<'s>> {
     };
     HAVING.iter().find(|word| is_word(has, word))?;
     let field = any_field_named(what.text).filter(|_| what.kind == Tok::Word)?;
-    let is_alone = rest
-        .first()
-        .is_none_or(|t| matches!(t.kind, Tok::And | Tok::Or | Tok::Close));
+    let is_alone = ends_term(rest.first());
     let (op, value) = match kind_of(field) {
         FieldKind::Count | FieldKind::Bytes | FieldKind::Rate => (Op::Gt, "0"),
         FieldKind::Text => (Op::Match, "."),

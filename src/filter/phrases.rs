@@ -28,6 +28,11 @@ use crate::model::fields::{FieldKind, by_word};
 use crate::model::session::Reason;
 use crate::text::units::{SIZES, TIMES, scaled};
 
+/// True if a term ends before this token, or with the filter.
+pub fn ends_term(next: Option<&Token>) -> bool {
+    next.is_none_or(|t| matches!(t.kind, Tok::And | Tok::Or | Tok::Close))
+}
+
 /// True for a word that is not in quotes.
 pub fn is_word(token: &Token<'_>, word: &str) -> bool {
     !matches!(token.kind, Tok::Quoted(_)) && token.text.eq_ignore_ascii_case(word)
@@ -79,9 +84,7 @@ fn counted<'t, 's>(tokens: &'t [Token<'s>]) -> Option<&'t Token<'s>> {
         return None;
     };
     let named = any_field_named(field.text).filter(|_| field.kind == Tok::Word)?;
-    let is_alone = rest
-        .first()
-        .is_none_or(|t| matches!(t.kind, Tok::And | Tok::Or | Tok::Close));
+    let is_alone = ends_term(rest.first());
     let is_number = begins_with_digit(number) && operators(named).contains(&Op::Ge);
     (is_alone && is_number).then_some(field)
 }
@@ -103,9 +106,7 @@ fn continues_values(before: &[Token<'_>], after: &[Token<'_>]) -> bool {
         _ => return false,
     };
     let named = any_field_named(field.text).filter(|_| field.kind == Tok::Word);
-    let is_more = rest
-        .first()
-        .is_none_or(|t| matches!(t.kind, Tok::And | Tok::Or | Tok::Close | Tok::Comma));
+    let is_more = ends_term(rest.first()) || rest.first().is_some_and(|t| t.kind == Tok::Comma);
     let takes = |field| {
         let is_one = matches!(
             kind_of(field),
@@ -523,9 +524,7 @@ pub fn translated<'s>(
                 && cursor != Some(first.span.end)
                 && !others.first().is_some_and(|t| matches!(t.kind, Tok::Op(_)))
             {
-                let is_alone = others
-                    .first()
-                    .is_none_or(|t| matches!(t.kind, Tok::And | Tok::Or | Tok::Close));
+                let is_alone = ends_term(others.first());
                 if is_alone && begins {
                     all.push(instead(first, Tok::Word, "tcp"));
                 }

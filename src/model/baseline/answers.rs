@@ -318,13 +318,13 @@ impl AnswerSums {
     }
 }
 
-/// Ends of a connection within this host that sums may have, of each connection one.
+/// The end of a connection within this host that sums count: of each connection one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ends {
-    /// That of a program, or the one that connects.
-    One,
-    /// The one that connects, or the other one if that is known first: answers count as those of a peer.
-    Both,
+pub enum CountedEnd {
+    /// Always the same end: the end that belongs to a program, or the end that connects.
+    Fixed,
+    /// The end that is known first. Its answers count as those of a peer, so that they are of one kind.
+    First,
 }
 
 /// Answers on one side: of peers that we have connected to, and ours.
@@ -340,24 +340,24 @@ impl BothAnswers {
         self.ours.merge(&other.ours);
     }
 
-    fn end(&mut self, session: &Session, ends: Ends) -> &mut AnswerSums {
-        match (session.direction, ends) {
+    fn end(&mut self, session: &Session, end: CountedEnd) -> &mut AnswerSums {
+        match (session.direction, end) {
             // whichever end is known first
-            (Direction::In, Ends::Both) if is_local(session) => &mut self.peer,
+            (Direction::In, CountedEnd::First) if is_local(session) => &mut self.peer,
             (Direction::In, _) => &mut self.ours,
             (Direction::Out | Direction::Unknown, _) => &mut self.peer,
         }
     }
 
     /// Adds a session before the baseline.
-    pub fn add_before(&mut self, session: &Session, ends: Ends) {
+    pub fn add_before(&mut self, session: &Session, end: CountedEnd) {
         if let Some(answers) = Answers::of(session) {
-            self.end(session, ends).add(&answers);
+            self.end(session, end).add(&answers);
         }
     }
 
     /// Adds the last answer of a session before the baseline.
-    pub fn add_last(&mut self, session: &Session, ends: Ends) {
+    pub fn add_last(&mut self, session: &Session, end: CountedEnd) {
         if let Some(us) = answer_us(session).filter(|_| Answers::of(session).is_some()) {
             let last = Answers {
                 count: 1,
@@ -365,9 +365,9 @@ impl BothAnswers {
                 sum_us: us,
                 longest_us: us,
             };
-            let end = self.end(session, ends);
-            end.add(&last);
-            end.last += 1;
+            let sums = self.end(session, end);
+            sums.add(&last);
+            sums.last += 1;
         }
     }
 
@@ -385,8 +385,8 @@ impl BothAnswers {
     }
 
     /// Adds the answers of a session since the baseline.
-    pub fn add_since(&mut self, session: &Session, answered: &Answered, ends: Ends) {
-        let sums = self.end(session, ends);
+    pub fn add_since(&mut self, session: &Session, answered: &Answered, end: CountedEnd) {
+        let sums = self.end(session, end);
         sums.add(&answered.all);
         sums.samples.merge(&answered.samples);
         sums.recent.merge(&answered.recent);

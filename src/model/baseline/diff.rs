@@ -85,6 +85,14 @@ impl BaselineFigure {
         }
     }
 
+    /// Maximum probability of a difference of one key to be chance.
+    fn single_limit(self) -> f64 {
+        match self {
+            BaselineFigure::Failed => FALSE_DISCOVERIES,
+            _ => CHANCE,
+        }
+    }
+
     /// Formats a value in at most seven characters.
     pub fn text(self, value: Option<f64>) -> String {
         match (self, value) {
@@ -220,6 +228,16 @@ impl Difference {
         }
     }
 
+    /// The figure that `before` and `since` are values of; `None`: they are numbers of sessions.
+    pub fn figure(&self) -> Option<BaselineFigure> {
+        match self.finding {
+            DifferenceKind::Worse(figure) | DifferenceKind::Grown(figure) => Some(figure),
+            DifferenceKind::FewerNew => Some(BaselineFigure::New),
+            DifferenceKind::Gone => self.since.map(|_| BaselineFigure::New),
+            DifferenceKind::Quiet | DifferenceKind::FewerOpen | DifferenceKind::New => None,
+        }
+    }
+
     /// All keys that its line stands for, and the program that accepts its sessions.
     pub(super) fn names(&self) -> Vec<BaselineKey> {
         let also = self.also.iter().copied();
@@ -340,10 +358,10 @@ pub struct Findings {
     /// New keys: those with the most sessions, and the number of others.
     new: Vec<Difference>,
     more_new: usize,
-    /// By figure: number of keys tested, and the small ones of their probabilities.
-    tests: [(usize, Vec<f64>); BaselineFigure::ALL.len()],
-    /// The same for fewer new sessions.
-    fewer: (usize, Vec<f64>),
+    /// By figure that may have increased.
+    tests: [Tests; BaselineFigure::ALL.len()],
+    /// Of fewer new sessions.
+    fewer: Tests,
 }
 
 impl Findings {
@@ -371,10 +389,7 @@ impl Findings {
 
     /// Returns the differences that are significant among as many tests as there were.
     pub fn significant(self) -> Vec<Difference> {
-        let limit = |(tested, mut small): (usize, Vec<f64>)| {
-            discovery_limit(&mut small, tested, FALSE_DISCOVERIES)
-        };
-        let (limits, fewer) = (self.tests.map(limit), limit(self.fewer));
+        let (limits, fewer) = (self.tests.map(Tests::limit), self.fewer.limit());
         let is_significant = |(difference, chance): &(Difference, f64)| match difference.finding {
             DifferenceKind::Worse(figure) | DifferenceKind::Grown(figure) => {
                 *chance <= limits[figure as usize]
@@ -389,29 +404,28 @@ impl Findings {
         let found = found.map(|(difference, _)| difference);
         found.chain(self.new).collect()
     }
+}
 
-    /// Notes a test for fewer sessions. True if the probability is small enough for a single one.
-    fn test_fewer(&mut self, chance: f64) -> bool {
-        let (tested, small) = &mut self.fewer;
-        *tested += 1;
+/// Tests of one kind: their number, and the small ones of their probabilities.
+#[derive(Debug, Default)]
+struct Tests {
+    number: usize,
+    small: Vec<f64>,
+}
+
+impl Tests {
+    /// Notes a test. True if the probability is at most `limit`, which a single one must meet.
+    fn note(&mut self, chance: f64, limit: f64) -> bool {
+        self.number += 1;
         if chance <= FALSE_DISCOVERIES {
-            small.push(chance);
+            self.small.push(chance);
         }
-        chance <= CHANCE
+        chance <= limit
     }
 
-    /// Notes a test. True if the probability is small enough for a single one.
-    fn test(&mut self, figure: BaselineFigure, chance: f64) -> bool {
-        let (tested, small) = &mut self.tests[figure as usize];
-        *tested += 1;
-        if chance <= FALSE_DISCOVERIES {
-            small.push(chance);
-        }
-        chance
-            <= match figure {
-                BaselineFigure::Failed => FALSE_DISCOVERIES,
-                _ => CHANCE,
-            }
+    /// The maximum probability at which a difference is significant among all of them.
+    fn limit(mut self) -> f64 {
+        discovery_limit(&mut self.small, self.number, FALSE_DISCOVERIES)
     }
 }
 
@@ -539,7 +553,7 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
             let share = then_s / (then_s + now_s);
             let chance = binomial_tail(came, came + since.opened, share);
             let is_less = (since.opened as f64) * MORE < expected;
-            if findings.test_fewer(chance) && is_less {
+            if findings.fewer.note(chance, CHANCE) && is_less {
                 let (before, since) = figure(BaselineFigure::New);
                 let fewer = difference(DifferenceKind::FewerNew, before, since);
                 findings.found.push((fewer, chance));
@@ -601,7 +615,7 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
             BaselineFigure::Duration => new.duration.are_longer_than(&old.duration, LONGER_WORK_US),
         };
         if let Some(chance) = chance
-            && findings.test(each, chance)
+            && findings.tests[each as usize].note(chance, each.single_limit())
             && is_notable
         {
             let mut increase = difference(DifferenceKind::of_increase(each), before, Some(now));

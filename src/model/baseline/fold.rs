@@ -66,7 +66,7 @@ impl Keys {
 }
 
 /// Number of sessions that connected, and of those that were accepted.
-type Ends = [u64; 2];
+type ByEnd = [u64; 2];
 
 /// Sums of sessions with the same keys: their part in the differences of each key.
 #[derive(Clone, Copy, Debug, Default)]
@@ -256,7 +256,7 @@ const SEVERAL: usize = 3;
 struct Candidate {
     difference: Difference,
     /// Its sessions that contribute, and all of them since the baseline.
-    part: Ends,
+    part: ByEnd,
     all: u64,
     /// Contributing sessions that its program accepted.
     as_server: u64,
@@ -276,7 +276,7 @@ impl Candidate {
 
     /// True if most of its sessions are among these. Of connections within the host one end is enough: the program at
     /// the other end is another one.
-    fn is_mostly(&self, shared: Ends) -> bool {
+    fn is_mostly(&self, shared: ByEnd) -> bool {
         let is_most = |shared: u64, part: u64| shared > 0 && shared as f64 >= part as f64 * MOST;
         let whole = self.part();
         let mut ends = shared.into_iter().zip(self.part);
@@ -393,7 +393,7 @@ fn fold_kind(kind: DifferenceKind, differences: Vec<Difference>, sums: &[Part]) 
         .enumerate()
         .map(|(i, c)| (c.difference.key, i))
         .collect();
-    let mut shared: HashMap<(usize, usize), Ends> = HashMap::new();
+    let mut shared: HashMap<(usize, usize), ByEnd> = HashMap::new();
     for sum in sums {
         let part = sum.sums.part_of(kind);
         let here = sum.keys.iter().filter(|key| sum.is_of(**key, kind));
@@ -542,15 +542,20 @@ fn collapse(differences: Vec<Difference>) -> Vec<Difference> {
 
 /// Leaves out fewer sessions of a key, if most of those that are missing belong to what is gone.
 fn without_consequences(mut lines: Vec<Difference>, sums: &[Part]) -> Vec<Difference> {
+    let fewer = lines.iter().filter(|line| line.finding.is_fewer());
+    let fewer: FxHashSet<BaselineKey> = fewer.map(|line| line.key).collect();
     let gone = lines.iter().filter(|line| line.finding.is_silent());
     let gone: FxHashSet<BaselineKey> = gone
         .flat_map(|line| std::iter::once(line.key).chain(line.also.iter().copied()))
         .collect();
+    if fewer.is_empty() || gone.is_empty() {
+        return lines;
+    }
     // those of each key before the baseline, and those of what is gone
     let mut before: FxHashMap<BaselineKey, [u64; 2]> = FxHashMap::default();
     for part in sums {
         let is_gone = part.keys.iter().any(|key| gone.contains(key));
-        for key in &part.keys {
+        for key in part.keys.iter().filter(|key| fewer.contains(key)) {
             let [all, of_gone] = before.entry(*key).or_default();
             *all += part.sums.before;
             *of_gone += if is_gone { part.sums.before } else { 0 };

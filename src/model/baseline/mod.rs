@@ -13,7 +13,7 @@ mod stats;
 #[cfg(test)]
 mod tests;
 
-use answers::{Answered, Ends, Followed};
+use answers::{Answered, CountedEnd, Followed};
 pub use diff::{BaselineFigure, Difference, DifferenceKind};
 use diff::{Compared, Findings, WatchedTime};
 use fold::{Keys, Parts, Servers, Together, fold, merge};
@@ -114,7 +114,7 @@ impl Closed<'_> {
         kinds: &mut [BoundedMap<BaselineKey, BaselineEntry>; KEYS],
         together: &mut BoundedMap<Keys, Together>,
     ) {
-        each(all, kinds, session, self.stand_in, |compared, ends| {
+        each(all, kinds, session, self.stand_in, |compared, end| {
             compared.ended_ns = compared.ended_ns.max(self.ended_ns);
             compared.long_open += u64::from(self.stayed_open);
             if !self.is_vanished {
@@ -126,7 +126,7 @@ impl Closed<'_> {
                 side.failed += u64::from(session.reason.is_failure());
                 side.see(session, self.opened, self.is_lossy);
                 if let Some(answered) = &self.answered {
-                    side.answers.add_since(session, answered, ends);
+                    side.answers.add_since(session, answered, end);
                 }
                 // those that were there count by their number, not by what most of their life was before
                 if !self.was_long_open {
@@ -398,15 +398,16 @@ impl Baseline {
             let is_counted = |_: &&Session| self.counted_by_other.contains(&session.id());
             let stand_in = other.filter(is_counted).or(stand_in(session, other));
             let counted = counted(session, stand_in).into_iter().zip(kinds);
-            let sides = counted.filter_map(|(key, open)| Some((open.entry(key?), ends_of(&key?))));
-            let all = stand_in.is_none().then_some((all, Ends::Both));
-            for (side, ends) in sides.chain(all) {
+            let sides =
+                counted.filter_map(|(key, open)| Some((open.entry(key?), counted_end_of(&key?))));
+            let all = stand_in.is_none().then_some((all, CountedEnd::First));
+            for (side, end) in sides.chain(all) {
                 if opened {
                     side.count_opened(session);
                 }
                 side.see(session, opened, is_lossy);
                 if let Some(answered) = self.answered.of(session) {
-                    side.answers.add_since(session, answered, ends);
+                    side.answers.add_since(session, answered, end);
                 }
             }
         }
@@ -559,7 +560,7 @@ impl Baseline {
         let together = self.together.entry(Keys::of(session), KEEP);
         together.before += u64::from(opened || is_long_open);
         let (all, kinds) = (&mut self.all, &mut self.kinds);
-        each(all, kinds, session, stand_in, |compared, ends| {
+        each(all, kinds, session, stand_in, |compared, end| {
             compared.known = true;
             compared.activity.add(from, to);
             compared.long_open += u64::from(is_long_open);
@@ -570,10 +571,10 @@ impl Baseline {
             side.opened += u64::from(opened);
             side.failed += u64::from(failed);
             side.see(session, connects, session.retransmits > 0);
-            side.answers.add_before(session, ends);
+            side.answers.add_before(session, end);
             side.add_duration(session);
             if is_latest {
-                compared.latest.add(session, began, ends);
+                compared.latest.add(session, began, end);
             }
         });
     }
@@ -794,23 +795,23 @@ fn each(
     kinds: &mut [BoundedMap<BaselineKey, BaselineEntry>; KEYS],
     session: &Session,
     stand_in: Option<&Session>,
-    mut count: impl FnMut(&mut BaselineEntry, Ends),
+    mut count: impl FnMut(&mut BaselineEntry, CountedEnd),
 ) {
     if stand_in.is_none() {
-        count(all, Ends::Both);
+        count(all, CountedEnd::First);
     }
     for (key, kind) in counted(session, stand_in).into_iter().zip(kinds) {
         if let Some(key) = key {
-            count(kind.entry(key, KEEP), ends_of(&key));
+            count(kind.entry(key, KEEP), counted_end_of(&key));
         }
     }
 }
 
-/// Ends of a connection within this host that the sums of a key may have.
-fn ends_of(key: &BaselineKey) -> Ends {
+/// The end of a connection within this host that the sums of a key count.
+fn counted_end_of(key: &BaselineKey) -> CountedEnd {
     match key {
-        BaselineKey::Group(GroupKey::Port(_)) => Ends::Both,
-        _ => Ends::One,
+        BaselineKey::Group(GroupKey::Port(_)) => CountedEnd::First,
+        _ => CountedEnd::Fixed,
     }
 }
 

@@ -262,35 +262,18 @@ fn overall(baseline: &Baseline, app: &App, width: usize) -> [String; 3] {
 fn difference_text(difference: &Difference, is_deserted: bool, widths: [usize; 7]) -> String {
     let (before, since) = (difference.before, difference.since);
     let count = |n: Option<f64>| n.map_or("-".into(), |n| fields::bytes(n as u64));
-    let (what, figure, before, since) = match difference.finding {
-        DifferenceKind::Worse(figure) => (
-            "worse",
-            figure.title(),
-            figure.text(before),
-            figure.text(since),
-        ),
-        DifferenceKind::Gone if since.is_none() => ("gone", "open", count(before), "-".into()),
-        DifferenceKind::Quiet => ("quiet", "open", count(before), "-".into()),
-        DifferenceKind::Gone => (
-            "gone",
-            BaselineFigure::New.title(),
-            BaselineFigure::New.text(before),
-            BaselineFigure::New.text(since),
-        ),
-        DifferenceKind::FewerOpen => ("fewer", "open", count(before), count(since)),
-        DifferenceKind::FewerNew => (
-            "fewer",
-            BaselineFigure::New.title(),
-            BaselineFigure::New.text(before),
-            BaselineFigure::New.text(since),
-        ),
-        DifferenceKind::New => ("new", "sessions", "-".into(), count(since)),
-        DifferenceKind::Grown(figure) => (
-            "grown",
-            figure.title(),
-            figure.text(before),
-            figure.text(since),
-        ),
+    let what = match difference.finding {
+        DifferenceKind::Worse(_) => "worse",
+        DifferenceKind::Gone => "gone",
+        DifferenceKind::Quiet => "quiet",
+        DifferenceKind::FewerOpen | DifferenceKind::FewerNew => "fewer",
+        DifferenceKind::New => "new",
+        DifferenceKind::Grown(_) => "grown",
+    };
+    let (figure, before, since) = match (difference.figure(), difference.finding) {
+        (Some(figure), _) => (figure.title(), figure.text(before), figure.text(since)),
+        (None, DifferenceKind::New) => ("sessions", "-".into(), count(since)),
+        (None, _) => ("open", count(before), count(since)),
     };
     let times = match difference.finding {
         DifferenceKind::Worse(_) | DifferenceKind::Grown(_) => times(difference.ratio()),
@@ -310,30 +293,24 @@ fn remark(difference: &Difference, is_deserted: bool) -> String {
     let all = usize::MAX;
     let name = name(difference, all);
     let count = |n: Option<f64>| fields::number(n.unwrap_or(0.0) as u64, "session");
-    let increase = |figure: BaselineFigure| {
-        let (before, since) = (
-            figure.text(difference.before),
-            figure.text(difference.since),
-        );
-        let times = match times(difference.ratio()).as_str() {
-            "" => String::new(),
-            times => format!(" ({times})"),
-        };
-        format!("{} {before} → {since}{times}", figure.title())
-    };
-    let change = match difference.finding {
-        DifferenceKind::Worse(figure) | DifferenceKind::Grown(figure) => increase(figure),
-        DifferenceKind::Gone if difference.since.is_some() => increase(BaselineFigure::New),
-        DifferenceKind::Gone => format!("{} open before, none now", count(difference.before)),
-        DifferenceKind::Quiet => {
-            format!("{} open before, none for now", count(difference.before))
+    let change = match (difference.figure(), difference.finding) {
+        (Some(figure), _) => {
+            let [before, since] = [difference.before, difference.since].map(|n| figure.text(n));
+            let times = match times(difference.ratio()).as_str() {
+                "" => String::new(),
+                times => format!(" ({times})"),
+            };
+            format!("{} {before} → {since}{times}", figure.title())
         }
-        DifferenceKind::FewerOpen => {
-            let now = fields::bytes(difference.since.unwrap_or(0.0) as u64);
-            format!("{} open before, {now} now", count(difference.before))
+        (None, DifferenceKind::New) => format!("{}, none before", count(difference.since)),
+        (None, kind) => {
+            let now = match (kind, difference.since) {
+                (DifferenceKind::Quiet, _) => "none for now".to_owned(),
+                (_, None) => "none now".to_owned(),
+                (_, Some(n)) => format!("{} now", fields::bytes(n as u64)),
+            };
+            format!("{} open before, {now}", count(difference.before))
         }
-        DifferenceKind::FewerNew => increase(BaselineFigure::New),
-        DifferenceKind::New => format!("{}, none before", count(difference.since)),
     };
     let also = match also(difference, is_deserted, all).as_str() {
         "" => String::new(),

@@ -161,6 +161,16 @@ fn steady() -> Vec<Request> {
     all.collect()
 }
 
+/// All traffic of [`steady`], that which ends there at the baseline included, until the end.
+fn unchanged() -> Vec<Request> {
+    let after = BASELINE_S..END_S;
+    let mut all = steady();
+    all.extend(requests("session-api", "redis", 6379, 5, after.clone()));
+    all.extend(requests("web", "search", 8003, 3, after.clone()));
+    all.extend(requests("cart", "mailer", 2525, 3, after));
+    all
+}
+
 #[test]
 fn baseline_each_cause_on_a_host_of_local_services_has_one_line() {
     let after = BASELINE_S..END_S;
@@ -225,15 +235,7 @@ fn baseline_service_that_resets_everybody_is_one_line_of_the_service() {
 #[test]
 fn baseline_mere_new_client_is_new_and_makes_nothing_worse() {
     let after = BASELINE_S..END_S;
-    let mut all = steady();
-    let kept = [
-        ("session-api", "redis", 6379, 5),
-        ("web", "search", 8003, 3),
-        ("cart", "mailer", 2525, 3),
-    ];
-    for (client, server, port, per_s) in kept {
-        all.extend(requests(client, server, port, per_s, after.clone()));
-    }
+    let mut all = unchanged();
     // three times the sessions that there were
     all.extend(requests("report", "redis", 6379, 30, after));
     let found = differences(all);
@@ -451,15 +453,7 @@ fn baseline_of_a_slow_database_never_counts_who_waits_for_it_as_the_same_end() {
 #[test]
 fn baseline_rates_of_what_began_later_count_from_the_first_one() {
     let later = 80..END_S;
-    let mut all = steady();
-    let kept = [
-        ("session-api", "redis", 6379, 5),
-        ("web", "search", 8003, 3),
-        ("cart", "mailer", 2525, 3),
-    ];
-    for (client, server, port, per_s) in kept {
-        all.extend(requests(client, server, port, per_s, BASELINE_S..END_S));
-    }
+    let mut all = unchanged();
     all.extend(requests("report", "redis", 6379, 4, later.clone()));
     let failing = requests("cart", "search", 8003, 5, later);
     all.extend(failing.map(|r| Request {
@@ -492,15 +486,7 @@ fn lines_in_order(found: &[Difference]) -> impl Iterator<Item = String> {
 fn baseline_of_a_restart_and_of_what_came_for_a_moment_says_that_they_ended() {
     // a restart of two seconds, and a job that ran for four
     let is_down = |r: &Request| r.port == 6379 && (65_000..67_000).contains(&r.at_ms);
-    let mut all = steady();
-    let kept = [
-        ("session-api", "redis", 6379, 5),
-        ("web", "search", 8003, 3),
-        ("cart", "mailer", 2525, 3),
-    ];
-    for (client, server, port, per_s) in kept {
-        all.extend(requests(client, server, port, per_s, BASELINE_S..END_S));
-    }
+    let mut all = unchanged();
     all.extend(requests("job", "images", 8004, 6, 70..74));
     let all = all.into_iter().map(|r| Request {
         outcome: if is_down(&r) {
@@ -669,15 +655,7 @@ fn baseline_own_answers_of_a_program_are_not_in_the_line_of_what_it_cannot_reach
 #[test]
 fn baseline_failures_of_a_program_and_of_its_clients_are_two_lines() {
     let after = BASELINE_S..END_S;
-    let mut all = steady();
-    let kept = [
-        ("session-api", "redis", 6379, 5),
-        ("web", "search", 8003, 3),
-        ("cart", "mailer", 2525, 3),
-    ];
-    for (client, server, port, per_s) in kept {
-        all.extend(requests(client, server, port, per_s, after.clone()));
-    }
+    let mut all = unchanged();
     // cart cannot reach its new database, and resets its clients seldom
     let refused = requests("cart", "nobody", 5433, 13, after.clone());
     all.extend(refused.map(|r| Request {
