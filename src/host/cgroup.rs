@@ -23,8 +23,7 @@ pub struct Cgroups {
     known: FxHashMap<u64, Arc<Cgroup>>,
     /// A group was noted that is not known yet.
     is_behind: bool,
-    /// When the last walk ended, and its CPU time: on a busy host it takes longer than that.
-    walked: Option<(Instant, Duration)>,
+    pace: Pace,
     namer: Option<Namer>,
     containers: FxHashMap<String, Container>,
 }
@@ -47,8 +46,43 @@ const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 /// Maximum wait at the start for the names of the containers that run already.
 const START: Duration = Duration::from_millis(200);
 
-/// Walking takes at most 1/`WALK_SHARE` of a processor: a hierarchy may have tens of thousands of directories.
-const WALK_SHARE: u32 = 20;
+/// Pace of walks: in the long run they take at most a share of a processor, as a hierarchy may have tens of thousands of
+/// directories. Time that was left over counts, so that a group made soon after a walk is found while its sessions are open.
+#[derive(Debug)]
+struct Pace {
+    /// When the last walk ended, and the CPU time that was left over then, less what it took.
+    since: Instant,
+    left: i64,
+}
+
+impl Pace {
+    /// Share of a processor: one part of so many.
+    const SHARE: i64 = 20;
+    /// Maximum CPU time that is left over, ns: many walks of a small hierarchy.
+    const MOST: i64 = 50_000_000;
+
+    fn new() -> Self {
+        Pace {
+            since: Instant::now(),
+            left: Self::MOST,
+        }
+    }
+
+    /// CPU time left at a moment, ns.
+    fn left(&self, at: Instant) -> i64 {
+        let passed = at.saturating_duration_since(self.since).as_nanos();
+        let earned = i64::try_from(passed).unwrap_or(i64::MAX) / Self::SHARE;
+        self.left.saturating_add(earned).min(Self::MOST)
+    }
+
+    /// Spends the CPU time of a walk that ended at a moment: on a busy host the walk takes longer than that.
+    fn spend(&mut self, cpu: Duration, at: Instant) {
+        let spent = i64::try_from(cpu.as_nanos()).unwrap_or(i64::MAX);
+        self.left = self.left(at).saturating_sub(spent);
+        self.since = at;
+    }
+}
+
 /// Maximum number of cached groups, including those that are gone.
 const REMEMBERED: usize = 65_536;
 
@@ -74,7 +108,7 @@ impl Cgroups {
             root,
             known: FxHashMap::default(),
             is_behind: false,
-            walked: None,
+            pace: Pace::new(),
             namer,
             containers: FxHashMap::default(),
         };
@@ -96,8 +130,7 @@ impl Cgroups {
     }
 
     fn may_walk(&self) -> bool {
-        self.walked
-            .is_none_or(|(when, took)| when.elapsed() >= took * WALK_SHARE)
+        self.pace.left(Instant::now()) > 0
     }
 
     /// Returns the group of an id. A group made since the last walk is found by the next.
@@ -126,7 +159,8 @@ impl Cgroups {
         let cpu = thread::cpu_time();
         self.read();
         self.is_behind = false;
-        self.walked = Some((Instant::now(), thread::cpu_time().saturating_sub(cpu)));
+        let cpu = thread::cpu_time().saturating_sub(cpu);
+        self.pace.spend(cpu, Instant::now());
     }
 
     /// Takes the names that have arrived. The groups of these containers are replaced, so that sessions that are read from
@@ -251,6 +285,26 @@ mod tests {
     }
 
     #[test]
+    fn walks_take_a_share_of_the_time_and_what_was_left_over_before() {
+        let mut pace = Pace::new();
+        let start = pace.since;
+        let ms = Duration::from_millis;
+        // small walks one after the other, up to what was left over
+        for _ in 0..9 {
+            pace.spend(ms(5), start);
+        }
+        assert!(pace.left(start) > 0);
+        pace.spend(ms(5), start);
+        assert_eq!(pace.left(start), 0);
+        // a large one is paid for by the time after it
+        pace.spend(ms(100), start);
+        assert!(pace.left(start + ms(2_000)) <= 0);
+        assert!(pace.left(start + ms(2_001)) > 0);
+        // there is never more left than for a while
+        assert_eq!(pace.left(start + ms(3_600_000)), Pace::MOST);
+    }
+
+    #[test]
     fn cgroup_path_is_found_by_inode_and_outlives_its_directory() {
         use std::os::unix::fs::MetadataExt;
         let root = std::env::temp_dir().join(format!("tcplife-cgroups-{}", std::process::id()));
@@ -267,7 +321,6 @@ mod tests {
 
         fs::create_dir(root.join("b.service")).expect("a directory");
         let b = inode("b.service");
-        cgroups.walked = None; // as if a second had passed
         assert_eq!(cgroups.get(b).within.unit.as_deref(), Some("b.service"));
         fs::remove_dir_all(&root).expect("removing the directories");
         cgroups.walk();
