@@ -15,6 +15,9 @@ impl App {
     /// Sets a baseline; if there is one, shows or leaves the comparison.
     pub fn toggle_baseline(&mut self) -> Option<Effect> {
         if self.baseline.is_some() {
+            if matches!(self.layers.screen(), Some(Screen::Baseline(_))) {
+                self.say_that_baseline_is_kept();
+            }
             return self.turn_to_screen(Mode::Baseline);
         }
         if self.is_past() {
@@ -35,6 +38,15 @@ impl App {
         };
         self.notice.say(text);
         None
+    }
+
+    /// Says that the key that set the baseline, and now leaves its screen, sets no new one.
+    fn say_that_baseline_is_kept(&mut self) {
+        let at = self.time(self.baseline_set);
+        let key = |action| self.keymap.of(Mode::Baseline, action);
+        let [compare, new] = [Action::Baseline, Action::NewBaseline].map(key);
+        let text = format!("the baseline of {at} is kept; {compare}, then {new} sets a new one");
+        self.notice.say(text);
     }
 
     /// Counts a part of what was before the baseline. False if all of that has been counted.

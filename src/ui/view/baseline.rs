@@ -300,7 +300,11 @@ fn remark(difference: &Difference, is_deserted: bool) -> String {
                 "" => String::new(),
                 times => format!(" ({times})"),
             };
-            format!("{} {before} → {since}{times}", figure.title())
+            let now = match figure {
+                BaselineFigure::Response | BaselineFigure::OurResponse => " now",
+                _ => "",
+            };
+            format!("{} {before} → {since}{now}{times}", figure.title())
         }
         (None, DifferenceKind::New) => format!("{}, none before", count(difference.since)),
         (None, kind) => {
