@@ -480,6 +480,20 @@ fn explained_by_links(pairs: Pairs, all: &[Candidate]) -> (Pairs, Pairs) {
     })
 }
 
+/// The program whose line a port, a peer or a link may be in. A link to a port that others use as well is that of its client: the port
+/// is not new or gone.
+fn owner(difference: &Difference) -> Option<GroupKey> {
+    match difference.key {
+        BaselineKey::Link(link) => {
+            let port = BaselineKey::Group(GroupKey::Port(link.port));
+            let is_whole_port = difference.also.contains(&port);
+            let client = || Some(GroupKey::Program(link.program));
+            difference.owner.filter(|_| is_whole_port).or_else(client)
+        }
+        _ => difference.owner,
+    }
+}
+
 /// Puts new and silent ports, peers and links of one program into one line.
 fn collapse(differences: Vec<Difference>) -> Vec<Difference> {
     let mut lines = Vec::new();
@@ -489,7 +503,7 @@ fn collapse(differences: Vec<Difference>) -> Vec<Difference> {
             DifferenceKind::New => true,
             kind => kind.is_silent(),
         };
-        match difference.owner {
+        match owner(&difference) {
             Some(owner) if is_one_of_many && !difference.key.is_program() => {
                 let key = (difference.finding, owner);
                 by_owner.entry(key).or_default().push(difference);
