@@ -131,6 +131,16 @@ impl Answers {
     }
 }
 
+/// Answers since an earlier reading of a session, or in its life, and the time of the last one, µs; `None`: there were none, or that was
+/// a wait for an event.
+fn new_answers(before: Option<&Session>, now: &Session) -> Option<(Answers, u64)> {
+    let new = Answers::between(before, now)?;
+    let us = answer_us(now)?;
+    let before_us = before.and_then(answer_us);
+    let is_wait = us >= WAIT_US && is_poll(now.is_open(), before_us, us, pause_us(now));
+    (!is_wait).then_some((new, us))
+}
+
 /// Time of the last answer of the end that serves, µs.
 fn answer_us(session: &Session) -> Option<u64> {
     match session.direction {
@@ -230,14 +240,9 @@ impl Followed {
         let is_known = change.before.is_some() || now.age == Age::Exact && now.start_ns >= at_ns;
         if is_known
             && !change.is_back
-            && let Some(new) = Answers::between(change.before, now)
-            && let Some(us) = answer_us(now)
+            && let Some((new, us)) = new_answers(change.before, now)
         {
-            let before_us = change.before.and_then(answer_us);
-            let is_wait = us >= WAIT_US && is_poll(now.is_open(), before_us, us, pause_us(now));
-            if !is_wait {
-                self.0.entry(now.id()).add(&new, us, now.end_ns);
-            }
+            self.0.entry(now.id()).add(&new, us, now.end_ns);
         }
         match now.is_open() {
             true => None,
@@ -246,8 +251,13 @@ impl Followed {
     }
 
     /// The answers of an open session.
-    pub fn of(&self, session: &Session) -> Option<&Answered> {
+    fn of(&self, session: &Session) -> Option<&Answered> {
         self.0.get(&session.id())
+    }
+
+    /// The answers of an open session, or of the end that stands in for it.
+    pub fn at(&self, answering: AnsweringEnd<'_>) -> Option<&Answered> {
+        self.of(answering.session)
     }
 }
 
@@ -327,6 +337,51 @@ pub enum CountedEnd {
     First,
 }
 
+/// The end of a connection whose answers count for a session. A client that does not read the answers knows none of them: if its
+/// server is on this host, that knows them.
+#[derive(Clone, Copy, Debug)]
+pub struct AnsweringEnd<'a> {
+    session: &'a Session,
+    stands_in: bool,
+}
+
+impl<'a> AnsweringEnd<'a> {
+    /// The end for a session with such another end.
+    pub fn of(session: &'a Session, other: Option<&'a Session>) -> Self {
+        let is_client = is_local(session) && session.direction == Direction::Out;
+        let server = other.filter(|other| other.direction == Direction::In);
+        match server {
+            Some(server) if is_client && Answers::of(session).is_none() => AnsweringEnd {
+                session: server,
+                stands_in: true,
+            },
+            _ => AnsweringEnd {
+                session,
+                stands_in: false,
+            },
+        }
+    }
+
+    /// The answers since the baseline of a session that has closed, if its server stands in for it.
+    pub fn since_from_server(&self, followed: &Followed, at_ns: u64) -> Option<Answered> {
+        let server = self.session;
+        if !self.stands_in {
+            return None;
+        }
+        match followed.of(server) {
+            Some(answered) => Some(*answered),
+            // all of its answers are later than the baseline
+            None if server.age == Age::Exact && server.start_ns >= at_ns => {
+                let (new, us) = new_answers(None, server)?;
+                let mut answered = Answered::default();
+                answered.add(&new, us, server.end_ns);
+                Some(answered)
+            }
+            None => None,
+        }
+    }
+}
+
 /// Answers on one side: of peers that we have connected to, and ours.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct BothAnswers {
@@ -340,24 +395,26 @@ impl BothAnswers {
         self.ours.merge(&other.ours);
     }
 
-    fn end(&mut self, session: &Session, end: CountedEnd) -> &mut AnswerSums {
-        match (session.direction, end) {
+    fn end(&mut self, answering: AnsweringEnd<'_>, end: CountedEnd) -> &mut AnswerSums {
+        match (answering.session.direction, end) {
+            _ if answering.stands_in => &mut self.peer,
             // whichever end is known first
-            (Direction::In, CountedEnd::First) if is_local(session) => &mut self.peer,
+            (Direction::In, CountedEnd::First) if is_local(answering.session) => &mut self.peer,
             (Direction::In, _) => &mut self.ours,
             (Direction::Out | Direction::Unknown, _) => &mut self.peer,
         }
     }
 
     /// Adds a session before the baseline.
-    pub fn add_before(&mut self, session: &Session, end: CountedEnd) {
-        if let Some(answers) = Answers::of(session) {
-            self.end(session, end).add(&answers);
+    pub fn add_before(&mut self, answering: AnsweringEnd<'_>, end: CountedEnd) {
+        if let Some(answers) = Answers::of(answering.session) {
+            self.end(answering, end).add(&answers);
         }
     }
 
     /// Adds the last answer of a session before the baseline.
-    pub fn add_last(&mut self, session: &Session, end: CountedEnd) {
+    pub fn add_last(&mut self, answering: AnsweringEnd<'_>, end: CountedEnd) {
+        let session = answering.session;
         if let Some(us) = answer_us(session).filter(|_| Answers::of(session).is_some()) {
             let last = Answers {
                 count: 1,
@@ -365,7 +422,7 @@ impl BothAnswers {
                 sum_us: us,
                 longest_us: us,
             };
-            let sums = self.end(session, end);
+            let sums = self.end(answering, end);
             sums.add(&last);
             sums.last += 1;
         }
@@ -385,8 +442,8 @@ impl BothAnswers {
     }
 
     /// Adds the answers of a session since the baseline.
-    pub fn add_since(&mut self, session: &Session, answered: &Answered, end: CountedEnd) {
-        let sums = self.end(session, end);
+    pub fn add_since(&mut self, answering: AnsweringEnd<'_>, answered: &Answered, end: CountedEnd) {
+        let sums = self.end(answering, end);
         sums.add(&answered.all);
         sums.samples.merge(&answered.samples);
         sums.recent.merge(&answered.recent);

@@ -13,7 +13,7 @@ mod stats;
 #[cfg(test)]
 mod tests;
 
-use answers::{Answered, CountedEnd, Followed};
+use answers::{Answered, AnsweringEnd, CountedEnd, Followed};
 pub use diff::{BaselineFigure, Difference, DifferenceKind};
 use diff::{Compared, Findings, WatchedTime};
 use fold::{Keys, Parts, Servers, Together, fold, merge};
@@ -103,6 +103,7 @@ struct Closed<'a> {
     was_long_open: bool,
     /// It was open at the baseline, and turned out to stay so for a while.
     stayed_open: bool,
+    answering: AnsweringEnd<'a>,
     answered: Option<Answered>,
 }
 
@@ -126,7 +127,7 @@ impl Closed<'_> {
                 side.failed += u64::from(session.reason.is_failure());
                 side.see(session, self.opened, self.is_lossy);
                 if let Some(answered) = &self.answered {
-                    side.answers.add_since(session, answered, end);
+                    side.answers.add_since(self.answering, answered, end);
                 }
                 // those that were there count by their number, not by what most of their life was before
                 if !self.was_long_open {
@@ -337,7 +338,7 @@ impl Baseline {
         let closed = store.closed_in(self.backfill.take_chunk(store)).rev();
         for (place, session) in closed.filter(|(_, s)| counts(s)) {
             let other = store.other_end(place, session).map(|other| other.session);
-            self.count_before(session, stand_in(session, other));
+            self.count_before(session, other);
         }
         !self.is_working(store)
     }
@@ -371,7 +372,7 @@ impl Baseline {
     /// Counts a session that was open at the baseline, as it was then.
     fn count_open(&mut self, session: &Session, other: Option<&Session>) {
         self.note(session);
-        self.count_before(session, stand_in(session, other));
+        self.count_before(session, other);
     }
 
     /// Counts the next open sessions. True if they were the last ones.
@@ -401,13 +402,15 @@ impl Baseline {
             let sides =
                 counted.filter_map(|(key, open)| Some((open.entry(key?), counted_end_of(&key?))));
             let all = stand_in.is_none().then_some((all, CountedEnd::First));
+            let answering = AnsweringEnd::of(session, other);
+            let answered = self.answered.at(answering);
             for (side, end) in sides.chain(all) {
                 if opened {
                     side.count_opened(session);
                 }
                 side.see(session, opened, is_lossy);
-                if let Some(answered) = self.answered.of(session) {
-                    side.answers.add_since(session, answered, end);
+                if let Some(answered) = answered {
+                    side.answers.add_since(answering, answered, end);
                 }
             }
         }
@@ -496,6 +499,8 @@ impl Baseline {
         let stayed_ns = ended_ns.saturating_sub(session.start_ns);
         let is_counted = self.counted_by_other.remove(&session.id()) || is_late;
         let stand_in = other.filter(|_| is_counted).or(stand_in(session, other));
+        let answering = AnsweringEnd::of(session, other);
+        let from_server = || answering.since_from_server(&self.answered, self.at_ns);
         let closed = Closed {
             stand_in,
             is_vanished: change.now.is_none(),
@@ -504,7 +509,8 @@ impl Baseline {
             stayed_open: was_open && !was_long_open && stayed_ns >= LONG_OPEN_NS,
             opened: session.start_ns >= self.at_ns && session.age == Age::Exact,
             is_lossy: self.is_lossy(session),
-            answered,
+            answering,
+            answered: answered.or_else(from_server),
         };
         Some((session, closed))
     }
@@ -530,7 +536,9 @@ impl Baseline {
             || self.at_ns.saturating_sub(session.start_ns) >= LONG_OPEN_NS
     }
 
-    fn count_before(&mut self, session: &Session, stand_in: Option<&Session>) {
+    fn count_before(&mut self, session: &Session, other: Option<&Session>) {
+        let stand_in = stand_in(session, other);
+        let answering = AnsweringEnd::of(session, other);
         self.servers.take(session);
         if !session.is_open() && session.end_ns < self.times_ns {
             // of links there are no other sums that say so
@@ -571,10 +579,10 @@ impl Baseline {
             side.opened += u64::from(opened);
             side.failed += u64::from(failed);
             side.see(session, connects, session.retransmits > 0);
-            side.answers.add_before(session, end);
+            side.answers.add_before(answering, end);
             side.add_duration(session);
             if is_latest {
-                compared.latest.add(session, began, end);
+                compared.latest.add(session, answering, began, end);
             }
         });
     }

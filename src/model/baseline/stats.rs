@@ -1,7 +1,7 @@
 //! Sums on both sides of a baseline, and comparisons of times.
 
 use crate::model::aggregate::bounded_map::Sums;
-use crate::model::baseline::answers::{BothAnswers, CountedEnd};
+use crate::model::baseline::answers::{AnsweringEnd, BothAnswers, CountedEnd};
 use crate::model::baseline::chance::student_tail;
 use crate::model::session::{Age, Reason, Session};
 use crate::text::units::S;
@@ -207,7 +207,13 @@ impl Times {
     }
 
     /// Counts a session that was open in that minute. Of one that had opened before it, only the last answer counts.
-    pub fn add(&mut self, session: &Session, opened: bool, end: CountedEnd) {
+    pub fn add(
+        &mut self,
+        session: &Session,
+        answering: AnsweringEnd<'_>,
+        opened: bool,
+        end: CountedEnd,
+    ) {
         let mut side = SideSums::default();
         side.see(session, opened, false);
         side.add_duration(session);
@@ -215,8 +221,8 @@ impl Times {
         self.connect.merge(&side.connect);
         self.duration.merge(&side.duration);
         match opened {
-            true => self.answers.add_before(session, end),
-            false => self.answers.add_last(session, end),
+            true => self.answers.add_before(answering, end),
+            false => self.answers.add_last(answering, end),
         }
     }
 }

@@ -442,11 +442,10 @@ fn baseline_of_a_slow_database_never_counts_who_waits_for_it_as_the_same_end() {
     let browser = "Worse(Response) browser → 127.0.0.1:18080 = shop-api";
     assert!(found.iter().any(|l| l.starts_with(browser)), "{found:?}");
     assert_eq!(found.len(), 2, "{found:?}");
-    // no response time is known at the end that connects
+    // no response time is known at the end that connects: its server knows it
     let found = of_a_slow_database(|r| r.port != 15432);
     assert_eq!(found.len(), 2, "{found:?}");
-    let database = "Worse(Response) 15432 = postgres";
-    assert!(found.iter().any(|l| l == database), "{found:?}");
+    assert!(found.iter().any(|l| l.starts_with(link)), "{found:?}");
     assert!(found.iter().any(|l| l.starts_with(browser)), "{found:?}");
 }
 
@@ -679,4 +678,78 @@ fn baseline_failures_of_a_program_and_of_its_clients_are_two_lines() {
     let also: Vec<String> = database.also.iter().map(|key| key.to_string()).collect();
     assert!(!also.concat().contains("cron"), "{also:?}");
     failing("cron → 127.0.0.1:8002");
+}
+
+#[test]
+fn baseline_port_that_others_still_use_is_not_gone_with_those_of_its_server() {
+    let ended = || 1..BASELINE_S;
+    let mut all = unchanged();
+    // two instances stop, and one client of a third that others use
+    all.extend(requests("mailer", "redis", 6390, 4, ended()));
+    all.extend(requests("images", "redis", 6391, 4, ended()));
+    all.extend(requests("search", "redis", 6392, 4, ended()));
+    all.extend(requests("web", "redis", 6392, 4, 1..END_S));
+    let found = differences(all);
+    let gone = found.iter().filter(|line| line.finding.is_silent());
+    let mut gone: Vec<String> = gone.map(|line| line.key.to_string()).collect();
+    gone.sort();
+    assert_eq!(
+        gone,
+        [
+            "images → 127.0.0.1:6391",
+            "mailer → 127.0.0.1:6390",
+            "search → 127.0.0.1:6392"
+        ]
+    );
+}
+
+#[test]
+fn baseline_client_that_never_reads_has_its_answers_from_its_server() {
+    let mut host = Host::new();
+    let all = requests("leaky", "web", 8081, 2, 1..END_S).zip(100..);
+    let ends = all.map(|(request, nth)| {
+        let is_slow = request.at_ms >= BASELINE_S * 1000;
+        let answer_ms = if is_slow { 37 } else { 2 };
+        let mut ends = Request {
+            answer_ms,
+            ..request
+        }
+        .sessions(nth);
+        ends[1].turns = Turns::default();
+        ends
+    });
+    let ends: Vec<_> = ends.collect();
+    for now_s in 1..=END_S {
+        let (mut left, mut closed) = (Vec::new(), Vec::new());
+        for ends in &ends {
+            let [accepted, connected] = ends.as_slice() else {
+                panic!("a connection has two ends");
+            };
+            let started_s = accepted.start_ns / 1_000_000_000;
+            // the server closes after a while, the client never
+            match now_s.checked_sub(started_s + 2) {
+                None => continue,
+                Some(..10) => left.push(super::open(accepted.clone(), now_s)),
+                Some(10) => closed.push(Session {
+                    end_ns: (now_s - 1) * 1_000_000_000,
+                    ..accepted.clone()
+                }),
+                Some(11..) => {}
+            }
+            left.push(super::open(connected.clone(), now_s));
+        }
+        host.take_snapshot(now_s, left, closed);
+        if now_s == BASELINE_S {
+            host.set_baseline(now_s);
+        }
+    }
+    let baseline = host.baseline.as_ref().expect("a baseline");
+    let found = baseline.differences(&host.talkers);
+    assert_eq!(
+        lines(&found),
+        ["Worse(Response) leaky → 127.0.0.1:8081 = web"]
+    );
+    let [before, since] = [found[0].before, found[0].since].map(|us| us.expect("a time"));
+    assert!((1_900.0..2_100.0).contains(&before), "{before}");
+    assert!((36_000.0..38_000.0).contains(&since), "{since}");
 }
