@@ -3,6 +3,7 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
+use crate::text::units::S;
 use crate::ui::app::App;
 use crate::ui::state::asked::{AskedLine, Asks};
 use crate::ui::state::command;
@@ -31,14 +32,24 @@ pub fn draw(asked: &AskedLine, app: &App, theme: &Theme, area: Rect, frame: &mut
     below(&Below { x, text, style }, area, frame);
 }
 
-/// Times that can be typed.
+/// Times that can be typed: such that there is something to see.
 fn times(app: &App) -> String {
-    let forms = "03:12, 03:12:40, -5m, yesterday 03:12; Enter alone: now";
-    match app.reach() {
-        None => forms.into(),
-        Some((first_ns, _)) => {
-            let first = app.time_at(first_ns);
-            format!("from {first} on: {forms}")
-        }
-    }
+    const HOUR_NS: u64 = 3600 * S;
+    let Some((first_ns, last_ns)) = app.reach() else {
+        return "03:12, 03:12:40, -5m, yesterday 03:12; Enter alone: now".into();
+    };
+    let length_ns = last_ns.saturating_sub(first_ns);
+    let [first, between] =
+        [first_ns, last_ns - (length_ns / 2).min(HOUR_NS / 2)].map(|ns| app.time_at(ns));
+    let back = if length_ns > HOUR_NS / 6 {
+        "-5m"
+    } else {
+        "-30s"
+    };
+    let yesterday = if length_ns > 24 * HOUR_NS {
+        ", yesterday 03:12"
+    } else {
+        ""
+    };
+    format!("from {first} on: {between}, {back}{yesterday}; Enter alone: now")
 }
