@@ -2,6 +2,8 @@
 //!
 //! A few connections that stay open carry many answers, so these are compared one by one where there are too few sessions.
 
+use std::borrow::Cow;
+
 use crate::model::baseline::chance::hypergeometric_tail;
 use crate::model::baseline::key::is_local;
 use crate::model::baseline::sharded::Sharded;
@@ -250,14 +252,20 @@ impl Followed {
         }
     }
 
-    /// The answers of an open session.
-    fn of(&self, session: &Session) -> Option<&Answered> {
-        self.0.get(&session.id())
-    }
-
-    /// The answers of an open session, or of the end that stands in for it.
-    pub fn at(&self, answering: AnsweringEnd<'_>) -> Option<&Answered> {
-        self.of(answering.session)
+    /// The answers of an open session since the baseline at a time, ns.
+    pub fn of(&self, answering: AnsweringEnd<'_>, at_ns: u64) -> Option<Cow<'_, Answered>> {
+        let end = answering.session;
+        match self.0.get(&end.id()) {
+            Some(answered) => Some(Cow::Borrowed(answered)),
+            // it has closed, and all of its answers are later than the baseline
+            None if answering.stands_in && end.age == Age::Exact && end.start_ns >= at_ns => {
+                let (new, us) = new_answers(None, end)?;
+                let mut answered = Answered::default();
+                answered.add(&new, us, end.end_ns);
+                Some(Cow::Owned(answered))
+            }
+            None => None,
+        }
     }
 }
 
@@ -359,25 +367,6 @@ impl<'a> AnsweringEnd<'a> {
                 session,
                 stands_in: false,
             },
-        }
-    }
-
-    /// The answers since the baseline of a session that has closed, if its server stands in for it.
-    pub fn since_from_server(&self, followed: &Followed, at_ns: u64) -> Option<Answered> {
-        let server = self.session;
-        if !self.stands_in {
-            return None;
-        }
-        match followed.of(server) {
-            Some(answered) => Some(*answered),
-            // all of its answers are later than the baseline
-            None if server.age == Age::Exact && server.start_ns >= at_ns => {
-                let (new, us) = new_answers(None, server)?;
-                let mut answered = Answered::default();
-                answered.add(&new, us, server.end_ns);
-                Some(answered)
-            }
-            None => None,
         }
     }
 }

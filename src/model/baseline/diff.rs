@@ -1,5 +1,7 @@
 //! Differences from a baseline that are worth reporting: figures that got worse, what is gone, what is new.
 
+use rustc_hash::FxHashSet;
+
 use crate::model::aggregate::GroupKey;
 use crate::model::baseline::chance::{binomial_tail, discovery_limit, student_tail};
 use crate::model::baseline::key::BaselineKey;
@@ -21,6 +23,8 @@ const MORE: f64 = 2.0;
 /// Minimum number of sessions that were open, for fewer of them to be no chance, and factor by which there are fewer.
 const MANY_OPEN: u64 = 10;
 const FEWER_OPEN: u64 = 4;
+/// Minimum time for which sessions have been opened without one that stays open, for those that were open to be given up, ns.
+const GIVEN_UP_NS: u64 = 20 * S;
 /// Minimum time since the baseline for fewer sessions, s: requests of people and programs come in bursts.
 const LONG_FEWER: f64 = 30.0;
 /// Minimum traffic, bytes per second.
@@ -119,7 +123,7 @@ pub enum DifferenceKind {
     Gone,
     /// The same, but not yet for longer than its usual pauses.
     Quiet,
-    /// It has far fewer sessions open than at the baseline.
+    /// It has far fewer sessions open than at the baseline, or opens others of which none stays open.
     FewerOpen,
     /// It opens less than half as many sessions per second.
     FewerNew,
@@ -355,6 +359,8 @@ const NEW_KEPT: usize = 512;
 pub struct Findings {
     /// Each with the probability that it is chance.
     found: Vec<(Difference, f64)>,
+    /// Links whose sessions that stayed open are closed: those that open more than before do so instead.
+    given_up: Vec<Difference>,
     /// New keys: those with the most sessions, and the number of others.
     new: Vec<Difference>,
     more_new: usize,
@@ -401,8 +407,13 @@ impl Findings {
             | DifferenceKind::New => true,
         };
         let found = self.found.into_iter().filter(is_significant);
-        let found = found.map(|(difference, _)| difference);
-        found.chain(self.new).collect()
+        let mut found: Vec<Difference> = found.map(|(difference, _)| difference).collect();
+        let opens_more = |d: &&Difference| d.finding == DifferenceKind::Grown(BaselineFigure::New);
+        let more: FxHashSet<BaselineKey> = found.iter().filter(opens_more).map(|d| d.key).collect();
+        let given_up = self.given_up.into_iter();
+        found.extend(given_up.filter(|d| more.contains(&d.key)));
+        found.extend(self.new);
+        found
     }
 }
 
@@ -434,8 +445,9 @@ pub struct Compared<'a> {
     pub key: BaselineKey,
     pub entry: &'a BaselineEntry,
     pub since: &'a SideSums,
-    /// Number of open sessions.
+    /// Number of open sessions, and of those that have been open for a while.
     pub open: u64,
+    pub staying: u64,
     /// It may have been there before, in sessions that were evicted.
     pub may_be_known: bool,
     /// Total bytes by now.
@@ -560,6 +572,11 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
             }
         }
     }
+    if !is_silent && is_given_up(compared, watched.now_ns) {
+        let before = entry.long_open as f64;
+        let fewer = difference(DifferenceKind::FewerOpen, Some(before), Some(0.0));
+        findings.given_up.push(fewer);
+    }
     let usual = entry.usual();
     // its other figures are those of its end
     let compared_figures = BaselineFigure::ALL.into_iter();
@@ -627,6 +644,16 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
             findings.found.push((increase, chance));
         }
     }
+}
+
+/// True if a link had sessions that stayed open, and has opened others for a while of which none stays.
+fn is_given_up(compared: &Compared<'_>, now_ns: u64) -> bool {
+    let opened_ns = compared.since.opened_in.first_ns();
+    let is_link = matches!(compared.key, BaselineKey::Link(_));
+    is_link
+        && (1..MANY_OPEN).contains(&compared.entry.long_open)
+        && compared.staying == 0
+        && opened_ns.is_some_and(|first_ns| now_ns.saturating_sub(first_ns) >= GIVEN_UP_NS)
 }
 
 /// Probability that a share of losses so much greater is chance.

@@ -428,21 +428,36 @@ fn fold_kind(kind: DifferenceKind, differences: Vec<Difference>, sums: &[Part]) 
             (all[what].within, all[what].is_in_part) = (Some(by), true);
         }
     }
-    for (by, what) in sorted(parts, &all) {
-        // other parts of a whole have nothing to do with the part that explains it
-        let is_free = all[what].within.is_none() && !all[by].is_in_part;
-        if is_free && root(&all, by) != what {
-            all[what].within = Some(by);
-        }
-    }
     // a program that is refused and one that connects to it have no failure in common
     let share = |a: usize, b: usize| {
         let shared = shared.get(&(a.min(b), a.max(b)));
         shared.is_some_and(|ends| ends.iter().sum::<u64>() > 0)
     };
-    for i in 0..all.len() {
-        if all[i].within.is_some() && !share(i, root(&all, i)) {
-            (all[i].within, all[i].is_in_part) = (None, false);
+    let parts = sorted(parts, &all);
+    // pairs that have not held: what was taken out of one may be in another
+    let mut apart = FxHashSet::default();
+    loop {
+        for (by, what) in &parts {
+            let (by, what) = (*by, *what);
+            // other parts of a whole have nothing to do with the part that explains it
+            let is_free = all[what].within.is_none() && !all[by].is_in_part;
+            let is_free = is_free && !apart.contains(&(by, what));
+            let root = root(&all, by);
+            if is_free && root != what && share(what, root) {
+                all[what].within = Some(by);
+            }
+        }
+        let before = apart.len();
+        for i in 0..all.len() {
+            if let Some(within) = all[i].within
+                && !share(i, root(&all, i))
+            {
+                apart.insert((within, i));
+                (all[i].within, all[i].is_in_part) = (None, false);
+            }
+        }
+        if apart.len() == before {
+            break;
         }
     }
     let mut also: HashMap<usize, Vec<usize>> = HashMap::new();
@@ -692,13 +707,18 @@ pub fn merge(mut differences: Vec<Difference>) -> Vec<Difference> {
     let mut places: HashMap<BaselineKey, Vec<usize>> = HashMap::new();
     for difference in differences {
         let same = places.get(&difference.key).into_iter().flatten();
-        let mut same = same
+        let same = same
             .copied()
             .filter(|at| is_same_cause(&difference, &merged[*at]));
-        match same.next() {
+        // connections that are opened instead of those that stayed open say so in their line
+        let replaces = |at: &usize| {
+            difference.finding == DifferenceKind::Grown(BaselineFigure::New)
+                && merged[*at].finding == DifferenceKind::FewerOpen
+        };
+        match same.clone().find(replaces).or(same.clone().next()) {
             Some(at) => {
                 let worst = &mut merged[at];
-                if !is_other_end(&difference, worst) {
+                if !is_other_end(&difference, worst) && !is_consequence(&difference, worst) {
                     worst.with.push((difference.finding, difference.ratio()));
                 }
                 worst.with.extend(&difference.with);
@@ -730,8 +750,22 @@ fn is_other_end(difference: &Difference, worse: &Difference) -> bool {
         && worse.server.map(BaselineKey::Group) == Some(difference.key)
 }
 
+/// True if sessions last longer for their slower answers: by no more than these.
+fn is_consequence(difference: &Difference, worse: &Difference) -> bool {
+    let answers = [BaselineFigure::Response, BaselineFigure::OurResponse];
+    difference.finding == DifferenceKind::Grown(BaselineFigure::Duration)
+        && answers.map(DifferenceKind::Worse).contains(&worse.finding)
+        && difference.ratio() <= worse.ratio() * CLEARER
+}
+
 /// True if a difference belongs to the line of a worse one.
 fn is_same_cause(difference: &Difference, worse: &Difference) -> bool {
+    // slower answers are no cause of that, and failed connects may be
+    if difference.finding == DifferenceKind::FewerOpen
+        && worse.finding != DifferenceKind::Worse(BaselineFigure::Failed)
+    {
+        return false;
+    }
     let is_its_server = worse
         .server
         .is_some_and(|s| BaselineKey::Group(s) == difference.key);
@@ -751,7 +785,8 @@ fn is_same_cause(difference: &Difference, worse: &Difference) -> bool {
     if is_its_server {
         // both ends of the same connections
         let port = worse.link_parts()[1];
-        return matches!(difference.finding, DifferenceKind::Worse(_))
+        let is_worse = matches!(difference.finding, DifferenceKind::Worse(_));
+        return (is_worse || is_consequence(difference, worse))
             && mine
                 .iter()
                 .all(|key| worse.names().contains(key) || Some(*key) == port);

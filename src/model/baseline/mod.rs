@@ -13,6 +13,8 @@ mod stats;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use answers::{Answered, AnsweringEnd, CountedEnd, Followed};
 pub use diff::{BaselineFigure, Difference, DifferenceKind};
 use diff::{Compared, Findings, WatchedTime};
@@ -403,13 +405,16 @@ impl Baseline {
                 counted.filter_map(|(key, open)| Some((open.entry(key?), counted_end_of(&key?))));
             let all = stand_in.is_none().then_some((all, CountedEnd::First));
             let answering = AnsweringEnd::of(session, other);
-            let answered = self.answered.at(answering);
+            let answered = self.answered.of(answering, self.at_ns);
+            let stays = session.age != Age::Exact
+                || self.now_ns.saturating_sub(session.start_ns) >= LONG_OPEN_NS;
             for (side, end) in sides.chain(all) {
                 if opened {
                     side.count_opened(session);
                 }
                 side.see(session, opened, is_lossy);
-                if let Some(answered) = answered {
+                side.staying += u64::from(stays);
+                if let Some(answered) = &answered {
                     side.answers.add_since(answering, answered, end);
                 }
             }
@@ -500,7 +505,10 @@ impl Baseline {
         let is_counted = self.counted_by_other.remove(&session.id()) || is_late;
         let stand_in = other.filter(|_| is_counted).or(stand_in(session, other));
         let answering = AnsweringEnd::of(session, other);
-        let from_server = || answering.since_from_server(&self.answered, self.at_ns);
+        let of_server = || {
+            let answered = self.answered.of(answering, self.at_ns);
+            answered.map(Cow::into_owned)
+        };
         let closed = Closed {
             stand_in,
             is_vanished: change.now.is_none(),
@@ -510,7 +518,7 @@ impl Baseline {
             opened: session.start_ns >= self.at_ns && session.age == Age::Exact,
             is_lossy: self.is_lossy(session),
             answering,
-            answered: answered.or_else(from_server),
+            answered: answered.or_else(of_server),
         };
         Some((session, closed))
     }
@@ -721,6 +729,7 @@ impl Baseline {
             entry,
             since: &since,
             open: open.map_or(0, |sums| sums.seen),
+            staying: open.map_or(0, |sums| sums.staying),
             may_be_known: group.is_none() && self.evicted > 0,
             bytes: bytes.map_or(entry.bytes, |t| t.bytes),
             quiet_after_ns: entry.quiet_after_ns(known_ns),

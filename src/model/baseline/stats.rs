@@ -139,6 +139,8 @@ pub struct SideSums {
     /// When they were opened; only since the baseline.
     pub opened_in: Span,
     pub failed: u64,
+    /// Those that are open, and have been for a while.
+    pub staying: u64,
     /// Sessions with retransmits.
     pub lossy: u64,
     /// All counted sessions.
@@ -154,6 +156,7 @@ impl SideSums {
         self.opened += other.opened;
         self.opened_in.merge(&other.opened_in);
         self.failed += other.failed;
+        self.staying += other.staying;
         self.lossy += other.lossy;
         self.seen += other.seen;
         self.rtt.merge(&other.rtt);

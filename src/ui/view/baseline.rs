@@ -310,6 +310,7 @@ fn remark(difference: &Difference, is_deserted: bool) -> String {
         (None, kind) => {
             let now = match (kind, difference.since) {
                 (DifferenceKind::Quiet, _) => "none for now".to_owned(),
+                (DifferenceKind::FewerOpen, Some(0.0)) => "none stays open now".to_owned(),
                 (_, None) => "none now".to_owned(),
                 (_, Some(n)) => format!("{} now", fields::bytes(n as u64)),
             };

@@ -196,7 +196,7 @@ fn baseline_each_cause_on_a_host_of_local_services_has_one_line() {
             "New report → 127.0.0.1:6379 = redis",
             "Worse(Failed) cart → 127.0.0.1:2525 = mailer +Gone",
             "Worse(Failed) session-api → 127.0.0.1:6379 = redis",
-            "Worse(Response) web → 127.0.0.1:8003 = search +Grown(Duration)",
+            "Worse(Response) web → 127.0.0.1:8003 = search",
         ]
     );
 }
@@ -315,6 +315,34 @@ fn pooled(nth: u64, now_s: u64) -> Vec<Session> {
 
 #[test]
 fn baseline_pool_that_became_a_connection_for_each_request_says_how_many_open() {
+    let mut found = after_a_pool_of_three(0);
+    let all = lines(&found);
+    let link = "shop-api → 127.0.0.1:15432 = postgres";
+    assert_eq!(
+        all,
+        [
+            format!("FewerOpen {link} +Grown(New)"),
+            format!("Worse(Response) {link}")
+        ]
+    );
+    found.sort_by_key(|line| line.finding);
+    let [slower, fewer] = &found[..] else {
+        panic!("{all:?}");
+    };
+    assert_eq!(slower.opened, None);
+    assert_eq!((fewer.before, fewer.since), (Some(3.0), Some(0.0)));
+    let [before, since] = fewer.opened.expect("sessions opened");
+    assert!(before < 0.1, "{before}");
+    assert!((12.0..14.0).contains(&since), "{since}");
+    // one that stays open besides is the pool, or what is left of it
+    let found = after_a_pool_of_three(1);
+    let all = lines(&found);
+    assert_eq!(all, [format!("Worse(Response) {link} +Grown(New)")]);
+    assert!(found[0].opened.is_some_and(|[_, since]| since > 12.0));
+}
+
+/// The differences after a pool was closed but for so many, and each request opens a connection.
+fn after_a_pool_of_three(left: u64) -> Vec<Difference> {
     let mut host = Host::new();
     let steady = requests("browser", "shop-api", 18080, 15, 1..END_S).chain(requests(
         "shop-api",
@@ -334,7 +362,10 @@ fn baseline_pool_that_became_a_connection_for_each_request_says_how_many_open() 
             .filter(|s| s.end_ns / 1_000_000_000 == now_s - 1)
             .cloned()
             .collect();
-        let mut open = Vec::new();
+        let mut open: Vec<Session> = (4..4 + left)
+            .flat_map(|nth| pooled(nth, now_s.min(BASELINE_S)))
+            .map(|s| super::open(s, now_s))
+            .collect();
         if now_s <= BASELINE_S {
             open.extend(pool);
         } else if now_s == BASELINE_S + 1 {
@@ -350,16 +381,7 @@ fn baseline_pool_that_became_a_connection_for_each_request_says_how_many_open() 
         }
     }
     let baseline = host.baseline.as_ref().expect("a baseline");
-    let found = baseline.differences(&host.talkers);
-    let all = lines(&found);
-    assert_eq!(all.len(), 1, "{all:?}");
-    assert!(
-        all[0].starts_with("Worse(Response) shop-api → 127.0.0.1:15432 = postgres"),
-        "{all:?}"
-    );
-    let [before, since] = found[0].opened.expect("sessions opened");
-    assert!(before < 0.1, "{before}");
-    assert!((12.0..14.0).contains(&since), "{since}");
+    baseline.differences(&host.talkers)
 }
 
 #[test]
@@ -447,6 +469,20 @@ fn baseline_of_a_slow_database_never_counts_who_waits_for_it_as_the_same_end() {
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found.iter().any(|l| l.starts_with(link)), "{found:?}");
     assert!(found.iter().any(|l| l.starts_with(browser)), "{found:?}");
+}
+
+#[test]
+fn baseline_of_a_slow_service_has_one_line_for_each_of_its_clients() {
+    let clients = [("browser", 12), ("cron", 1), ("report", 2)];
+    let all = clients.into_iter().flat_map(|(client, per_s)| {
+        requests(client, "shop-api", 18080, per_s, 1..END_S).map(|r| Request {
+            answer_ms: if r.at_ms < BASELINE_S * 1000 { 2 } else { 37 },
+            ..r
+        })
+    });
+    let found = differences(all.collect());
+    let line = |client| format!("Worse(Response) {client} → 127.0.0.1:18080 = shop-api");
+    assert_eq!(lines(&found), clients.map(|(client, _)| line(client)));
 }
 
 #[test]
@@ -705,6 +741,19 @@ fn baseline_port_that_others_still_use_is_not_gone_with_those_of_its_server() {
 
 #[test]
 fn baseline_client_that_never_reads_has_its_answers_from_its_server() {
+    // its server closes at once, or after a while
+    for served_s in [0, 10] {
+        let found = of_a_client_that_never_reads(served_s);
+        let link = "Worse(Response) leaky → 127.0.0.1:8081 = web";
+        assert_eq!(lines(&found), [link], "{served_s}");
+        let [before, since] = [found[0].before, found[0].since].map(|us| us.expect("a time"));
+        assert!((1_900.0..2_100.0).contains(&before), "{before}");
+        assert!((36_000.0..38_000.0).contains(&since), "{since}");
+    }
+}
+
+/// The differences of a server that becomes slow, and closes its end after so many seconds, while the client leaves it open.
+fn of_a_client_that_never_reads(served_s: u64) -> Vec<Difference> {
     let mut host = Host::new();
     let all = requests("leaky", "web", 8081, 2, 1..END_S).zip(100..);
     let ends = all.map(|(request, nth)| {
@@ -726,15 +775,17 @@ fn baseline_client_that_never_reads_has_its_answers_from_its_server() {
                 panic!("a connection has two ends");
             };
             let started_s = accepted.start_ns / 1_000_000_000;
-            // the server closes after a while, the client never
-            match now_s.checked_sub(started_s + 2) {
-                None => continue,
-                Some(..10) => left.push(super::open(accepted.clone(), now_s)),
-                Some(10) => closed.push(Session {
-                    end_ns: (now_s - 1) * 1_000_000_000,
+            let Some(age_s) = now_s.checked_sub(started_s + 2) else {
+                continue;
+            };
+            if age_s < served_s {
+                left.push(super::open(accepted.clone(), now_s));
+            } else if age_s == served_s {
+                let lasted_ns = served_s * 1_000_000_000;
+                closed.push(Session {
+                    end_ns: accepted.end_ns + lasted_ns,
                     ..accepted.clone()
-                }),
-                Some(11..) => {}
+                });
             }
             left.push(super::open(connected.clone(), now_s));
         }
@@ -744,12 +795,5 @@ fn baseline_client_that_never_reads_has_its_answers_from_its_server() {
         }
     }
     let baseline = host.baseline.as_ref().expect("a baseline");
-    let found = baseline.differences(&host.talkers);
-    assert_eq!(
-        lines(&found),
-        ["Worse(Response) leaky → 127.0.0.1:8081 = web"]
-    );
-    let [before, since] = [found[0].before, found[0].since].map(|us| us.expect("a time"));
-    assert!((1_900.0..2_100.0).contains(&before), "{before}");
-    assert!((36_000.0..38_000.0).contains(&since), "{since}");
+    baseline.differences(&host.talkers)
 }
