@@ -314,6 +314,9 @@ fn past_time_that_is_not_there_is_marked_with_what_is_possible() {
         ("1970-01-01 00:02", "is in the future"),
     ] {
         press(&mut app, "@");
+        // the example can be gone to
+        let possible = "from 00:00:10 on: 00:00:40, -30s; Enter alone: now";
+        assert!(screen(&app, SIZE).contains(possible));
         type_text(&mut app, text);
         press_and_settle(&mut app, "Enter");
         let shown = screen(&app, SIZE);
