@@ -87,9 +87,10 @@ pub struct Tally {
 impl Tally {
     /// Number of failures in the last [`RECENT_S`] seconds before `now_ns`.
     pub fn recent(&self, now_ns: u64) -> u32 {
-        let end = now_ns / S;
+        let newest = self.recent.newest_s();
         // the current second counts as well: what has just happened matters most
-        let seconds = (end + 1).saturating_sub(RECENT_S)..=end.max(self.recent.newest_s());
+        let first = (now_ns / S + 1).saturating_sub(RECENT_S);
+        let seconds = first.max(newest.saturating_sub(RECENT_S))..=newest;
         let sum: i32 = seconds.map(|s| self.recent.at(s)).sum();
         u32::try_from(sum).unwrap_or(0)
     }
