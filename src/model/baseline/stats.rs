@@ -139,7 +139,7 @@ pub struct SideSums {
     /// When they were opened; only since the baseline.
     pub opened_in: Span,
     pub failed: u64,
-    /// Those that are open, and have been for a while.
+    /// Sessions that are open, and have been for a while.
     pub staying: u64,
     /// Sessions with retransmits.
     pub lossy: u64,
