@@ -51,11 +51,11 @@ fn filter_for_link(link: &Link) -> String {
     format!("{program} and {}", end_of(link))
 }
 
-/// Selects the peer's end of a link.
+/// Selects the peer's end of a link. The port is last: of a long filter the screen shows the beginning and the end.
 fn end_of(link: &Link) -> String {
     let peer = filter_for_peer(link.peer);
     let netns = link.local_in.map_or_else(String::new, and_netns);
-    format!("{peer} and rport {}{netns}", link.port)
+    format!("{peer}{netns} and rport {}", link.port)
 }
 
 /// Selects the ports, peers and links of a program that a difference lists.

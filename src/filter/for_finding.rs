@@ -21,7 +21,8 @@ fn filter_for_subject(subject: &Subject) -> Option<String> {
         Subject::Host => None,
         Subject::Destination(Destination { netns, addr, port }) => {
             let (peer, netns) = (filter_for_peer(*addr), and_netns(*netns));
-            Some(format!("{peer} and rport {port}{netns}"))
+            // the port last: of a long filter the screen shows the beginning and the end
+            Some(format!("{peer}{netns} and rport {port}"))
         }
         Subject::Peer { netns, addr } => {
             let (peer, netns) = (filter_for_peer(*addr), and_netns(*netns));

@@ -99,7 +99,7 @@ fn enter_on_a_finding_shows_its_sessions_whatever_the_filter_was() {
     assert_eq!(app.layers.mode(), Mode::Table);
     assert_eq!(
         app.view_filter.filter.source(),
-        "reason refused and raddr 10.0.0.9 and rport 5432 and netns 4026531840"
+        "reason refused and raddr 10.0.0.9 and netns 4026531840 and rport 5432"
     );
     assert_eq!(app.row_count(), 12);
     press(&mut app, "Backspace");
