@@ -29,7 +29,7 @@ pub(crate) const SCRIPTS: [(&str, &str); 10] = [
     ("local connections", "llllll"),
     ("charts", "d4466jkd"),
     ("failures", "f4466jkf"),
-    ("since the baseline", "mmjkjkMx"),
+    ("since the baseline", "mmjkjkMM"),
 ];
 
 /// A dashboard and a simulated host.

@@ -297,6 +297,7 @@ impl Seen {
         };
         self.go_to(&time(before));
         let (set, compared) = ("baseline set at ", "what has changed since a moment");
+        let replaces = " again replaces the baseline of ";
         let asked = "m again replaces the baseline of ";
         self.press("m");
         self.wait_within(SCREEN, "a baseline", |s| {
@@ -307,6 +308,8 @@ impl Seen {
             self.wait_within(SCREEN, "another baseline", |s| s.shows(set));
         }
         if self.shows(compared) {
+            self.press("M");
+            self.wait_within(SCREEN, "a question", |s| s.shows(replaces));
             self.press("M");
             self.wait_within(SCREEN, "a new baseline", |s| s.shows(set));
         }

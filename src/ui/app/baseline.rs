@@ -164,30 +164,31 @@ impl App {
         }
     }
 
-    /// Asks to press the key again, since a baseline cannot be had back. False if there is none.
-    pub(super) fn asks_before_clearing(&mut self) -> bool {
-        let is_set = self.baseline.is_some();
-        if is_set {
-            let key = self.keymap.of(Mode::Baseline, Action::ClearBaseline);
-            let text = format!("{key} again clears the baseline for good; any other key keeps it");
-            self.notice.ask(text);
-        }
-        is_set
-    }
-
-    /// Asks to press the key again where a baseline of the past would replace that of now, which is not on the screen. False if
-    /// there is none.
-    pub(super) fn asks_before_replacing(&mut self) -> bool {
+    /// Asks to press the key again before a baseline is lost, since it cannot be had back. False if the action leaves it.
+    pub(super) fn asks_before(&mut self, action: Action) -> bool {
+        let key = self.keymap.of(self.layers.mode(), action);
         let live = self.live();
-        let is_hidden = self.is_past() && self.baseline.is_none() && live.baseline.is_some();
-        if is_hidden {
-            let set = self.time(live.baseline_set);
-            let key = self.keymap.of(self.layers.mode(), Action::Baseline);
+        let shown = self.baseline.is_some().then_some(self.baseline_set);
+        // that of now, which a moment of the past before it does not show
+        let hidden = self.is_past() && live.baseline.is_some();
+        let hidden = hidden.then_some(live.baseline_set);
+        let replaced = match action {
+            Action::ClearBaseline if shown.is_some() => {
+                let text = "again clears the baseline for good; any other key keeps it";
+                self.notice.ask(action, format!("{key} {text}"));
+                return true;
+            }
+            Action::Baseline if shown.is_none() => hidden,
+            Action::NewBaseline if !self.is_at_end() => shown.or(hidden),
+            _ => None,
+        };
+        if let Some(set) = replaced {
+            let set = self.time(set);
             let text =
                 format!("{key} again replaces the baseline of {set}; any other key keeps it");
-            self.notice.ask(text);
+            self.notice.ask(action, text);
         }
-        is_hidden
+        replaced.is_some()
     }
 
     /// Clears the baseline, and leaves the comparison.

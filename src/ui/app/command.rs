@@ -24,6 +24,11 @@ impl App {
                 self.name_export();
                 effect
             }
+            Command::SortMenu => {
+                let effect = self.go_to(Mode::Table);
+                self.update(Action::SortMenu);
+                effect
+            }
             Command::Sort(field) => {
                 let effect = self.go_to(Mode::Table);
                 self.set_sort(Sort {

@@ -146,6 +146,9 @@ impl App {
             let text = format!("not found in the help: {}", help.searched);
             self.notice.complain(text);
         }
+        if hits.len() == 1 && hit == help.found {
+            self.notice.hint("this is the only hit".to_owned());
+        }
         self.show_hit(help, hit, area);
     }
 

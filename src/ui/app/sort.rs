@@ -4,10 +4,12 @@ use std::ops::ControlFlow::{Break, Continue};
 
 use crate::model::fields;
 use crate::model::fields::Field;
+use crate::model::session::Age;
 use crate::ui::action::{Action, Mode, Motion, Sideways};
 use crate::ui::app::follow::OPENED;
 use crate::ui::app::update::Offer;
 use crate::ui::app::{App, Sort};
+use crate::ui::keys::KeyPress;
 use crate::ui::layout;
 use crate::ui::layout::panes::{Focus, Subject};
 use crate::ui::state::layers::Layer;
@@ -70,6 +72,19 @@ impl App {
         // whoever sorts wants to see what is on top
         self.select_top();
         self.restart();
+        self.say_if_bounds_are_sorted();
+    }
+
+    /// Says that the order is not that of the ages where only lower bounds of some are known: those of the sessions that were open before
+    /// the start, which are the first ones.
+    fn say_if_bounds_are_sorted(&mut self) {
+        const FIRST: usize = 1000;
+        let is_by_age = self.sort_column().word == "duration";
+        let mut open = self.store.open().take(FIRST);
+        if is_by_age && open.any(|(_, session)| session.age != Age::Exact) {
+            let text = "ages with ≥ are lower bounds: which of these is the oldest is not known";
+            self.notice.switched(text.to_owned());
+        }
     }
 
     /// The column that shows what the table is sorted by.
@@ -187,15 +202,16 @@ impl App {
     }
 
     /// Sorts by the field with this letter, if the sort menu has one.
-    pub(super) fn sort_by_letter(&mut self, letter: char) {
+    pub(super) fn sort_by_letter(&mut self, letter: char, press: KeyPress) {
         match SortMenu::field(letter) {
             Some(field) => {
                 self.layers.take_sort_menu();
                 self.sort_by(field);
             }
-            None => self
-                .notice
-                .hint(format!("{letter} is not the letter of a column")),
+            None => {
+                let text = format!("{} is not the letter of a column", press.name());
+                self.notice.hint(text);
+            }
         }
     }
 }

@@ -33,12 +33,9 @@ pub(super) type Offer = ControlFlow<Option<Effect>>;
 impl App {
     /// Carries out an action: the topmost layer takes it or passes it down, finally to the list.
     pub fn update(&mut self, action: Action) -> Option<Effect> {
-        let is_confirmed = self.notice.is_question();
+        let is_confirmed = self.notice.asks(action);
         self.notice.clear();
-        if action == Action::ClearBaseline && !is_confirmed && self.asks_before_clearing() {
-            return None;
-        }
-        if action == Action::Baseline && !is_confirmed && self.asks_before_replacing() {
+        if !is_confirmed && self.asks_before(action) {
             return None;
         }
         let toggle = Toggle::of(action).map(|toggle| (toggle, toggle.state(self)));
@@ -68,7 +65,7 @@ impl App {
             (None, _) if self.layers.copied().is_some() => self.update(Action::Back),
             (None, Some(letter)) if self.layers.mode() == Mode::SortMenu => {
                 self.notice.clear();
-                self.sort_by_letter(letter);
+                self.sort_by_letter(letter, press);
                 None
             }
             (None, Some(c)) if self.layers.is_prompting() => {
@@ -446,8 +443,12 @@ impl App {
         if self.show(cleared) {
             return;
         }
-        let quit = self.keymap.of(Mode::Table, Action::Quit);
-        let text = format!("there is no filter to clear; {quit} quits");
+        let key = |action| self.keymap.of(Mode::Table, action);
+        let other = match self.is_following() {
+            true => format!("{} stops following", key(Action::Follow)),
+            false => format!("{} quits", key(Action::Quit)),
+        };
+        let text = format!("there is no filter to clear; {other}");
         self.notice.hint(text);
     }
 

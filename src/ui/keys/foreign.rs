@@ -56,7 +56,9 @@ static FOREIGN_KEYS: &[ForeignKeys] = &[
     meant(&[ctrl('d'), char('z'), char('w'), char('J')], &[Action::Move(Motion::PageDown)]),
     meant(&[ctrl('u'), char('b'), char('K')], &[Action::Move(Motion::PageUp)]),
     meant(&[char('*'), char('#'), char('&'), char('|'), char('%'), ctrl('s')], &[FILTER, Action::Search]),
-    meant(&[char('i'), char('O'), char('a'), char('\\')], &[FILTER, Action::Search]),
+    // details, or vim's insert mode
+    meant(&[char('i')], &[Action::Open, FILTER, Action::Search]),
+    meant(&[char('O'), char('a'), char('\\')], &[FILTER, Action::Search]),
     meant(&[char('\''), char('"'), char('`'), char('~')], &[Action::Baseline]),
     meant(&[ctrl('r'), char('r'), ctrl('g')], &[Action::Redraw, Action::SortMenu]),
     meant(&[ctrl('o'), ctrl('t'), ctrl('h')], &[Action::Widen, Action::Back]),

@@ -11,6 +11,8 @@ pub enum Command {
     Export,
     /// Sort by this field.
     Sort(&'static Field),
+    /// Choose what to sort by.
+    SortMenu,
     /// Go to this line of the sessions, from 1.
     Line(usize),
     /// Nothing was typed.
@@ -18,10 +20,11 @@ pub enum Command {
 }
 
 /// Commands of one word.
-static COMMANDS: [(&[&str], Command); 4] = [
+static COMMANDS: [(&[&str], Command); 5] = [
     (&["q", "qa", "quit", "exit"], Command::Quit),
     (&["h", "help"], Command::Help),
     (&["w", "write", "save", "export"], Command::Export),
+    (&["sort"], Command::SortMenu),
     (&[""], Command::Nothing),
 ];
 
@@ -70,6 +73,7 @@ mod tests {
             (":qa", Command::Quit),
             (" 120 ", Command::Line(120)),
             ("help", Command::Help),
+            ("sort ", Command::SortMenu),
             ("", Command::Nothing),
         ] {
             assert_eq!(Command::parse(text), Ok(command), "{text}");

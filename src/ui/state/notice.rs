@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use crate::ui::action::Action;
+
 /// Time until a message disappears, ns.
 const STAYS_NS: u64 = 8_000_000_000;
 /// The same for an answer to a key that did nothing.
@@ -20,8 +22,8 @@ pub struct Notice {
 struct Message {
     text: String,
     is_alarm: bool,
-    /// The same key again does what it asks.
-    is_question: bool,
+    /// It asks whether to do this; the same key again does it.
+    question: Option<Action>,
     stays_ns: u64,
     /// Time of the first batch since it is shown.
     since_ns: Option<u64>,
@@ -34,7 +36,7 @@ impl Message {
         Message {
             text,
             is_alarm,
-            is_question: false,
+            question: None,
             stays_ns,
             since_ns: None,
             has_waited: false,
@@ -58,17 +60,18 @@ impl Notice {
         self.put(Message::new(text, false, SWITCHED_STAYS_NS));
     }
 
-    /// Asks to press a key again.
-    pub fn ask(&mut self, text: String) {
+    /// Asks to press the key of an action again.
+    pub fn ask(&mut self, action: Action, text: String) {
         self.put(Message {
-            is_question: true,
+            question: Some(action),
             ..Message::new(text, false, STAYS_NS)
         });
     }
 
-    /// True while a question is shown.
-    pub fn is_question(&self) -> bool {
-        self.said.as_ref().is_some_and(|said| said.is_question)
+    /// True while it asks whether to do this.
+    pub fn asks(&self, action: Action) -> bool {
+        let said = self.said.as_ref();
+        said.is_some_and(|said| said.question == Some(action))
     }
 
     /// Shows an error.

@@ -23,6 +23,8 @@ fn esc_in_the_list_clears_the_filter_and_backspace_brings_it_back() {
     assert!(screen(&app, SIZE).contains("1/9 all  IPv4+IPv6"));
     press(&mut app, "Esc");
     assert!(screen(&app, SIZE).contains("there is no filter to clear; q quits"));
+    press(&mut app, "F Esc");
+    assert!(screen(&app, SIZE).contains("there is no filter to clear; F stops following"));
 }
 
 #[test]
@@ -134,7 +136,7 @@ const AMONG_SESSIONS: &[(&str, &str)] = &[
     ("|", "/ filter"),
     ("%", "/ filter"),
     ("^S", "/ filter"),
-    ("i", "/ filter"),
+    ("i", "Enter open, / filter"),
     ("O", "/ filter"),
     ("a", "/ filter"),
     ("\\", "/ filter"),
@@ -276,6 +278,10 @@ fn commands_of_vim_and_less_do_what_they_do_there_and_others_run_no_keys() {
     assert_eq!(app.layers.mode(), Mode::Table);
     assert!(line(&app, SIZE, 1).contains("sort: bytes"));
     press(&mut app, ":");
+    type_text(&mut app, "sort");
+    press(&mut app, "Enter");
+    assert_eq!(app.layers.mode(), Mode::SortMenu);
+    press(&mut app, "Esc :");
     type_text(&mut app, "q!");
     assert_eq!(press(&mut app, "Enter"), Some(Effect::Quit));
 }

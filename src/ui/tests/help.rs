@@ -239,6 +239,14 @@ fn help_search_without_a_hit_says_so_and_can_be_cancelled() {
     type_text(&mut app, "xyzzy");
     press(&mut app, "Enter n");
     assert!(screen(&app, SIZE).contains("not found in the help: xyzzy"));
+    press(&mut app, "/");
+    type_text(&mut app, "killed");
+    press(&mut app, "Enter");
+    assert!(!screen(&app, SIZE).contains("the only hit"));
+    for key in ["n", "N"] {
+        press(&mut app, key);
+        assert!(screen(&app, SIZE).contains("this is the only hit"), "{key}");
+    }
     assert_eq!(app.update(Action::Help), None);
     assert_eq!(app.layers.mode(), Mode::Table);
 }

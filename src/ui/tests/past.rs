@@ -349,6 +349,9 @@ fn past_moment_can_be_the_baseline_of_now() {
     // a new one there is also that of now
     press_and_settle(&mut watched.app, "m");
     press_and_settle(&mut watched.app, "M");
+    let asked = "M again replaces the baseline of 00:00:30";
+    assert!(screen(&watched.app, SIZE).contains(asked));
+    press_and_settle(&mut watched.app, "M");
     assert!(screen(&watched.app, SIZE).contains("baseline set at 00:00:50"));
     press_and_settle(&mut watched.app, "Esc");
     press_and_settle(&mut watched.app, "Esc");

@@ -390,6 +390,12 @@ fn baseline_can_be_set_compared_moved_and_removed() {
     // no client connects to the database any more
     assert!(screen(&app, SIZE).contains("gone  app-server → 10.0.0.9:5432"));
     press_and_settle(&mut app, "M");
+    let asked = "M again replaces the baseline of 00:00:40; any other key keeps it";
+    assert!(screen(&app, SIZE).contains(asked));
+    // the key of another question is no answer to this one
+    press_and_settle(&mut app, "x");
+    assert!(screen(&app, SIZE).contains("x again clears the baseline"));
+    press_and_settle(&mut app, "j M M");
     assert!(screen(&app, SIZE).contains("since 0s"));
     let early = "Too early: 0 s since the baseline; differences show after 10 s";
     assert!(screen(&app, SIZE).contains(early));

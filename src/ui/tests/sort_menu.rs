@@ -81,11 +81,25 @@ fn sort_menu_arrows_select_and_enter_sorts() {
 }
 
 #[test]
+fn sort_by_age_says_that_lower_bounds_have_no_order() {
+    let text = "ages with ≥ are lower bounds";
+    let mut app = app(SIZE);
+    press(&mut app, "s");
+    letter(&mut app, 'b');
+    assert!(!screen(&app, SIZE).contains(text));
+    press(&mut app, "s");
+    letter(&mut app, 'a');
+    assert!(screen(&app, SIZE).contains(text), "{}", screen(&app, SIZE));
+}
+
+#[test]
 fn sort_menu_unknown_letter_says_so_and_stays() {
     let mut app = app(SIZE);
     press(&mut app, "s");
     letter(&mut app, '7');
     assert!(screen(&app, SIZE).contains("7 is not the letter of a column"));
+    letter(&mut app, ' ');
+    assert!(screen(&app, SIZE).contains("Space is not the letter of a column"));
     assert_eq!(app.layers.mode(), Mode::SortMenu);
 }
 
