@@ -765,6 +765,10 @@ fn filter_of_rows_says_what_time_and_program_cannot_match() {
         said("service:postgres and comm no-such"),
         "tcplife: no session of the port that `postgres` names; of a program of that name: `comm postgres`\n"
     );
+    assert_eq!(
+        said("process:\"no-such*\""),
+        "tcplife: a text is compared as it is; as a pattern: `comm no-such*`\n"
+    );
 }
 
 #[test]

@@ -18,10 +18,40 @@ pub enum Expr {
 }
 
 impl Expr {
-    /// Matches if all of these do. Parts that match everything are left out.
+    /// Matches if all of these do. Parts that match everything are left out. A lower and an upper bound of a number of either
+    /// end are a range of one end, `port >= 80 and port <= 90`: as two comparisons, each could be met by another end.
     pub fn all(mut parts: Vec<Expr>) -> Expr {
         parts.retain(|part| !part.is_everything());
+        let found = parts.iter().enumerate();
+        let found = found.filter_map(|(at, part)| Some((at, part.bounds_of_either()?)));
+        let found: Vec<(usize, (&'static Field, [u64; 2]))> = found.collect();
+        if let [(first, (field, one)), (second, (same, other))] = found.as_slice() {
+            let (from, to) = (one[0].max(other[0]), one[1].min(other[1]));
+            let is_range = from > 0 && to < u64::MAX && from <= to;
+            if field == same && is_range {
+                parts[*first] = Expr::equal(field, vec![Literal::Number(from, to)]);
+                parts.remove(*second);
+            }
+        }
         one_or(parts, Expr::All)
+    }
+
+    /// The least and the greatest number that a comparison of either end allows.
+    fn bounds_of_either(&self) -> Option<(&'static Field, [u64; 2])> {
+        let Expr::Term(Term::Compare { field, op, values }) = self else {
+            return None;
+        };
+        let [Literal::Number(n, _)] = values.as_slice() else {
+            return None;
+        };
+        let bounds = match op {
+            Op::Ge => [*n, u64::MAX],
+            Op::Gt => [n.checked_add(1)?, u64::MAX],
+            Op::Le => [0, *n],
+            Op::Lt => [0, n.checked_sub(1)?],
+            _ => return None,
+        };
+        matches!(field.kind, FieldKind::Either(..)).then_some((*field, bounds))
     }
 
     /// Matches if one of these does.

@@ -508,6 +508,27 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
         "what a session transfers is not looked at: write `port 443`, `comm curl`",
     ),
     (
+        &[
+            "ppid",
+            "pgid",
+            "sid",
+            "tid",
+            "cpid",
+            "parent",
+            "parent_pid",
+            "process.parent.pid",
+        ],
+        "only the process itself is known: `pid 1234`, `comm nginx`",
+    ),
+    (
+        &["gid", "egid", "group", "auid", "loginuid"],
+        "only the user of the socket is known: `uid 1000`, `user www`",
+    ),
+    (
+        &["rto", "ato"],
+        "write `rtt > 200ms`, or `retranstimeout > 0` where it elapsed",
+    ),
+    (
         &["cpu", "mem", "memory", "load"],
         "a session has none: write `bytes > 10MB`, `rate > 1MB`",
     ),

@@ -537,6 +537,12 @@ pub fn any_value(field: &Field) -> Option<(Op, &'static str)> {
     }
 }
 
+/// True for a word that is a name of a program or a service, and no status, field or phrase.
+pub fn is_name(token: &Token<'_>) -> bool {
+    token.kind == Tok::Word
+        && (port_named(token.text).is_some() || !is_known(std::slice::from_ref(token)))
+}
+
 /// True for tokens that begin more than a text to search for.
 fn is_known(tokens: &[Token<'_>]) -> bool {
     let [what, rest @ ..] = tokens else {

@@ -105,7 +105,8 @@ pub const GRAMMAR: &[(&str, &str)] = &[
 pub const RULES: &str = "\
 A missing value (`-` in the table) never matches a comparison, except with `!=` and `!~`: these negate `=` and `~`, so
 `reason != refused` matches open sessions too. `port` and `addr` match if either end matches; with `!=`, neither end
-may match. The age of a session from before the start is a lower bound and matches only what is certain: neither `age < 5s` nor
+may match. Two bounds, `port >= 8000 and port <= 8100`, are a range of one port.
+The age of a session from before the start is a lower bound and matches only what is certain: neither `age < 5s` nor
 `not age > 5s` shows one of at least a second. A word directly before an operator is always a field, and so is one before a colon: `port:443`.
 
 Where the dashboard shows both ends of a local connection on one line, `not`, `!=` and `!~` leave it out if either end has that
@@ -117,7 +118,7 @@ misspelled word of `-f` was read. What may mean several is an error that says wh
 search for: `\"443\"`, `\"open\"`.
 
 Words of other tools work where they have one meaning: `host`, `net`, `portrange`, `tcp`, `src port`, `src or dst port`,
-`net 10.0.0.0 mask 255.0.0.0`, `port 80 or 443` (tcpdump);
+`net 10.0.0.0 mask 255.0.0.0`, `port 80 or 443` (tcpdump; so `not comm curl or wget` excludes both);
 `sport = :443`, `state connected` (ss); `ip.addr == 10.0.0.5`, `tcp.port eq 80`, `tcp.port in {80 443 8000..8100}`,
 `tcp.flags.reset == 1` for the reason (Wireshark); `comm in (curl, wget)`,
 `comm like '%sql%'`, `<>` (SQL); `comm =~ 'ngin.*'`, in quotes matched with

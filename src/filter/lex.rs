@@ -126,10 +126,13 @@ pub fn lex(text: &str) -> Vec<Token<'_>> {
         // the `or` of grep: `a\|b`
         let rest: &str = input.as_ref();
         if let Some(word) = text.strip_suffix('\\')
-            && !word.is_empty()
             && kind == TokenKind::Word
             && rest.starts_with('|')
         {
+            // `a \| b`
+            if word.is_empty() && !tokens.is_empty() {
+                continue;
+            }
             text = word;
             end -= 1;
         }

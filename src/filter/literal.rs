@@ -240,8 +240,12 @@ fn range(field: &Field, kind: FieldKind, text: &str) -> Result<Literal, Bad> {
     let one = |text: &str| number(field, kind, text);
     // a name may have a hyphen
     let is_service = kind == FieldKind::Port && text.starts_with(char::is_alphabetic);
-    // Wireshark writes two dots
-    let ends = text.split_once('-').or_else(|| text.split_once(".."));
+    // Wireshark writes two dots, iptables a colon
+    let colon = || text.split_once(':').filter(|_| kind == FieldKind::Port);
+    let ends = text
+        .split_once('-')
+        .or_else(|| text.split_once(".."))
+        .or_else(colon);
     let (from, to) = match ends.filter(|_| !is_service) {
         Some((from, "")) if !from.is_empty() => {
             one(from)?;

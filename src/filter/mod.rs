@@ -40,8 +40,8 @@ use expr::Expr;
 pub use help::help_markdown;
 pub use help::{GRAMMAR, RULES, help_rows, help_text};
 pub use lex::is_plain_word;
-use nearby::programs_as_ports;
 pub use nearby::readings;
+use nearby::{programs_as_ports, texts_as_patterns};
 pub use parse::LONGEST;
 use parse::Mended;
 
@@ -151,7 +151,7 @@ impl Filter {
         };
         let source = format!("{} and {}", bound(self), bound(&term));
         parse::check_length(&source)?;
-        Filter::new(&source, Expr::All([mine, theirs].concat()))
+        Filter::new(&source, Expr::all([mine, theirs].concat()))
     }
 
     /// True if the session matches when it is reported. Does not allocate.
@@ -207,6 +207,11 @@ impl Filter {
     /// The names of ports that may be those of programs: `service postgres`.
     pub fn programs_as_ports(&self) -> Vec<String> {
         programs_as_ports(&self.source)
+    }
+
+    /// Terms that its texts with signs of patterns may have been meant as: `comm = "ngin*"`.
+    pub fn texts_as_patterns(&self) -> Vec<String> {
+        texts_as_patterns(&self.source)
     }
 
     /// True if the time since the end is compared.

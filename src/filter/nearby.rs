@@ -3,10 +3,11 @@
 use std::ops::Range;
 
 use crate::filter::complete::{Wants, after};
-use crate::filter::expr::Op;
+use crate::filter::expr::{Op, in_quotes};
 use crate::filter::foreign::any_field_named;
 use crate::filter::lex::{Token, TokenKind as Tok, lex};
 use crate::filter::literal::{digits, kind_of};
+use crate::filter::shorthand::WILDCARDS;
 use crate::filter::{quoted, services};
 use crate::model::fields::{Field, FieldKind, by_word};
 use crate::text::suggest::suggest;
@@ -48,6 +49,10 @@ pub fn readings(text: &str, values: &dyn Fn(&Field) -> Vec<String>) -> Vec<Strin
             let (start, end) = (&text[..place.start], &text[place.end..]);
             found.push(format!("{start}comm {name}{end}"));
         }
+        if let Some((term, place)) = text_as_pattern(&tokens[i..]) {
+            let (start, end) = (&text[..place.start], &text[place.end..]);
+            found.push(format!("{start}{term}{end}"));
+        }
         match token.kind {
             Tok::And if !may_be_either => {}
             Tok::And => either.push(instead("or".into())),
@@ -75,6 +80,47 @@ fn program_as_port<'t>(tokens: &'t [Token<'_>]) -> Option<(&'t str, Range<usize>
     let is_name = value.kind == Tok::Word && services::port_named(value.text).is_some();
     let is_port = kind_of(named) == FieldKind::Port;
     (is_port && is_name).then_some((value.text, field.span.start..value.span.end))
+}
+
+/// The term that a text with signs of a pattern may have been meant as, `comm = "ngin*"`, and its place. As a text, it is what
+/// hardly any program is called.
+fn text_as_pattern(tokens: &[Token<'_>]) -> Option<(String, Range<usize>)> {
+    let [field, rest @ ..] = tokens else {
+        return None;
+    };
+    let named = any_field_named(field.text).filter(|_| field.kind == Tok::Word)?;
+    let is_equal = rest.first().is_some_and(|t| t.kind == Tok::Op(Op::Eq));
+    let value = rest.get(usize::from(is_equal))?;
+    let text = match &value.kind {
+        Tok::Word => value.text,
+        Tok::Quoted(text) => text,
+        _ => return None,
+    };
+    let is_regex = [".*", ".+", "[", "(", "\\"]
+        .iter()
+        .any(|sign| text.contains(sign))
+        || text.starts_with('^')
+        || text.ends_with('$');
+    let word = named.word;
+    let term = match text {
+        _ if !matches!(kind_of(named), FieldKind::Comm | FieldKind::Text) => return None,
+        _ if is_regex => format!("{word} ~ {}", in_quotes(text)),
+        _ if text.contains('|') => {
+            let names: Vec<String> = text.split('|').map(|name| quoted(name.trim())).collect();
+            format!("{word} {}", names.join(","))
+        }
+        _ if text.contains('%') => format!("{word} {}", text.replace('%', "*")),
+        _ if text.contains(WILDCARDS) && value.kind != Tok::Word => format!("{word} {text}"),
+        _ => return None,
+    };
+    Some((term, field.span.start..value.span.end))
+}
+
+/// Terms that texts with signs of patterns in a filter may have been meant as.
+pub fn texts_as_patterns(text: &str) -> Vec<String> {
+    let tokens = lex(text);
+    let found = (0..tokens.len()).filter_map(|at| text_as_pattern(&tokens[at..]));
+    found.map(|(term, _)| term).collect()
 }
 
 /// The names of ports in a filter that may be those of programs: `service postgres`.
@@ -172,6 +218,13 @@ mod tests {
             ("port 1234", "pid 1234"),
             ("service:postgres", "comm postgres"),
             ("open and rport = redis", "open and comm redis"),
+            ("process:\"shop*\"", "comm shop*"),
+            ("comm = 'shop.*' and open", "comm ~ \"shop.*\" and open"),
+            ("process = shop%", "comm shop*"),
+            (
+                "comm=\"postgres|Web Content\"",
+                "comm postgres,\"Web Content\"",
+            ),
         ] {
             let found = readings(text, &names);
             assert_eq!(found.first().map(String::as_str), Some(first), "{text}");

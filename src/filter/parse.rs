@@ -313,9 +313,11 @@ fn subject(word: &Token<'_>, input: &Input<'_>) -> Result<Option<(&'static Field
         false => nearest_fields(&word.text.to_lowercase()),
     };
     let near: Vec<&'static Field> = near.into_iter().filter_map(by_word).collect();
+    // `rto` is no misspelled `rtt`
+    let is_other = foreign::elsewhere(word.text).is_some();
     if has_operator {
         return match near.as_slice() {
-            [field] => {
+            [field] if !is_other => {
                 mend_field(word, field, input);
                 Ok(Some((field, 1)))
             }
@@ -329,6 +331,7 @@ fn subject(word: &Token<'_>, input: &Input<'_>) -> Result<Option<(&'static Field
     let near: Vec<&'static Field> = near.into_iter().filter(fits).collect();
     match near.as_slice() {
         [] => Ok(None),
+        _ if is_other => fail(unknown_field(word)),
         [field] if field.kind != FieldKind::Text => {
             mend_field(word, field, input);
             Ok(Some((field, 1)))

@@ -117,6 +117,38 @@ fn continues_values(before: &[Token<'_>], after: &[Token<'_>]) -> bool {
     next.kind == Tok::Word && is_more && begins_with_digit(next) && named.is_some_and(takes)
 }
 
+/// True if `or` and a name continue the names before it that `not` or `!=` excludes: `not comm curl or wget`, `not curl or
+/// wget`.
+fn continues_excluded(before: &[Token<'_>], after: &[Token<'_>]) -> bool {
+    let [next, rest @ ..] = after else {
+        return false;
+    };
+    let mut before = before;
+    while let [start @ .., _, comma, _] = before
+        && comma.kind == Tok::Comma
+    {
+        before = &before[..start.len() + 1];
+    }
+    let is_text = |field: &Token<'_>| {
+        let named = any_field_named(field.text).filter(|_| field.kind == Tok::Word);
+        named.is_some_and(|f| matches!(kind_of(f), FieldKind::Comm | FieldKind::Text))
+    };
+    let is_excluded = match before {
+        [.., field, op, _] if op.kind == Tok::Op(Op::Ne) => is_text(field),
+        [.., not, field, op, _] if not.kind == Tok::Not && op.kind == Tok::Op(Op::Eq) => {
+            is_text(field)
+        }
+        [.., not, field, _] if not.kind == Tok::Not && is_text(field) => true,
+        [.., not, word] => {
+            let is_text = matches!(word.kind, Tok::Quoted(_)) || forms::is_name(word);
+            not.kind == Tok::Not && is_text
+        }
+        _ => false,
+    };
+    let is_more = rest.first().is_none_or(|t| t.kind == Tok::Comma) || ends_term(rest.first());
+    is_excluded && is_more && forms::is_name(next)
+}
+
 /// True for a time with its unit.
 fn is_time(token: &Token<'_>) -> bool {
     token.kind == Tok::Word && scaled(token.text, TIMES, None).is_ok()
@@ -359,7 +391,10 @@ pub fn translated<'s>(
             rest = others;
             continue;
         }
-        if first.kind == Tok::Or && ends && continues_values(&all, others) {
+        if first.kind == Tok::Or
+            && ends
+            && (continues_values(&all, others) || continues_excluded(&all, others))
+        {
             all.push(instead(first, Tok::Comma, ","));
             rest = others;
             continue;
@@ -467,6 +502,7 @@ pub fn translated<'s>(
         }
         if (begins || follows)
             && let Some((term, count)) = between(rest)
+                .or_else(|| chained(rest))
                 .or_else(|| forms::bracketed(rest))
                 // `port 80 to 90` is no end
                 .or_else(|| {
@@ -637,6 +673,40 @@ fn between<'s>(tokens: &[Token<'s>]) -> Option<(Vec<Token<'s>>, usize)> {
         put(Tok::Close, ")"),
     ];
     Some((term.to_vec(), 5))
+}
+
+/// `A < FIELD < B` as two comparisons, and the number of its tokens.
+fn chained<'s>(tokens: &[Token<'s>]) -> Option<(Vec<Token<'s>>, usize)> {
+    let [low, first, field, second, high, ..] = tokens else {
+        return None;
+    };
+    let turned = match first.kind {
+        Tok::Op(Op::Lt) => Op::Gt,
+        Tok::Op(Op::Le) => Op::Ge,
+        Tok::Op(Op::Gt) => Op::Lt,
+        Tok::Op(Op::Ge) => Op::Le,
+        _ => return None,
+    };
+    let named = any_field_named(field.text).filter(|_| field.kind == Tok::Word)?;
+    let is_chain = matches!(second.kind, Tok::Op(op) if !op.takes_regex())
+        && begins_with_digit(low)
+        && begins_with_digit(high)
+        && operators(named).contains(&turned);
+    let put = |kind: Tok, text| instead(first, kind, text);
+    is_chain.then(|| {
+        let term = vec![
+            put(Tok::Open, "("),
+            field.clone(),
+            put(Tok::Op(turned), turned.symbol()),
+            low.clone(),
+            put(Tok::And, "and"),
+            field.clone(),
+            second.clone(),
+            high.clone(),
+            put(Tok::Close, ")"),
+        ];
+        (term, 5)
+    })
 }
 
 /// The condition of a query: what follows `where` after `select … from …`.

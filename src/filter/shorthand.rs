@@ -191,6 +191,9 @@ pub fn bare(text: &str, is_all: bool) -> Result<Bare, Bad> {
         let terms = fields.map(|field| Expr::matching(field, pattern.to_string()));
         return Ok(Bare::Condition(Expr::any(terms.collect())));
     }
+    if let Some(bad) = path(text) {
+        return Err(bad);
+    }
     if text == "*" {
         return Ok(Bare::Condition(Expr::all(Vec::new())));
     }
@@ -406,6 +409,11 @@ pub fn meaning(
         literal::regex(&pattern)?;
         return Ok(Meaning::term(Expr::matching(field, pattern.into_owned())));
     }
+    if kind_of(field) == FieldKind::Comm
+        && let Some(bad) = path(text)
+    {
+        return Err(bad);
+    }
     // the name of a workload, as no pod is called: they end in digits and letters at random, or in a number
     let may_be_pod = |c: char| c.is_ascii_digit() || WILDCARDS.contains(&c);
     if field.word == "pod" && !text.contains(may_be_pod) {
@@ -446,6 +454,14 @@ pub fn meaning(
         values: found?,
         terms: Vec::new(),
     })
+}
+
+/// Error for the path of a program: a process has its name.
+fn path(text: &str) -> Option<Bad> {
+    let (_, name) = text.strip_prefix('/')?.rsplit_once('/')?;
+    let message = format!("{} is a path", quoted(text));
+    let help = format!("only the name of a process is known: write `comm {name}`");
+    (!name.is_empty()).then(|| Bad::new(message, help).partial(true))
 }
 
 /// True for a field whose values say why a session closed.

@@ -169,8 +169,8 @@ impl Summary {
         ));
     }
 
-    /// Says, if there are no rows, that the name of a port may be that of a program.
-    fn report_programs(&self, filter: &Filter) {
+    /// Says, if there are no rows, that the name of a port may be that of a program, and a text a pattern.
+    fn report_readings(&self, filter: &Filter) {
         if self.sessions > 0 {
             return;
         }
@@ -178,6 +178,12 @@ impl Summary {
             let name = sanitize(&name);
             print_to_stderr(&format!(
                 "no session of the port that `{name}` names; of a program of that name: `comm {name}`"
+            ));
+        }
+        for term in filter.texts_as_patterns() {
+            let term = sanitize(&term);
+            print_to_stderr(&format!(
+                "a text is compared as it is; as a pattern: `{term}`"
             ));
         }
     }
@@ -286,7 +292,7 @@ pub fn run(
         sink.flush()?;
         Ok(limits.after(&summary))
     })?;
-    summary.report_programs(&limits.filter);
+    summary.report_readings(&limits.filter);
     conclude(sink, end, summary)
 }
 
@@ -375,7 +381,7 @@ pub fn run_open(
     }
     summary.report_undecided();
     summary.report_in_vain(&limits.filter);
-    summary.report_programs(&limits.filter);
+    summary.report_readings(&limits.filter);
     finish(sink, end)
 }
 
