@@ -91,3 +91,13 @@ pub fn keys(session: &Session) -> [Option<BaselineKey>; KEYS] {
 pub fn is_local(session: &Session) -> bool {
     session.raddr.is_loopback() || session.raddr == session.laddr
 }
+
+/// Criterion of a key; `None`: nothing is compared by it.
+pub fn group_by(key: &GroupKey) -> Option<GroupBy> {
+    match key {
+        GroupKey::Peer(_) => Some(GroupBy::Peer),
+        GroupKey::UnknownOwner | GroupKey::Program(_) => Some(GroupBy::Program),
+        GroupKey::Port(_) => Some(GroupBy::Port),
+        GroupKey::Process(..) | GroupKey::Subnet(_) | GroupKey::Workload(_) => None,
+    }
+}
