@@ -175,7 +175,7 @@ fn baseline_peer_appearing_later_is_shown_as_new() {
             && rows.len() == 1
             && rows[0].cell("RADDR") == "127.0.0.77"
     });
-    seen.press("\x7fmM");
+    seen.press("\x7fmMM");
     seen.wait_for("no difference from now on", |s| s.shows("Too early: "));
     seen.press("x");
     seen.wait_for("a question", |s| s.shows("x again clears the baseline"));
