@@ -333,6 +333,30 @@ fn detail_program_that_cannot_be_read_is_said_on_one_line() {
 }
 
 #[test]
+fn detail_connect_before_the_start_says_so_at_both_ends() {
+    let connect = |direction, age| {
+        let mut app = unused(100, SIZE);
+        let session = Session {
+            direction,
+            age,
+            established_ns: 0,
+            end_ns: 10 * S,
+            ..busiest()
+        };
+        app.batch(batch_at(10, vec![session], vec![]));
+        press(&mut app, "Enter");
+        entry(&app, "connect")
+    };
+    use Direction::{In, Out};
+    assert_eq!(connect(Out, Age::LowerBound), "before tcplife started");
+    assert_eq!(
+        connect(In, Age::LowerBound),
+        "begun by the peer, before tcplife started"
+    );
+    assert_eq!(connect(In, Age::Exact), "begun by the peer");
+}
+
+#[test]
 fn detail_bottleneck_while_busy_is_left_out_for_a_session_that_hardly_was() {
     let mut app = unused(100, SIZE);
     let at = |s: u64| Session {
