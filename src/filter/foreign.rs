@@ -68,6 +68,7 @@ const FOREIGN: &[Foreign] = &[
             "server.port",
             "serverport",
             "network.server.port",
+            "id.resp_p",
         ],
         &["service"],
     ),
@@ -271,6 +272,9 @@ const SPOKEN: &[(&[&str], &str)] = &[
     (&["notin"], "not in"),
 ];
 
+/// Words for what did not fail.
+pub const SUCCESS: &[&str] = &["success", "successful", "succeeded", "ok", "good"];
+
 /// Words by which nobody means a process or a state, and what says what they mean.
 const VAGUE: &[(&[&str], &str)] = &[
     (
@@ -318,13 +322,15 @@ const VAGUE: &[(&[&str], &str)] = &[
     ),
     (&["started"], BY_DURATION),
     (
-        &[
-            "external", "internal", "private", "public", "internet", "wan",
-        ],
-        "write the network, like `not addr 10.0.0.0/8`; within this host is `loopback`",
+        &["internal", "private"],
+        "write `raddr 10.0.0.0/8,172.16.0.0/12,192.168.0.0/16`; within this host is `loopback`",
     ),
     (
-        &["success", "successful", "succeeded", "ok", "good"],
+        &["external", "public", "internet", "wan"],
+        "write `not raddr 10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,127.0.0.0/8,::1`",
+    ),
+    (
+        SUCCESS,
         "write `not failed`, or `reason local-fin,remote-fin`",
     ),
     (
@@ -454,7 +460,17 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
         "images are not known; write `containername web`, `podname ~ web`",
     ),
     (
-        &["error", "err", "error.code", "error.type", "error_code"],
+        &[
+            "error",
+            "err",
+            "errno",
+            "errcode",
+            "errorcode",
+            "error.code",
+            "error.type",
+            "error.message",
+            "error_code",
+        ],
         "write `reason refused`, or `failed` for every error",
     ),
     (

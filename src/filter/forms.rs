@@ -3,16 +3,19 @@
 
 use std::net::IpAddr;
 
+use crate::filter::adjacent::pieces;
 use crate::filter::diagnostics::unknown_field;
 use crate::filter::error::{FilterError, quoted};
 use crate::filter::expr::Op;
-use crate::filter::foreign::{any_field_named, field_named, field_of_side, foreign_fields};
+use crate::filter::foreign::{
+    SUCCESS, any_field_named, field_named, field_of_side, foreign_fields,
+};
 use crate::filter::lex::{Token, TokenKind as Tok, lex};
 use crate::filter::literal::{digits, example, is_begun, kind_of, operators, read};
-use crate::filter::phrases::table::{ERRORS, EXISTS, MISSING, PLURALS, ROLES, UNIT_ENDS};
+use crate::filter::phrases::table::{ERRNOS, ERRORS, EXISTS, MISSING, PLURALS, ROLES, UNIT_ENDS};
 use crate::filter::phrases::{begins_phrase, ends_term, instead, is_word, phrase};
 use crate::filter::services::port_named;
-use crate::filter::shorthand::{Bare, bare, meaning};
+use crate::filter::shorthand::{Bare, bare, is_of_reasons, meaning};
 use crate::model::fields::{Field, FieldKind, by_word};
 use crate::model::session::{Reason, State};
 use crate::text::units::{SIZES, TIMES};
@@ -172,10 +175,162 @@ pub fn from_and_to<'s>(tokens: &[Token<'s>]) -> Option<Instead<'s>> {
     let second = tokens.get(2..).and_then(end_of);
     match second {
         Some((second, _)) if !is_word(&tokens[0], tokens[2].text) => {
-            Some(([first, second].concat(), 4))
+            Some((grouped([first, second].concat()), 4))
         }
         _ => is_port.then_some((first, 2)),
     }
+}
+
+/// `A -> B` and `A to B` of a program or an address and the peer as terms; `to` an address and a port.
+///
+/// # Errors
+/// [`FilterError`] for a program as the peer, which is known by its address and port.
+pub fn between_ends<'s>(
+    tokens: &[Token<'s>],
+    cursor: Option<usize>,
+) -> Result<Option<Instead<'s>>, FilterError> {
+    if let [to, addr, port, number, ..] = tokens
+        && is_word(to, "to")
+        && is_word(port, "port")
+        && addr.text.parse::<IpAddr>().is_ok()
+        && digits::<u16>(number.text).is_some()
+    {
+        let put = |text| instead(to, Tok::Word, text);
+        let term = [put("dst"), addr.clone(), put("rport"), number.clone()];
+        return Ok(Some((grouped(term), 4)));
+    }
+    if let [from, name, rest @ ..] = tokens
+        && is_word(from, "from")
+        && is_program(name)
+        && ends_term(rest.first())
+    {
+        let help = format!("write `comm {} and outbound`", name.text);
+        let error = FilterError::new(from.span.clone(), "`from` takes an address").help(help);
+        return Err(match is_typed(name, cursor) {
+            true => error.incomplete(),
+            false => error,
+        });
+    }
+    let (from, joint, to) = match tokens {
+        [from, dash, sharp, to, ..] if dash.text == "-" && sharp.text == ">" => (from, 2, to),
+        [from, arrow, to, ..] if arrow.text == "→" || is_word(arrow, "to") => (from, 1, to),
+        _ => return Ok(None),
+    };
+    let count = 2 + joint;
+    let is_of_program = is_program(from);
+    if !(is_of_program || is_end(from)) || !ends_term(tokens.get(count)) {
+        return Ok(None);
+    }
+    let put = |text| instead(&tokens[1], Tok::Word, text);
+    let field = match (digits::<u16>(to.text), is_end(to)) {
+        (Some(_), _) => "rport",
+        (None, true) => "dst",
+        (None, false) if is_of_program && is_program(to) => {
+            let port = port_named(to.text).unwrap_or(443);
+            let message = format!("{} is not an address or a port", quoted(to.text));
+            let help = format!(
+                "write `comm {} and dst port {port}`: the peer has no other name",
+                from.text
+            );
+            let error = FilterError::new(to.span.clone(), message).help(help);
+            return Err(match is_typed(to, cursor) {
+                true => error.incomplete(),
+                false => error,
+            });
+        }
+        _ => return Ok(None),
+    };
+    let side = match port_named(from.text) {
+        _ if !is_of_program => Some(put("src")),
+        Some(_) => Some(put("comm")),
+        None => None,
+    };
+    let and = instead(&tokens[1], Tok::And, "and");
+    let term = side
+        .into_iter()
+        .chain([from.clone(), and, put(field), to.clone()]);
+    Ok(Some((grouped(term), count)))
+}
+
+/// Tokens in parentheses, so that `not` is about all of them.
+fn grouped<'s>(tokens: impl IntoIterator<Item = Token<'s>>) -> Vec<Token<'s>> {
+    let mut all: Vec<Token<'s>> = tokens.into_iter().collect();
+    if let (Some(first), Some(last)) = (all.first().cloned(), all.last().cloned()) {
+        all.insert(0, instead(&first, Tok::Open, "("));
+        all.push(instead(&last, Tok::Close, ")"));
+    }
+    all
+}
+
+/// True for a word that may be the name of a program, and nothing else.
+fn is_program(token: &Token<'_>) -> bool {
+    let is_plain = |c: char| c.is_alphanumeric() || "_.-@".contains(c);
+    let is_plain = token.text.chars().all(is_plain) && token.text.contains(char::is_alphabetic);
+    is_plain && is_name(token) && !is_end(token)
+}
+
+/// True for an address, with a port or without.
+fn is_end(token: &Token<'_>) -> bool {
+    let is_it = |addr| meaning(addr, token.text, false, |_| None).is_ok();
+    let has_sign = token.text.contains(['.', ':']);
+    token.kind == Tok::Word && has_sign && by_word("addr").is_some_and(is_it)
+}
+
+/// A side of both ends as the comparison of each: `src and dst net 10.0.0.0/8`.
+pub fn of_both_ends<'s>(tokens: &[Token<'s>]) -> Option<Instead<'s>> {
+    let [first, and, second, rest @ ..] = tokens else {
+        return None;
+    };
+    let (what, value) = match rest {
+        [what, value, ..] if field_of_side(first.text, what.text).is_some() => (what.text, value),
+        [value, ..] => ("host", value),
+        [] => return None,
+    };
+    let count = 4 + usize::from(rest.first()? != value);
+    let fields = [first, second].map(|side| field_of_side(side.text, what));
+    let [Some(one), Some(other)] = fields else {
+        return None;
+    };
+    let is_value = meaning(one, value.text, false, |_| None).is_ok();
+    let put = |kind: Tok, text| instead(first, kind, text);
+    let is_it = and.kind == Tok::And && one != other && value.kind == Tok::Word && is_value;
+    is_it.then(|| {
+        let term = [
+            put(Tok::Word, one.word),
+            value.clone(),
+            put(Tok::And, "and"),
+            put(Tok::Word, other.word),
+            value.clone(),
+        ];
+        (grouped(term), count)
+    })
+}
+
+/// Negated success as failure: `not success`, `success = false`. Without a negation, open sessions may be meant, too.
+pub fn unsuccessful<'s>(tokens: &[Token<'s>]) -> Option<Instead<'s>> {
+    let is_success = |t: &Token<'_>| t.kind == Tok::Word && is_one_of(SUCCESS, t.text);
+    let is = |t: &Token<'_>, words: &[&str]| words.iter().any(|word| is_word(t, word));
+    let count = match tokens {
+        [not, what, rest @ ..]
+            if not.kind == Tok::Not && is_success(what) && ends_term(rest.first()) =>
+        {
+            2
+        }
+        [what, op, value, ..] if is_success(what) => match op.kind {
+            Tok::Op(Op::Eq) if is(value, &["false", "no", "0"]) => 3,
+            Tok::Op(Op::Ne) if is(value, &["true", "yes", "1"]) => 3,
+            _ => return None,
+        },
+        [field, op, what, ..]
+            if any_field_named(field.text).is_some_and(is_of_reasons)
+                && op.kind == Tok::Op(Op::Ne)
+                && is_success(what) =>
+        {
+            3
+        }
+        _ => return None,
+    };
+    Some((vec![instead(&tokens[0], Tok::Word, "failed")], count))
 }
 
 /// The field of an end and its value, and true if it is a port.
@@ -240,13 +395,28 @@ fn is_one_of(words: &[&str], name: &str) -> bool {
     words.iter().any(|word| word.eq_ignore_ascii_case(name))
 }
 
+/// The name of an error's number.
+fn named_errno(number: &str) -> Option<&'static str> {
+    let number = number.trim_start_matches('-');
+    let found = ERRNOS.iter().find(|(errno, _)| *errno == number);
+    found.map(|(_, name)| *name)
+}
+
 /// An error that is compared with a reason as the field of reasons: `error = "ETIMEDOUT"`, `errno: ECONNRESET`,
-/// `errno ECONNRESET`.
+/// `errno ECONNRESET`, `errno = 104`.
 pub fn error<'s>(tokens: &[Token<'s>]) -> Option<Instead<'s>> {
     let reason = by_word("reason")?;
     let put = |kind: Tok, text| instead(&tokens[0], kind, text);
     let field = || put(Tok::Word, reason.word);
+    let named = |value: &Token<'s>| Token {
+        text: named_errno(value.text).unwrap_or(value.text),
+        ..value.clone()
+    };
     if let Some(found) = comparison(tokens) {
+        let found = Comparison {
+            value: named(&found.value),
+            ..found
+        };
         let (text, in_quotes) = match &found.value.kind {
             Tok::Quoted(text) => (text.as_str(), true),
             _ => (found.value.text, false),
@@ -261,6 +431,7 @@ pub fn error<'s>(tokens: &[Token<'s>]) -> Option<Instead<'s>> {
     let [first, value, ..] = tokens else {
         return None;
     };
+    let value = &named(value);
     let is_failure = |r: &Reason| r.is_failure() && r.name().eq_ignore_ascii_case(value.text);
     let is_reason = value.kind == Tok::Word
         && (phrase(value.text).is_some() || Reason::ALL.iter().any(is_failure));
@@ -314,17 +485,33 @@ pub fn of_role<'s>(tokens: &[Token<'s>]) -> Option<Instead<'s>> {
     let is_it = |(names, _): &&(&[&str], &str)| is_one_of(names, found.name);
     let (_, terms) = ROLES.iter().find(is_it)?;
     let first = &tokens[0];
+    // `orig_bytes > 1 MB`
+    let rest = tokens.get(found.count..).unwrap_or_default();
+    let joined = by_word("bytes").and_then(|bytes| pieces(bytes, &found.value, rest));
+    let (value, following) = match joined {
+        Some(joined) => {
+            let kind = Tok::Quoted(joined.whole);
+            (
+                Token {
+                    kind,
+                    ..found.value
+                },
+                joined.count,
+            )
+        }
+        None => (found.value, 0),
+    };
     let mut all = Vec::new();
     for token in lex(terms) {
         match token.text {
             "VALUE" => {
                 all.push(instead(first, Tok::Op(found.op), found.op.symbol()));
-                all.push(found.value.clone());
+                all.push(value.clone());
             }
             _ => all.push(instead(first, token.kind, token.text)),
         }
     }
-    Some((all, found.count))
+    Some((all, found.count + following))
 }
 
 /// A function, or a field of Lucene, that says that a field has a value or has none: `exists(container)`,

@@ -595,6 +595,9 @@ fn abbreviated(
     // `ETIMEDOUT` is no misspelled `timeout`
     let is_phrase = || is_of_reasons(field) && phrase(text).is_some();
     match near.as_slice() {
+        [] if is_of_reasons(field) && vague(text).is_some() => {
+            Err(Bad::new(message, vague(text).unwrap_or_default()))
+        }
         [] => Err(Bad::new(message, format!("use one of {}", list(names)))),
         [only] if !in_quotes && !is_phrase() => Ok(vec![only]),
         near => Err(Bad::new(message, did_you_mean(near))),

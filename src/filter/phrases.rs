@@ -295,7 +295,13 @@ fn is_filler(tokens: &[Token<'_>]) -> bool {
     if PHRASES.iter().any(is_part) {
         return false;
     }
-    if is_one && begins_size() {
+    let begins_field = || {
+        let is_it = |(words, means): &(&[&str], Means)| {
+            matches!(means, Begins(text) if !text.is_empty()) && is_phrase(words, &tokens[1..])
+        };
+        PHRASES.iter().any(is_it)
+    };
+    if is_one && begins_size() || is_word(filler, "tcp") && begins_field() {
         return true;
     }
     if !is_one || field.kind != Tok::Word || is_operator(field.text) {
@@ -303,7 +309,9 @@ fn is_filler(tokens: &[Token<'_>]) -> bool {
     }
     let is_compared = match rest.first().map(|t| &t.kind) {
         Some(Tok::Op(_) | Tok::Quoted(_) | Tok::Pattern) => true,
-        Some(Tok::Word) => field_named(rest[0].text).is_none(),
+        Some(Tok::Word) => {
+            field_named(rest[0].text).is_none() || field_of_side(field.text, rest[0].text).is_some()
+        }
         _ => false,
     };
     any_field_named(field.text).is_some() && is_compared || condition(field.text).is_some()
@@ -475,6 +483,7 @@ pub fn translated<'s>(
             && let Some((term, count)) = null_status(rest)?
                 .or(sum_or_mean(rest)?)
                 .or(forms::exists(rest, cursor)?)
+                .or(forms::between_ends(rest, cursor)?)
         {
             all.extend(term);
             rest = &rest[count..];
@@ -482,6 +491,8 @@ pub fn translated<'s>(
         }
         if (begins || follows)
             && let Some((term, count)) = forms::error(rest)
+                .or_else(|| forms::unsuccessful(rest))
+                .or_else(|| forms::of_both_ends(rest))
                 .or_else(|| forms::of_role(rest))
                 .or_else(|| forms::with_unit(rest))
                 .or_else(|| forms::plural(rest))

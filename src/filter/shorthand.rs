@@ -564,6 +564,8 @@ fn end(field: &'static Field, text: &str) -> Result<Option<Expr>, Bad> {
         return Ok(None);
     };
     let ports = match port {
+        // as ss prints any
+        Some("*") => None,
         Some("") => {
             let message = format!("{} has no port", quoted(text));
             return Err(Bad::new(message, expected(port_field)).partial(true));

@@ -405,7 +405,7 @@ pub const PHRASES: &[(&[&str], Means)] = &[
 /// Words that stand before a field, and say nothing there: `on port 443`.
 pub const FILLERS: &[&str] = &[
     "on", "in", "with", "by", "at", "of", "for", "using", "having", "via", "where", "the", "whose",
-    "has", "have", "is",
+    "has", "have", "is", "tcp",
 ];
 
 /// Words for several values of a field, which `and` lists: `ports 80 and 443`.
@@ -506,6 +506,17 @@ pub const ERRORS: &[&str] = &[
     "errorcode",
 ];
 
+/// Numbers of errors, and their names.
+pub const ERRNOS: &[(&str, &str)] = &[
+    ("99", "EADDRNOTAVAIL"),
+    ("101", "ENETUNREACH"),
+    ("103", "ECONNABORTED"),
+    ("104", "ECONNRESET"),
+    ("110", "ETIMEDOUT"),
+    ("111", "ECONNREFUSED"),
+    ("113", "EHOSTUNREACH"),
+];
+
 /// Functions and fields of other languages for a field that has a value.
 pub const EXISTS: &[&str] = &[
     "_exists_",
@@ -532,6 +543,7 @@ pub const ROLES: &[(&[&str], &str)] = &[
             "client_address",
             "client.address",
             "network.client.ip",
+            "id.orig_h",
         ],
         "(outbound and laddr VALUE or inbound and raddr VALUE)",
     ),
@@ -543,6 +555,7 @@ pub const ROLES: &[(&[&str], &str)] = &[
             "server_address",
             "server.address",
             "network.server.ip",
+            "id.resp_h",
         ],
         "(outbound and raddr VALUE or inbound and laddr VALUE)",
     ),
@@ -552,8 +565,17 @@ pub const ROLES: &[(&[&str], &str)] = &[
             "client.port",
             "clientport",
             "network.client.port",
+            "id.orig_p",
         ],
         "(outbound and lport VALUE or inbound and rport VALUE)",
+    ),
+    (
+        &["orig_bytes", "orig_ip_bytes", "client.bytes"],
+        "(outbound and tx VALUE or inbound and rx VALUE)",
+    ),
+    (
+        &["resp_bytes", "resp_ip_bytes", "server.bytes"],
+        "(outbound and rx VALUE or inbound and tx VALUE)",
     ),
     (
         &[
