@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use crate::filter::error::{FilterError, quoted};
 use crate::filter::expr::{Literal, Op, in_quotes};
 use crate::filter::lex::{Token, TokenKind as Tok};
-use crate::filter::literal::{did_you_mean, expected, kind_of, of_bits, read};
+use crate::filter::literal::{did_you_mean, expected, is_unit, kind_of, of_bits, read};
 use crate::model::fields::{Field, FieldKind, by_word};
 
 /// Maximum number of pieces that are tried as one value: `10 MB - 20 MB` has five.
@@ -108,7 +108,7 @@ pub fn error_after_number(
         let message = format!("the range {} has no end", quoted(&range));
         return Some(in_place(message).help("a range looks like `8000-8100`"));
     }
-    if is_unit_elsewhere(next.text) {
+    if is_unit_elsewhere(next.text) || is_unit(next.text) {
         let message = format!("{} is no unit here", quoted(next.text));
         return Some(in_place(message).help(expected(field)));
     }

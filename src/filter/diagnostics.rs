@@ -4,11 +4,13 @@ use std::ops::Range;
 
 use crate::filter::error::{FilterError, quoted};
 use crate::filter::expr::{Op, in_quotes};
-use crate::filter::foreign::{by_clock, elsewhere, foreign_fields, vague, words_beginning};
+use crate::filter::foreign::{
+    any_field_named, by_clock, elsewhere, field_named, foreign_fields, vague, words_beginning,
+};
 use crate::filter::forms::named_with_unit;
 use crate::filter::lex::{Token, TokenKind as Tok};
-use crate::filter::literal::{did_you_mean, example, expected, operators, read};
-use crate::model::fields::{FIELDS, Field, by_word, words};
+use crate::filter::literal::{did_you_mean, example, expected, kind_of, operators, read};
+use crate::model::fields::{FIELDS, Field, FieldKind, by_word, words};
 use crate::text::suggest::suggest;
 
 /// The text ends where a term should begin.
@@ -88,6 +90,17 @@ pub fn advice(word: &str, value: Option<&str>) -> String {
     }
     if let Some((field, _)) = named_with_unit(word.trim_end_matches(':')) {
         return format!("write `{}`", example(field));
+    }
+    if let Some((one, other)) = word.split_once(['/', '*', '+', '-'])
+        && let (Some(field), Some(_)) = (any_field_named(one), any_field_named(other))
+    {
+        return format!("a filter does not calculate: write `{}`", example(field));
+    }
+    // an option elsewhere, or what is excluded
+    if let Some(name) = word.strip_prefix('-')
+        && field_named(name).is_some()
+    {
+        return format!("write `{name}`, or `not {name}` to exclude it");
     }
     if word.starts_with(|c: char| !c.is_alphabetic() && !"_.{".contains(c)) {
         return "the field comes first, like `port >= 80`, `src 10.0.0.5`".into();
@@ -196,11 +209,10 @@ pub fn wrong_operator(field: &Field, op: Op, token: &Token<'_>) -> FilterError {
         token.span.clone(),
         format!("`{}` cannot be compared with `{}`", field.word, op.symbol()),
     )
-    .help(format!(
-        "it takes {}, like `{}`",
-        takes.join(" "),
-        example(field)
-    ))
+    .help(match kind_of(field) {
+        FieldKind::Names(names) if names.len() < 5 => expected(field),
+        _ => format!("it takes {}, like `{}`", takes.join(" "), example(field)),
+    })
 }
 
 /// A token where a value should be.

@@ -306,7 +306,7 @@ const VAGUE: &[(&[&str], &str)] = &[
             "last_seen",
             "lastseen",
         ],
-        "a session has no idle time: `waiting > 10s` has no answer yet; for leaks `state close-wait`",
+        "`waiting > 10s` selects sessions that have had no answer for 10 s; for leaks `state close-wait`",
     ),
     (
         &["client", "server", "clients", "servers"],
@@ -543,6 +543,23 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
     (
         &["rto", "ato"],
         "write `rtt > 200ms`, or `retranstimeout > 0` where it elapsed",
+    ),
+    (
+        &["tcp.stream", "stream", "flow_id", "flow.id"],
+        "sessions have no numbers: write `cookie 1234`, or `communityid ~ ^1:`",
+    ),
+    (
+        &[
+            "window",
+            "win",
+            "wnd",
+            "rwnd",
+            "rcv_wnd",
+            "snd_wnd",
+            "tcp.window_size",
+            "tcp.window_size_value",
+        ],
+        "write `zerowindow peer,ours,both` for a receive window of 0; `cwnd > 10` is the congestion window",
     ),
     (
         &["cpu", "mem", "memory", "load"],

@@ -45,12 +45,51 @@ pub fn plain(tokens: Vec<Token<'_>>) -> Vec<Token<'_>> {
     {
         all.pop();
     }
+    join_thousands(&mut all);
     for at in 1..all.len() {
         if all[at].kind == Tok::Comma && begins_comparison(&all[at + 1..]) {
             all[at] = instead(&all[at], Tok::And, "and");
         }
     }
     all
+}
+
+/// Joins the digits of numbers with commas, where no list can be meant: `tx > 1,000,000`.
+fn join_thousands(tokens: &mut Vec<Token<'_>>) {
+    let is_digits = |t: &Token<'_>, counts: std::ops::RangeInclusive<usize>| {
+        counts.contains(&t.text.len()) && t.text.bytes().all(|b| b.is_ascii_digit())
+    };
+    let mut at = 1;
+    while at < tokens.len() {
+        let [first, rest @ ..] = &tokens[at..] else {
+            return;
+        };
+        let takes_one = matches!(
+            tokens[at - 1].kind,
+            Tok::Op(Op::Lt | Op::Le | Op::Gt | Op::Ge)
+        );
+        let groups = rest.chunks_exact(2).take_while(|pair| {
+            let is_apart = pair[0].span.end < pair[1].span.start;
+            pair[0].kind == Tok::Comma && is_digits(&pair[1], 3..=3) && !is_apart
+        });
+        let groups: Vec<&str> = groups.map(|pair| pair[1].text).collect();
+        let end = at + 2 * groups.len();
+        if takes_one
+            && !groups.is_empty()
+            && is_digits(first, 1..=3)
+            && ends_term(tokens.get(end + 1))
+        {
+            let kind = Tok::Quoted([first.text, &groups.concat()].concat());
+            let span = first.span.start..tokens[end].span.end;
+            let whole = Token {
+                kind,
+                span,
+                ..first.clone()
+            };
+            tokens.splice(at..=end, [whole]);
+        }
+        at += 1;
+    }
 }
 
 /// The part of a token from one byte to another.
@@ -442,6 +481,10 @@ pub fn error<'s>(tokens: &[Token<'s>]) -> Option<Instead<'s>> {
 /// The field of a name that ends with a unit which the field takes, and that unit: `bytes_mb`.
 pub fn named_with_unit(name: &str) -> Option<(&'static Field, &'static str)> {
     let lower = name.to_ascii_lowercase();
+    // a heading of bcc
+    if lower == "ms" {
+        return by_word("duration").map(|field| (field, "ms"));
+    }
     let is_it = |(end, _): &&(&str, &str)| lower.ends_with(end);
     let (end, unit) = *UNIT_ENDS.iter().find(is_it)?;
     let base = name.get(..name.len() - end.len())?;

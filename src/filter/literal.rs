@@ -194,6 +194,12 @@ pub fn read(
             _ => return Err(bad()),
         },
         FieldKind::Either(..) => return Err(bad()),
+        FieldKind::Micros if with_colons(text).is_some() => {
+            let time = with_colons(text).unwrap_or_default();
+            let message = format!("{} has no unit", quoted(text));
+            let help = format!("write `{time}`; it takes no clock times: {NO_CLOCK}");
+            return Err(Bad::new(message, help));
+        }
         FieldKind::Micros | FieldKind::Moment if is_clock_time(text) => {
             let message = format!("{} is a clock time", quoted(text));
             return Err(Bad::new(message, NO_CLOCK));
@@ -219,6 +225,20 @@ fn is_clock_time(text: &str) -> bool {
         .is_some_and(|now| now.eq_ignore_ascii_case("now"));
     let is_epoch = is_digits(text) && (10..=19).contains(&text.len());
     is_date || is_time || is_now || is_epoch
+}
+
+/// A time in hours, minutes and seconds, or the last two of these, with its unit: `1:30` is `90s`.
+fn with_colons(text: &str) -> Option<String> {
+    let parts: Option<Vec<u64>> = text.split(':').map(digits).collect();
+    let seconds = match parts?.as_slice() {
+        [minutes, seconds @ ..60] => minutes.checked_mul(60)? + seconds,
+        [hours @ ..24, minutes @ ..60, seconds @ ..60] => hours * 3600 + minutes * 60 + seconds,
+        _ => return None,
+    };
+    Some(match seconds % 60 {
+        0 => format!("{}m", seconds / 60),
+        _ => format!("{seconds}s"),
+    })
 }
 
 /// Words for yes and no.
@@ -306,10 +326,12 @@ fn number(field: &Field, kind: FieldKind, text: &str) -> Result<u64, Bad> {
                 let help = format!("`{word}` is in bytes: write `{word} > {bytes}`");
                 return Err(Bad::new(message, help));
             }
-            return scaled(text, SIZES, Some(1)).map_err(|e| unscaled(e, text, field));
+            let short = with_short_unit(text, SPELLED_SIZES);
+            let text = power(text).unwrap_or(short);
+            return scaled(&text, SIZES, Some(1)).map_err(|e| unscaled(e, &text, field));
         }
         FieldKind::Micros | FieldKind::Moment => {
-            let short = with_short_unit(text);
+            let short = with_short_unit(text, SPELLED);
             return scaled(&short, TIMES, None).map_err(|e| unscaled(e, text, field));
         }
         _ => {}
@@ -330,6 +352,10 @@ fn number(field: &Field, kind: FieldKind, text: &str) -> Result<u64, Bad> {
         return number
             .filter(|_| !hex.starts_with('+'))
             .ok_or_else(|| bad("is not a number").partial(hex.is_empty()));
+    }
+    if field.word == "netns" && text.eq_ignore_ascii_case("host") {
+        let help = "`readlink /proc/1/ns/net` prints the number of this host's";
+        return Err(Bad::new(format!("{} is not a number", quoted(text)), help));
     }
     if !is_digits(text) {
         let what = match kind {
@@ -389,11 +415,42 @@ const SPELLED: &[(&[&str], &str)] = &[
     (&["day", "days"], "d"),
 ];
 
-/// A time with its unit in short.
-fn with_short_unit(text: &str) -> Cow<'_, str> {
+/// Units of size in full, and the short ones.
+const SPELLED_SIZES: &[(&[&str], &str)] = &[
+    (&["byte", "bytes"], "B"),
+    (&["kilobyte", "kilobytes", "kbyte", "kbytes"], "kB"),
+    (&["megabyte", "megabytes", "mbyte", "mbytes"], "MB"),
+    (&["gigabyte", "gigabytes", "gbyte", "gbytes"], "GB"),
+    (&["kibibyte", "kibibytes"], "KiB"),
+    (&["mebibyte", "mebibytes"], "MiB"),
+    (&["gibibyte", "gibibytes"], "GiB"),
+];
+
+/// The whole number that a power of ten stands for: `1e6`.
+fn power(text: &str) -> Option<Cow<'static, str>> {
+    let (digits, exponent) = text.split_once(['e', 'E'])?;
+    let is_it = is_digits(exponent.trim_start_matches('+')) && !digits.is_empty();
+    let is_number = digits.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let number: f64 = text.parse().ok().filter(|_| is_it && is_number)?;
+    (number < 1e18).then(|| format!("{}", number as u64).into())
+}
+
+/// True for a unit of size or of time, unless it is a single letter.
+pub fn is_unit(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let spelled = SPELLED.iter().chain(SPELLED_SIZES).map(|(words, _)| *words);
+    let short = TIMES.iter().chain(SIZES).map(|(words, _)| *words);
+    lower.len() > 1
+        && spelled
+            .chain(short)
+            .any(|words| words.contains(&lower.as_str()))
+}
+
+/// A number with its unit in short.
+fn with_short_unit<'t>(text: &'t str, spelled: &[(&[&str], &str)]) -> Cow<'t, str> {
     let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = text[number.len()..].to_ascii_lowercase();
-    let found = SPELLED
+    let found = spelled
         .iter()
         .find(|(words, _)| words.contains(&unit.as_str()));
     found.map_or(text.into(), |(_, short)| format!("{number}{short}").into())

@@ -312,9 +312,14 @@ fn subject(word: &Token<'_>, input: &Input<'_>) -> Result<Option<(&'static Field
         true => Vec::new(),
         false => nearest_fields(&word.text.to_lowercase()),
     };
-    let near: Vec<&'static Field> = near.into_iter().filter_map(by_word).collect();
-    // `rto` is no misspelled `rtt`
-    let is_other = foreign::elsewhere(word.text).is_some();
+    let mut near: Vec<&'static Field> = near.into_iter().filter_map(by_word).collect();
+    near.dedup();
+    // `rto` is no misspelled `rtt`, and `-port` may be an option or a negation
+    let is_other = foreign::elsewhere(word.text).is_some()
+        || word
+            .text
+            .strip_prefix('-')
+            .is_some_and(|name| field_named(name).is_some());
     if has_operator {
         return match near.as_slice() {
             [field] if !is_other => {

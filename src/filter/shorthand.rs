@@ -148,6 +148,10 @@ pub fn bare(text: &str, is_all: bool) -> Result<Bare, Bad> {
     let flag = text.trim_start_matches('-');
     if flag != text && flag.starts_with(char::is_alphanumeric) {
         let message = format!("{} is a flag elsewhere", quoted(text));
+        // no flag, but a word that is excluded
+        if flag.len() > 4 && !text.starts_with("--") {
+            return Err(Bad::new(message, format!("write `not {flag}`")));
+        }
         let instead = match is_all {
             true => "write a term, like `port 443`",
             false => "leave it out",
