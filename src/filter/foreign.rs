@@ -200,6 +200,8 @@ const OPERATORS: &[(&str, Op)] = &[
     ("le", Op::Le),
     ("gt", Op::Gt),
     ("ge", Op::Ge),
+    ("lte", Op::Le),
+    ("gte", Op::Ge),
     ("matches", Op::Match),
     ("rlike", Op::Match),
     ("regexp", Op::Match),

@@ -256,6 +256,17 @@ pub fn between_ends<'s>(
         _ => return Ok(None),
     };
     let count = 2 + joint;
+    let port = match tokens.get(count..) {
+        Some([port, number, ..])
+            if is_word(port, "port")
+                && to.text.parse::<IpAddr>().is_ok()
+                && digits::<u16>(number.text).is_some() =>
+        {
+            vec![instead(port, Tok::Word, "rport"), number.clone()]
+        }
+        _ => Vec::new(),
+    };
+    let count = count + port.len();
     let is_of_program = is_program(from);
     if !(is_of_program || is_end(from)) || !ends_term(tokens.get(count)) {
         return Ok(None);
@@ -287,7 +298,8 @@ pub fn between_ends<'s>(
     let and = instead(&tokens[1], Tok::And, "and");
     let term = side
         .into_iter()
-        .chain([from.clone(), and, put(field), to.clone()]);
+        .chain([from.clone(), and, put(field), to.clone()])
+        .chain(port);
     Ok(Some((grouped(term), count)))
 }
 

@@ -357,6 +357,8 @@ fn number(field: &Field, kind: FieldKind, text: &str) -> Result<u64, Bad> {
         let help = "`readlink /proc/1/ns/net` prints the number of this host's";
         return Err(Bad::new(format!("{} is not a number", quoted(text)), help));
     }
+    let powered = power(text).filter(|_| kind == FieldKind::Count);
+    let text = powered.as_deref().unwrap_or(text);
     if !is_digits(text) {
         let what = match kind {
             FieldKind::Port => "is not a port",

@@ -117,8 +117,8 @@ fn continues_values(before: &[Token<'_>], after: &[Token<'_>]) -> bool {
     next.kind == Tok::Word && is_more && begins_with_digit(next) && named.is_some_and(takes)
 }
 
-/// True if `or` and a name continue the names before it that `not` or `!=` excludes: `not comm curl or wget`, `not curl or
-/// wget`.
+/// True if `or` and a value continue those before it that `not` or `!=` excludes: `not comm curl or wget`, `not curl or wget`,
+/// `state != established or close-wait`.
 fn continues_excluded(before: &[Token<'_>], after: &[Token<'_>]) -> bool {
     let [next, rest @ ..] = after else {
         return false;
@@ -129,24 +129,27 @@ fn continues_excluded(before: &[Token<'_>], after: &[Token<'_>]) -> bool {
     {
         before = &before[..start.len() + 1];
     }
-    let is_text = |field: &Token<'_>| {
+    let is_name = forms::is_name(next);
+    let takes = |field: &Token<'_>| {
         let named = any_field_named(field.text).filter(|_| field.kind == Tok::Word);
-        named.is_some_and(|f| matches!(kind_of(f), FieldKind::Comm | FieldKind::Text))
+        named.is_some_and(|named| match kind_of(named) {
+            FieldKind::Comm | FieldKind::Text | FieldKind::User => is_name,
+            FieldKind::Names(_) => meaning(named, next.text, false, |_| None).is_ok(),
+            _ => false,
+        })
     };
+    let is_not = |token: &Token<'_>| token.kind == Tok::Not;
     let is_excluded = match before {
-        [.., field, op, _] if op.kind == Tok::Op(Op::Ne) => is_text(field),
-        [.., not, field, op, _] if not.kind == Tok::Not && op.kind == Tok::Op(Op::Eq) => {
-            is_text(field)
-        }
-        [.., not, field, _] if not.kind == Tok::Not && is_text(field) => true,
-        [.., not, word] => {
-            let is_text = matches!(word.kind, Tok::Quoted(_)) || forms::is_name(word);
-            not.kind == Tok::Not && is_text
+        [.., field, op, _] if op.kind == Tok::Op(Op::Ne) => takes(field),
+        [.., not, field, op, _] if is_not(not) && op.kind == Tok::Op(Op::Eq) => takes(field),
+        [.., not, field, _] if is_not(not) && takes(field) => true,
+        [.., not, word] if is_not(not) => {
+            is_name && (matches!(word.kind, Tok::Quoted(_)) || forms::is_name(word))
         }
         _ => false,
     };
-    let is_more = rest.first().is_none_or(|t| t.kind == Tok::Comma) || ends_term(rest.first());
-    is_excluded && is_more && forms::is_name(next)
+    let is_more = ends_term(rest.first()) || rest.first().is_some_and(|t| t.kind == Tok::Comma);
+    next.kind == Tok::Word && is_excluded && is_more
 }
 
 /// True for a time with its unit.
