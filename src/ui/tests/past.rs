@@ -314,7 +314,6 @@ fn past_time_that_is_not_there_is_marked_with_what_is_possible() {
         ("1970-01-01 00:02", "is in the future"),
     ] {
         press(&mut app, "@");
-        // the example can be gone to
         let possible = "from 00:00:10 on: 00:00:40, -30s; Enter alone: now";
         assert!(screen(&app, SIZE).contains(possible));
         type_text(&mut app, text);
@@ -326,6 +325,14 @@ fn past_time_that_is_not_there_is_marked_with_what_is_possible() {
         assert!(!screen(&app, SIZE).contains(wrong), "typing goes on");
         press(&mut app, "Esc");
     }
+    for possible in ["00:00:40", "-30s"] {
+        go_to(&mut app, possible);
+        let shown = screen(&app, SIZE);
+        assert!(shown.contains("PAST 00:00:40"), "{possible}: {shown}");
+        press_and_settle(&mut app, "Esc");
+    }
+    let short = course(SIZE, 22).app;
+    assert_eq!(short.example_times(), ["00:00:16", "-5s"]);
     let mut empty = Watched::new(SIZE, None).app;
     press_and_settle(&mut empty, "[");
     assert!(screen(&empty, SIZE).contains("the black box has nothing yet"));

@@ -3,7 +3,6 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use crate::text::units::S;
 use crate::ui::app::App;
 use crate::ui::state::asked::{AskedLine, Asks};
 use crate::ui::state::command;
@@ -32,24 +31,14 @@ pub fn draw(asked: &AskedLine, app: &App, theme: &Theme, area: Rect, frame: &mut
     below(&Below { x, text, style }, area, frame);
 }
 
-/// Times that can be typed: such that there is something to see.
+/// Example times within the kept range, once there is one.
 fn times(app: &App) -> String {
-    const HOUR_NS: u64 = 3600 * S;
-    let Some((first_ns, last_ns)) = app.reach() else {
-        return "03:12, 03:12:40, -5m, yesterday 03:12; Enter alone: now".into();
-    };
-    let length_ns = last_ns.saturating_sub(first_ns);
-    let [first, between] =
-        [first_ns, last_ns - (length_ns / 2).min(HOUR_NS / 2)].map(|ns| app.time_at(ns));
-    let back = if length_ns > HOUR_NS / 6 {
-        "-5m"
-    } else {
-        "-30s"
-    };
-    let yesterday = if length_ns > 24 * HOUR_NS {
-        ", yesterday 03:12"
-    } else {
-        ""
-    };
-    format!("from {first} on: {between}, {back}{yesterday}; Enter alone: now")
+    match app.reach() {
+        None => "03:12, 03:12:40, -5m, yesterday 03:12; Enter alone: now".into(),
+        Some((first_ns, _)) => {
+            let (first, examples) = (app.time_at(first_ns), app.example_times());
+            let examples = examples.join(", ");
+            format!("from {first} on: {examples}; Enter alone: now")
+        }
+    }
 }

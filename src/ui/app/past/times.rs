@@ -78,6 +78,21 @@ impl App {
         Ok((at, first.is_some()))
     }
 
+    /// Times that can be typed now, each in another form.
+    pub fn example_times(&self) -> Vec<String> {
+        const AGO_NS: u64 = 1800 * S;
+        let reach = self.reach();
+        let between = reach.map(|(first_ns, last_ns)| {
+            let back_ns = (last_ns.saturating_sub(first_ns) / 2).min(AGO_NS);
+            self.time_at(last_ns - back_ns)
+        });
+        let is_there = |text: &&str| self.time_to_go(text).is_ok();
+        let ago = ["-5m", "-30s", "-5s"].into_iter().find(is_there);
+        let yesterday = Some("yesterday 03:12").filter(is_there);
+        let others = ago.into_iter().chain(yesterday).map(str::to_owned);
+        between.into_iter().chain(others).collect()
+    }
+
     /// The boot time that a text means, ns. An error says what is possible.
     pub(super) fn time_to_go(&self, text: &str) -> Result<u64, LineError> {
         let (at, is_first) = self.wall_of(text)?;
