@@ -4,7 +4,8 @@ use std::ops::ControlFlow::{Break, Continue};
 
 use crate::model::fields;
 use crate::model::fields::Field;
-use crate::model::session::Age;
+use crate::model::session::{Age, Session};
+use crate::model::store::Slot;
 use crate::ui::action::{Action, Mode, Motion, Sideways};
 use crate::ui::app::follow::OPENED;
 use crate::ui::app::update::Offer;
@@ -25,6 +26,7 @@ impl App {
             field,
             inverted: is_again && !self.sort.inverted,
         });
+        self.say_if_bounds_are_sorted();
     }
 
     /// Sorts by the field of a key. The order is reversed only if it was chosen for the sessions that are shown: on others, the key
@@ -37,7 +39,10 @@ impl App {
         let is_sorted = self.before_following.is_none() && self.sort == usual;
         match self.is_order_chosen {
             true => self.sort_by(field),
-            false => self.set_sort(usual),
+            false => {
+                self.set_sort(usual);
+                self.say_if_bounds_are_sorted();
+            }
         }
         if is_sorted && self.sort == usual {
             let key = self.keymap.of(Mode::Table, action);
@@ -72,16 +77,16 @@ impl App {
         // whoever sorts wants to see what is on top
         self.select_top();
         self.restart();
-        self.say_if_bounds_are_sorted();
     }
 
-    /// Says that the order is not that of the ages where only lower bounds of some are known: those of the sessions that were open before
-    /// the start, which are the first ones.
+    /// Warns that ages marked `≥` are lower bounds, so that their order is unknown. Those of the sessions that were open before the start
+    /// are, and these had the first slots.
     fn say_if_bounds_are_sorted(&mut self) {
-        const FIRST: usize = 1000;
+        const FIRST: Slot = 1000;
         let is_by_age = self.sort_column().word == "duration";
-        let mut open = self.store.open().take(FIRST);
-        if is_by_age && open.any(|(_, session)| session.age != Age::Exact) {
+        let is_bound = |session: &Session| session.age != Age::Exact;
+        let mut open = self.store.open_in(0..FIRST).map(|(_, session)| session);
+        if is_by_age && open.any(|s| is_bound(s) && self.view_filter.shows(s)) {
             let text = "ages with ≥ are lower bounds: which of these is the oldest is not known";
             self.notice.switched(text.to_owned());
         }
