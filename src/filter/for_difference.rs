@@ -21,10 +21,13 @@ pub fn filter_for_difference(difference: &Difference) -> String {
         BaselineKey::Several(program) => filter_for_several(program, difference),
     };
     let condition = match difference.finding {
+        // the client has no response time of those that only its server knows
+        DifferenceKind::Worse(_) if difference.has_unread => None,
         DifferenceKind::Worse(figure) | DifferenceKind::Grown(figure) => condition(figure),
         DifferenceKind::Gone
         | DifferenceKind::Quiet
         | DifferenceKind::FewerOpen
+        | DifferenceKind::NoneKept
         | DifferenceKind::FewerNew
         | DifferenceKind::New => None,
     };
@@ -218,6 +221,20 @@ mod tests {
         let found = selected(&difference);
         assert_eq!(found.len(), 4, "{found:?}");
         assert!(links.iter().all(|link| found.contains(link)));
+    }
+
+    #[test]
+    fn filter_of_answers_that_a_client_has_not_read_matches_its_sessions() {
+        let unread = session("redis", Direction::Out, "127.0.0.1", 7000, Reason::LocalFin);
+        let slower = DifferenceKind::Worse(BaselineFigure::Response);
+        let found = |has_unread| {
+            selected(&Difference {
+                has_unread,
+                ..Difference::new(link(&unread), slower)
+            })
+        };
+        assert_eq!(found(true).len(), 2);
+        assert_eq!(found(false).len(), 0, "none has a response time");
     }
 
     #[test]

@@ -85,7 +85,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Number of failures in the last [`RECENT_S`] seconds before `now_ns`.
+    /// Number of failures in the last [`RECENT_S`] seconds before `now_ns`; if the newest one is later, in as many before it.
     pub fn recent(&self, now_ns: u64) -> u32 {
         let newest = self.recent.newest_s();
         // the current second counts as well: what has just happened matters most

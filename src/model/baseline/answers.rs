@@ -282,6 +282,8 @@ pub struct AnswerSums {
     unchanged: u64,
     /// Answers that are only the last ones of their sessions.
     last: u64,
+    /// Some are known only to the server of a client that does not read them.
+    pub has_unread: bool,
 }
 
 impl AnswerSums {
@@ -293,6 +295,7 @@ impl AnswerSums {
         self.recent.merge(&other.recent);
         self.unchanged += other.unchanged;
         self.last += other.last;
+        self.has_unread |= other.has_unread;
     }
 
     fn add(&mut self, answers: &Answers) {
@@ -363,10 +366,25 @@ impl<'a> AnsweringEnd<'a> {
                 session: server,
                 stands_in: true,
             },
-            _ => AnsweringEnd {
-                session,
-                stands_in: false,
-            },
+            _ => AnsweringEnd::own(session),
+        }
+    }
+
+    /// The session itself.
+    fn own(session: &'a Session) -> Self {
+        AnsweringEnd {
+            session,
+            stands_in: false,
+        }
+    }
+
+    /// The end for a session before the baseline: without the server's answers if it has given some since.
+    pub fn before(session: &'a Session, other: Option<&'a Session>, since: &Followed) -> Self {
+        let end = AnsweringEnd::of(session, other);
+        let answered = since.0.get(&end.session.id());
+        match end.stands_in && answered.is_some_and(|answered| answered.all.count > 0) {
+            true => AnsweringEnd::own(session),
+            false => end,
         }
     }
 }
@@ -433,6 +451,7 @@ impl BothAnswers {
     /// Adds the answers of a session since the baseline.
     pub fn add_since(&mut self, answering: AnsweringEnd<'_>, answered: &Answered, end: CountedEnd) {
         let sums = self.end(answering, end);
+        sums.has_unread |= answering.stands_in;
         sums.add(&answered.all);
         sums.samples.merge(&answered.samples);
         sums.recent.merge(&answered.recent);

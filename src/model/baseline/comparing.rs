@@ -175,7 +175,7 @@ impl Baseline {
             entry,
             since: &since,
             open: open.map_or(0, |sums| sums.seen),
-            staying: open.map_or(0, |sums| sums.staying),
+            kept: open.map_or(0, |sums| sums.kept),
             may_be_known: group.is_none() && self.evicted > 0,
             bytes: bytes.map_or(entry.bytes, |t| t.bytes),
             quiet_after_ns: entry.quiet_after_ns(known_ns),

@@ -23,8 +23,10 @@ const MORE: f64 = 2.0;
 /// Minimum number of sessions that were open, for fewer of them to be no chance, and factor by which there are fewer.
 const MANY_OPEN: u64 = 10;
 const FEWER_OPEN: u64 = 4;
-/// Minimum time for which sessions have been opened without one that stays open, for those that were open to be given up, ns.
-const GIVEN_UP_NS: u64 = 20 * S;
+/// Numbers of sessions kept open that are a small pool.
+const POOL: std::ops::Range<u64> = 2..MANY_OPEN;
+/// Minimum time for which sessions have been opened and none was kept open, for that to be no pause of a pool, ns.
+const NONE_KEPT_NS: u64 = 20 * S;
 /// Minimum time since the baseline for fewer sessions, s: requests of people and programs come in bursts.
 const LONG_FEWER: f64 = 30.0;
 /// Minimum traffic, bytes per second.
@@ -123,8 +125,10 @@ pub enum DifferenceKind {
     Gone,
     /// The same, but not yet for longer than its usual pauses.
     Quiet,
-    /// It has far fewer sessions open than at the baseline, or opens others of which none stays open.
+    /// It has far fewer sessions open than at the baseline.
     FewerOpen,
+    /// It opens more sessions than before, and keeps none open any more.
+    NoneKept,
     /// It opens less than half as many sessions per second.
     FewerNew,
     /// It was not there before.
@@ -151,7 +155,10 @@ impl DifferenceKind {
 
     /// True if there is less of something.
     pub fn is_fewer(self) -> bool {
-        matches!(self, DifferenceKind::FewerOpen | DifferenceKind::FewerNew)
+        matches!(
+            self,
+            DifferenceKind::FewerOpen | DifferenceKind::NoneKept | DifferenceKind::FewerNew
+        )
     }
 
     /// True if the key has no sessions any more.
@@ -176,6 +183,8 @@ pub struct Difference {
     pub bytes: u64,
     /// Answers since the baseline, if it is about response times; else 0.
     pub answers: u64,
+    /// Some of these are known only to the server of the sessions, which the client has not read.
+    pub has_unread: bool,
     /// The reason of most failures since the baseline, if it is about failures.
     pub reason: Option<Reason>,
     /// Other keys that differ for the same sessions; those of a [`BaselineKey::Several`].
@@ -203,6 +212,7 @@ impl Difference {
             since: None,
             bytes: 0,
             answers: 0,
+            has_unread: false,
             reason: None,
             also: Vec::new(),
             server: None,
@@ -238,7 +248,10 @@ impl Difference {
             DifferenceKind::Worse(figure) | DifferenceKind::Grown(figure) => Some(figure),
             DifferenceKind::FewerNew => Some(BaselineFigure::New),
             DifferenceKind::Gone => self.since.map(|_| BaselineFigure::New),
-            DifferenceKind::Quiet | DifferenceKind::FewerOpen | DifferenceKind::New => None,
+            DifferenceKind::Quiet
+            | DifferenceKind::FewerOpen
+            | DifferenceKind::NoneKept
+            | DifferenceKind::New => None,
         }
     }
 
@@ -264,6 +277,11 @@ impl Difference {
             peer,
         ];
         parts.map(|part| part.map(BaselineKey::Group))
+    }
+
+    /// Returns the increase in the unit of the figure.
+    pub(super) fn increase(&self) -> f64 {
+        self.since.unwrap_or(0.0) - self.before.unwrap_or(0.0)
     }
 
     /// Returns the increase as a factor.
@@ -359,8 +377,8 @@ const NEW_KEPT: usize = 512;
 pub struct Findings {
     /// Each with the probability that it is chance.
     found: Vec<(Difference, f64)>,
-    /// Links whose sessions that stayed open are closed: those that open more than before do so instead.
-    given_up: Vec<Difference>,
+    /// Links that keep no session open any more. They count if they open more than before.
+    none_kept: Vec<Difference>,
     /// New keys: those with the most sessions, and the number of others.
     new: Vec<Difference>,
     more_new: usize,
@@ -404,14 +422,15 @@ impl Findings {
             DifferenceKind::Gone
             | DifferenceKind::Quiet
             | DifferenceKind::FewerOpen
+            | DifferenceKind::NoneKept
             | DifferenceKind::New => true,
         };
         let found = self.found.into_iter().filter(is_significant);
         let mut found: Vec<Difference> = found.map(|(difference, _)| difference).collect();
         let opens_more = |d: &&Difference| d.finding == DifferenceKind::Grown(BaselineFigure::New);
         let more: FxHashSet<BaselineKey> = found.iter().filter(opens_more).map(|d| d.key).collect();
-        let given_up = self.given_up.into_iter();
-        found.extend(given_up.filter(|d| more.contains(&d.key)));
+        let none_kept = self.none_kept.into_iter();
+        found.extend(none_kept.filter(|d| more.contains(&d.key)));
         found.extend(self.new);
         found
     }
@@ -445,9 +464,9 @@ pub struct Compared<'a> {
     pub key: BaselineKey,
     pub entry: &'a BaselineEntry,
     pub since: &'a SideSums,
-    /// Number of open sessions, and of those that have been open for a while.
+    /// Number of open sessions, and of those that are kept open.
     pub open: u64,
-    pub staying: u64,
+    pub kept: u64,
     /// It may have been there before, in sessions that were evicted.
     pub may_be_known: bool,
     /// Total bytes by now.
@@ -572,10 +591,10 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
             }
         }
     }
-    if !is_silent && is_given_up(compared, watched.now_ns) {
+    if !is_silent && keeps_none(compared, watched.now_ns) {
         let before = entry.long_open as f64;
-        let fewer = difference(DifferenceKind::FewerOpen, Some(before), Some(0.0));
-        findings.given_up.push(fewer);
+        let none = difference(DifferenceKind::NoneKept, Some(before), Some(0.0));
+        findings.none_kept.push(none);
     }
     let usual = entry.usual();
     // its other figures are those of its end
@@ -636,24 +655,27 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
             && is_notable
         {
             let mut increase = difference(DifferenceKind::of_increase(each), before, Some(now));
-            increase.answers = match each {
-                BaselineFigure::Response => new.answers.peer.all.count,
-                BaselineFigure::OurResponse => new.answers.ours.all.count,
-                _ => 0,
+            let answers = match each {
+                BaselineFigure::Response => Some(&new.answers.peer),
+                BaselineFigure::OurResponse => Some(&new.answers.ours),
+                _ => None,
             };
+            if let Some(answers) = answers {
+                (increase.answers, increase.has_unread) = (answers.all.count, answers.has_unread);
+            }
             findings.found.push((increase, chance));
         }
     }
 }
 
-/// True if a link had sessions that stayed open, and has opened others for a while of which none stays.
-fn is_given_up(compared: &Compared<'_>, now_ns: u64) -> bool {
-    let opened_ns = compared.since.opened_in.first_ns();
-    let is_link = matches!(compared.key, BaselineKey::Link(_));
-    is_link
-        && (1..MANY_OPEN).contains(&compared.entry.long_open)
-        && compared.staying == 0
-        && opened_ns.is_some_and(|first_ns| now_ns.saturating_sub(first_ns) >= GIVEN_UP_NS)
+/// True if a link kept sessions open, a small pool of them, and has kept none open since it opens others.
+fn keeps_none(compared: &Compared<'_>, now_ns: u64) -> bool {
+    let (entry, opened_in) = (compared.entry, compared.since.opened_in);
+    let since_ns = opened_in.first_ns().map(|ns| ns.max(entry.kept_until_ns));
+    matches!(compared.key, BaselineKey::Link(_))
+        && POOL.contains(&entry.long_open)
+        && compared.kept == 0
+        && since_ns.is_some_and(|ns| now_ns.saturating_sub(ns) >= NONE_KEPT_NS)
 }
 
 /// Probability that a share of losses so much greater is chance.

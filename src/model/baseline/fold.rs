@@ -40,7 +40,8 @@ const MOST: f64 = 0.8;
 /// Factor by which one difference must be clearer than another to explain it better.
 const CLEARER: f64 = 1.1;
 
-/// Factor by which a share of failures or losses must be clearer than that of a whole to be a cause of its own.
+/// Factor by which a share of failures or losses must be clearer than that of a whole to be a cause of its own, and a time must have
+/// grown more than another one.
 const APART: f64 = 1.5;
 /// Number of lines of one program from which on they are one.
 const SEVERAL: usize = 3;
@@ -84,7 +85,7 @@ impl Candidate {
                 self.part() as f64 / self.all.max(1) as f64
             }
             DifferenceKind::Worse(_) | DifferenceKind::Grown(_) => self.difference.ratio(),
-            DifferenceKind::FewerOpen | DifferenceKind::FewerNew => {
+            DifferenceKind::FewerOpen | DifferenceKind::NoneKept | DifferenceKind::FewerNew => {
                 1.0 / self.difference.ratio().max(f64::MIN_POSITIVE)
             }
             DifferenceKind::Gone | DifferenceKind::Quiet | DifferenceKind::New => 1.0,
@@ -227,32 +228,7 @@ fn fold_kind(kind: DifferenceKind, differences: Vec<Difference>, sums: &[Part]) 
         shared.is_some_and(|ends| ends.iter().sum::<u64>() > 0)
     };
     let parts = sorted(parts, &all);
-    // pairs that have not held: what was taken out of one may be in another
-    let mut apart = FxHashSet::default();
-    loop {
-        for (by, what) in &parts {
-            let (by, what) = (*by, *what);
-            // other parts of a whole have nothing to do with the part that explains it
-            let is_free = all[what].within.is_none() && !all[by].is_in_part;
-            let is_free = is_free && !apart.contains(&(by, what));
-            let root = root(&all, by);
-            if is_free && root != what && share(what, root) {
-                all[what].within = Some(by);
-            }
-        }
-        let before = apart.len();
-        for i in 0..all.len() {
-            if let Some(within) = all[i].within
-                && !share(i, root(&all, i))
-            {
-                apart.insert((within, i));
-                (all[i].within, all[i].is_in_part) = (None, false);
-            }
-        }
-        if apart.len() == before {
-            break;
-        }
-    }
+    put_together(&mut all, &parts, share);
     let mut also: HashMap<usize, Vec<usize>> = HashMap::new();
     for i in (0..all.len()).filter(|i| all[*i].within.is_some()) {
         also.entry(root(&all, i)).or_default().push(i);
@@ -268,6 +244,38 @@ fn fold_kind(kind: DifferenceKind, differences: Vec<Difference>, sums: &[Part]) 
     }
     let left = all.into_iter().filter(|c| c.within.is_none());
     left.map(|c| c.difference).collect()
+}
+
+/// Puts what is explained into what explains it, by pairs of these. Those that share nothing with the one that keeps the line are
+/// taken out again, and may then be in another.
+fn put_together(
+    all: &mut [Candidate],
+    pairs: &[(usize, usize)],
+    share: impl Fn(usize, usize) -> bool,
+) {
+    let mut apart = FxHashSet::default();
+    loop {
+        for &(by, what) in pairs {
+            // other parts of a whole have nothing to do with the part that explains it
+            let is_free = all[what].within.is_none() && !all[by].is_in_part;
+            let line = root(all, by);
+            if is_free && line != what && share(what, line) && !apart.contains(&(by, what)) {
+                all[what].within = Some(by);
+            }
+        }
+        let before = apart.len();
+        for i in 0..all.len() {
+            if let Some(within) = all[i].within
+                && !share(i, root(all, i))
+            {
+                apart.insert((within, i));
+                (all[i].within, all[i].is_in_part) = (None, false);
+            }
+        }
+        if apart.len() == before {
+            break;
+        }
+    }
 }
 
 /// Pairs of a part and its whole.
@@ -506,7 +514,7 @@ pub fn merge(mut differences: Vec<Difference>) -> Vec<Difference> {
         // connections that are opened instead of those that stayed open say so in their line
         let replaces = |at: &usize| {
             difference.finding == DifferenceKind::Grown(BaselineFigure::New)
-                && merged[*at].finding == DifferenceKind::FewerOpen
+                && merged[*at].finding == DifferenceKind::NoneKept
         };
         match same.clone().find(replaces).or(same.clone().next()) {
             Some(at) => {
@@ -543,18 +551,18 @@ fn is_other_end(difference: &Difference, worse: &Difference) -> bool {
         && worse.server.map(BaselineKey::Group) == Some(difference.key)
 }
 
-/// True if sessions last longer for their slower answers: by no more than these.
+/// True if sessions last longer for their slower answers: by about what one of these takes longer. Both are times, µs.
 fn is_consequence(difference: &Difference, worse: &Difference) -> bool {
     let answers = [BaselineFigure::Response, BaselineFigure::OurResponse];
     difference.finding == DifferenceKind::Grown(BaselineFigure::Duration)
         && answers.map(DifferenceKind::Worse).contains(&worse.finding)
-        && difference.ratio() <= worse.ratio() * CLEARER
+        && difference.increase() <= worse.increase() * APART
 }
 
 /// True if a difference belongs to the line of a worse one.
 fn is_same_cause(difference: &Difference, worse: &Difference) -> bool {
     // slower answers are no cause of that, and failed connects may be
-    if difference.finding == DifferenceKind::FewerOpen
+    if difference.finding == DifferenceKind::NoneKept
         && worse.finding != DifferenceKind::Worse(BaselineFigure::Failed)
     {
         return false;

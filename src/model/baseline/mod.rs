@@ -49,7 +49,8 @@ const OPEN_CHUNK: usize = 1 << 11;
 /// Minimum time since the baseline for differences, ns: what happens in a few seconds is mostly chance.
 pub const EARLY_NS: u64 = 10 * S;
 
-/// Minimum age of an open session at the baseline, ns, for its key to count as gone once it has no open session.
+/// Minimum age of an open session for it to be one that is kept open, ns. The key of one that is so at the baseline counts as gone
+/// once it has no open session.
 const LONG_OPEN_NS: u64 = 10 * S;
 
 /// Sums of the open sessions.
@@ -106,6 +107,8 @@ struct Closed<'a> {
     is_lossy: bool,
     /// It was open at the baseline, and had been for a while.
     was_long_open: bool,
+    /// It was kept open until then.
+    was_kept: bool,
     /// It was open at the baseline, and turned out to stay so for a while.
     stayed_open: bool,
     answering: AnsweringEnd<'a>,
@@ -122,6 +125,9 @@ impl Closed<'_> {
     ) {
         each(all, kinds, session, self.stand_in, |compared, end| {
             compared.ended_ns = compared.ended_ns.max(self.ended_ns);
+            if self.was_kept {
+                compared.kept_until_ns = compared.kept_until_ns.max(self.ended_ns);
+            }
             compared.long_open += u64::from(self.stayed_open);
             if !self.is_vanished {
                 compared.failures.take(session);
@@ -409,14 +415,13 @@ impl Baseline {
             let all = stand_in.is_none().then_some((all, CountedEnd::First));
             let answering = AnsweringEnd::of(session, other);
             let answered = self.answered.of(answering, self.at_ns);
-            let stays = session.age != Age::Exact
-                || self.now_ns.saturating_sub(session.start_ns) >= LONG_OPEN_NS;
+            let is_kept = is_kept_open(session, self.now_ns);
             for (side, end) in sides.chain(all) {
                 if opened {
                     side.count_opened(session);
                 }
                 side.see(session, opened, is_lossy);
-                side.staying += u64::from(stays);
+                side.kept += u64::from(is_kept);
                 if let Some(answered) = &answered {
                     side.answers.add_since(answering, answered, end);
                 }
@@ -517,6 +522,7 @@ impl Baseline {
             is_vanished: change.now.is_none(),
             ended_ns,
             was_long_open,
+            was_kept: is_kept_open(session, ended_ns),
             stayed_open: was_open && !was_long_open && stayed_ns >= LONG_OPEN_NS,
             opened: session.start_ns >= self.at_ns && session.age == Age::Exact,
             is_lossy: self.is_lossy(session),
@@ -543,13 +549,12 @@ impl Baseline {
 
     /// True if the session had been open for a while at the baseline.
     fn was_long_open(&self, session: &Session) -> bool {
-        session.age != Age::Exact && session.start_ns < self.at_ns
-            || self.at_ns.saturating_sub(session.start_ns) >= LONG_OPEN_NS
+        session.start_ns < self.at_ns && is_kept_open(session, self.at_ns)
     }
 
     fn count_before(&mut self, session: &Session, other: Option<&Session>) {
         let stand_in = stand_in(session, other);
-        let answering = AnsweringEnd::of(session, other);
+        let answering = AnsweringEnd::before(session, other, &self.answered);
         self.servers.take(session);
         if !session.is_open() && session.end_ns < self.times_ns {
             // of links there are no other sums that say so
@@ -616,6 +621,11 @@ impl Baseline {
             now_ns: self.now_ns,
         }
     }
+}
+
+/// True if a session that is open at a time, ns, has been kept open until then.
+fn is_kept_open(session: &Session, at_ns: u64) -> bool {
+    session.age != Age::Exact || at_ns.saturating_sub(session.start_ns) >= LONG_OPEN_NS
 }
 
 /// The other end of a local connection, if that counts for both.

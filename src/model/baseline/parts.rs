@@ -96,6 +96,7 @@ impl Together {
             DifferenceKind::Gone
             | DifferenceKind::Quiet
             | DifferenceKind::FewerOpen
+            | DifferenceKind::NoneKept
             | DifferenceKind::FewerNew => self.before,
         }
     }

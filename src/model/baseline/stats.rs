@@ -139,8 +139,8 @@ pub struct SideSums {
     /// When they were opened; only since the baseline.
     pub opened_in: Span,
     pub failed: u64,
-    /// Sessions that are open, and have been for a while.
-    pub staying: u64,
+    /// Sessions that are kept open: they have been for a while.
+    pub kept: u64,
     /// Sessions with retransmits.
     pub lossy: u64,
     /// All counted sessions.
@@ -156,7 +156,7 @@ impl SideSums {
         self.opened += other.opened;
         self.opened_in.merge(&other.opened_in);
         self.failed += other.failed;
-        self.staying += other.staying;
+        self.kept += other.kept;
         self.lossy += other.lossy;
         self.seen += other.seen;
         self.rtt.merge(&other.rtt);
@@ -283,8 +283,9 @@ pub struct BaselineEntry {
     pub activity: Activity,
     /// When short sessions were opened in the time before the baseline that rates are measured over.
     pub openings: Activity,
-    /// Time since the baseline at which a session was last seen to end, ns.
+    /// Time since the baseline at which a session was last seen to end, ns, and one that had been kept open.
     pub ended_ns: u64,
+    pub kept_until_ns: u64,
 }
 
 /// Periods of [`PERIOD_NS`] before the baseline with a session open, the latest first.
@@ -439,6 +440,7 @@ impl Sums for BaselineEntry {
         self.activity.0 |= other.activity.0;
         self.openings.0 |= other.openings.0;
         self.ended_ns = self.ended_ns.max(other.ended_ns);
+        self.kept_until_ns = self.kept_until_ns.max(other.kept_until_ns);
     }
 }
 

@@ -15,7 +15,7 @@ impl App {
     /// Sets a baseline; if there is one, shows or leaves the comparison.
     pub fn toggle_baseline(&mut self) -> Option<Effect> {
         if self.baseline.is_some() {
-            if matches!(self.layers.screen(), Some(Screen::Baseline(_))) {
+            if matches!(self.layers.screen(), Some(Screen::Baseline(_))) && !self.is_at_end() {
                 self.say_that_baseline_is_kept();
             }
             return self.turn_to_screen(Mode::Baseline);
@@ -45,8 +45,8 @@ impl App {
         let at = self.time(self.baseline_set);
         let key = |action| self.keymap.of(Mode::Baseline, action);
         let [compare, new] = [Action::Baseline, Action::NewBaseline].map(key);
-        let text = format!("the baseline of {at} is kept; {compare}, then {new} sets a new one");
-        self.notice.say(text);
+        let text = format!("the baseline of {at} is kept; {compare}, then {new} replaces it");
+        self.notice.switched(text);
     }
 
     /// Counts a part of what was before the baseline. False if all of that has been counted.
@@ -166,29 +166,33 @@ impl App {
 
     /// Asks to press the key again before a baseline is lost, since it cannot be had back. False if the action leaves it.
     pub(super) fn asks_before(&mut self, action: Action) -> bool {
-        let key = self.keymap.of(self.layers.mode(), action);
         let live = self.live();
         let shown = self.baseline.is_some().then_some(self.baseline_set);
         // that of now, which a moment of the past before it does not show
         let hidden = self.is_past() && live.baseline.is_some();
         let hidden = hidden.then_some(live.baseline_set);
-        let replaced = match action {
-            Action::ClearBaseline if shown.is_some() => {
-                let text = "again clears the baseline for good; any other key keeps it";
-                self.notice.ask(action, format!("{key} {text}"));
-                return true;
+        let (what, lost) = match action {
+            Action::ClearBaseline => ("clears", [shown, None]),
+            Action::Baseline if shown.is_none() => ("replaces", [hidden, None]),
+            Action::NewBaseline if !self.is_at_end() => {
+                let other = hidden.filter(|hidden| Some(*hidden) != shown);
+                ("replaces", [shown, other])
             }
-            Action::Baseline if shown.is_none() => hidden,
-            Action::NewBaseline if !self.is_at_end() => shown.or(hidden),
-            _ => None,
+            _ => return false,
         };
-        if let Some(set) = replaced {
-            let set = self.time(set);
-            let text =
-                format!("{key} again replaces the baseline of {set}; any other key keeps it");
-            self.notice.ask(action, text);
+        let lost = lost.into_iter().flatten().map(|set| self.time(set));
+        let lost = lost.collect::<Vec<_>>().join(" and ");
+        if lost.is_empty() {
+            return false;
         }
-        replaced.is_some()
+        let key = self.keymap.of(self.layers.mode(), action);
+        let text = match action {
+            Action::ClearBaseline => "the baseline for good".to_owned(),
+            _ => format!("the baseline of {lost}"),
+        };
+        let text = format!("{key} again {what} {text}; any other key keeps it");
+        self.notice.ask(action, text);
+        true
     }
 
     /// Clears the baseline, and leaves the comparison.

@@ -124,7 +124,7 @@ fn kind(finding: DifferenceKind) -> usize {
         DifferenceKind::Worse(_) => 0,
         DifferenceKind::Gone => 1,
         DifferenceKind::Quiet => 2,
-        DifferenceKind::FewerOpen | DifferenceKind::FewerNew => 3,
+        DifferenceKind::FewerOpen | DifferenceKind::NoneKept | DifferenceKind::FewerNew => 3,
         DifferenceKind::New => 4,
         DifferenceKind::Grown(_) => 5,
     }
@@ -140,7 +140,7 @@ fn urgency(difference: &Difference) -> u8 {
         DifferenceKind::Worse(_) => 2,
         DifferenceKind::Gone => 3,
         DifferenceKind::Quiet => 4,
-        DifferenceKind::FewerOpen | DifferenceKind::FewerNew => 5,
+        DifferenceKind::FewerOpen | DifferenceKind::NoneKept | DifferenceKind::FewerNew => 5,
         DifferenceKind::New if !has_ended => 6,
         DifferenceKind::New => 7,
         DifferenceKind::Grown(_) => 8,

@@ -68,7 +68,7 @@ impl Notice {
         });
     }
 
-    /// True while it asks whether to do this.
+    /// True while the question for this action is shown.
     pub fn asks(&self, action: Action) -> bool {
         let said = self.said.as_ref();
         said.is_some_and(|said| said.question == Some(action))

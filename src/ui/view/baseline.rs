@@ -165,7 +165,7 @@ fn meaning_of_since(shown: &Comparison, before_ns: u64) -> Option<String> {
             "SINCE is the mean since the baseline; what became slow later is slower now."
         }
         (false, true, false) => {
-            "SINCE: RESP is how long answers take now, not the mean since the baseline."
+            "SINCE: RESP is how long answers take now, or took on average if that is more."
         }
         (false, false, true) if has_ended => {
             "SINCE: FAILED/s is the mean from the first failure on, to the last if ended."
@@ -173,12 +173,14 @@ fn meaning_of_since(shown: &Comparison, before_ns: u64) -> Option<String> {
         (false, false, true) => {
             "SINCE: FAILED/s is the mean since the first failure, not since the baseline."
         }
-        (true, true, false) => "SINCE: RESP is how long answers take now; other times are means.",
+        (true, true, false) => {
+            "SINCE: RESP is that of now, or the mean if greater; other times are means."
+        }
         (true, false, true) => {
             "SINCE: FAILED/s is the mean since the first failure, times since the baseline."
         }
         (_, true, true) => {
-            "SINCE: RESP is how long answers take now, FAILED/s since the first failure."
+            "SINCE: RESP is that of now, or the mean if greater; FAILED/s from the first on."
         }
     };
     Some(text.to_owned())
@@ -266,19 +268,23 @@ fn difference_text(difference: &Difference, is_deserted: bool, widths: [usize; 7
         DifferenceKind::Worse(_) => "worse",
         DifferenceKind::Gone => "gone",
         DifferenceKind::Quiet => "quiet",
-        DifferenceKind::FewerOpen | DifferenceKind::FewerNew => "fewer",
+        DifferenceKind::FewerOpen | DifferenceKind::NoneKept | DifferenceKind::FewerNew => "fewer",
         DifferenceKind::New => "new",
         DifferenceKind::Grown(_) => "grown",
     };
     let (figure, before, since) = match (difference.figure(), difference.finding) {
         (Some(figure), _) => (figure.title(), figure.text(before), figure.text(since)),
         (None, DifferenceKind::New) => ("sessions", "-".into(), count(since)),
+        (None, DifferenceKind::NoneKept) => ("kept", count(before), count(since)),
         (None, _) => ("open", count(before), count(since)),
     };
     let times = match difference.finding {
         DifferenceKind::Worse(_) | DifferenceKind::Grown(_) => times(difference.ratio()),
         DifferenceKind::FewerOpen | DifferenceKind::FewerNew => times(difference.ratio()),
-        DifferenceKind::Gone | DifferenceKind::Quiet | DifferenceKind::New => String::new(),
+        DifferenceKind::Gone
+        | DifferenceKind::Quiet
+        | DifferenceKind::NoneKept
+        | DifferenceKind::New => String::new(),
     };
     let also = also(difference, is_deserted, widths[6]);
     let name = name(difference, widths[1]);
@@ -300,17 +306,15 @@ fn remark(difference: &Difference, is_deserted: bool) -> String {
                 "" => String::new(),
                 times => format!(" ({times})"),
             };
-            let now = match figure {
-                BaselineFigure::Response | BaselineFigure::OurResponse => " now",
-                _ => "",
-            };
-            format!("{} {before} → {since}{now}{times}", figure.title())
+            format!("{} {before} → {since}{times}", figure.title())
         }
         (None, DifferenceKind::New) => format!("{}, none before", count(difference.since)),
+        (None, DifferenceKind::NoneKept) => {
+            format!("{} kept open before, none now", count(difference.before))
+        }
         (None, kind) => {
             let now = match (kind, difference.since) {
                 (DifferenceKind::Quiet, _) => "none for now".to_owned(),
-                (DifferenceKind::FewerOpen, Some(0.0)) => "none stays open now".to_owned(),
                 (_, None) => "none now".to_owned(),
                 (_, Some(n)) => format!("{} now", fields::bytes(n as u64)),
             };
@@ -375,6 +379,7 @@ fn also(difference: &Difference, is_deserted: bool, width: usize) -> String {
         DifferenceKind::Gone => "gone",
         DifferenceKind::Quiet => "quiet",
         DifferenceKind::FewerOpen => "fewer open",
+        DifferenceKind::NoneKept => "none kept",
         DifferenceKind::FewerNew => "fewer NEW/s",
         DifferenceKind::New => "new",
     };
@@ -459,6 +464,9 @@ fn name(difference: &Difference, width: usize) -> String {
     const MOST_NAMED: usize = 8;
     let key = key_text(difference);
     let also = also_named(difference);
+    let is_link = |key: &BaselineKey| matches!(key, BaselineKey::Link(_));
+    let is_client =
+        matches!(difference.key, BaselineKey::Several(_)) && difference.also.iter().all(is_link);
     let is_program =
         matches!(difference.key, BaselineKey::Several(_)) || difference.key.is_program();
     let with = |count: usize| {
@@ -467,8 +475,9 @@ fn name(difference: &Difference, width: usize) -> String {
             named.push(format!("{} more", also.len() - count));
         }
         let named = named.join(", ");
-        // its ports or peers, unless other programs are among them
+        // its ports or peers, or those that it connects to, unless other programs are among them
         match is_program && named.starts_with("port") {
+            true if is_client => format!("{key} → {named}"),
             true => format!("{key} {named}"),
             false => format!("{key} ({named})"),
         }
@@ -745,6 +754,10 @@ mod tests {
         assert_eq!(
             text(DifferenceKind::Gone, Some(1.0), None, &[]),
             "port 80: 1 session open before, none now"
+        );
+        assert_eq!(
+            text(DifferenceKind::NoneKept, Some(3.0), Some(0.0), &[]),
+            "port 80: 3 sessions kept open before, none now"
         );
         assert_eq!(
             text(DifferenceKind::Gone, Some(8.0), Some(0.0), &[]),

@@ -315,13 +315,13 @@ fn pooled(nth: u64, now_s: u64) -> Vec<Session> {
 
 #[test]
 fn baseline_pool_that_became_a_connection_for_each_request_says_how_many_open() {
-    let mut found = after_a_pool_of_three(0);
+    let mut found = after_a_pool_of_three(0, 1);
     let all = lines(&found);
     let link = "shop-api → 127.0.0.1:15432 = postgres";
     assert_eq!(
         all,
         [
-            format!("FewerOpen {link} +Grown(New)"),
+            format!("NoneKept {link} +Grown(New)"),
             format!("Worse(Response) {link}")
         ]
     );
@@ -334,15 +334,18 @@ fn baseline_pool_that_became_a_connection_for_each_request_says_how_many_open() 
     let [before, since] = fewer.opened.expect("sessions opened");
     assert!(before < 0.1, "{before}");
     assert!((12.0..14.0).contains(&since), "{since}");
-    // one that stays open besides is the pool, or what is left of it
-    let found = after_a_pool_of_three(1);
-    let all = lines(&found);
-    assert_eq!(all, [format!("Worse(Response) {link} +Grown(New)")]);
-    assert!(found[0].opened.is_some_and(|[_, since]| since > 12.0));
+    // one that stays open besides is the pool, or what is left of it, also if it was closed and opened again
+    for reopened_s in [1, END_S - 5] {
+        let found = after_a_pool_of_three(1, reopened_s);
+        let all = lines(&found);
+        assert_eq!(all, [format!("Worse(Response) {link} +Grown(New)")]);
+        assert!(found[0].opened.is_some_and(|[_, since]| since > 12.0));
+    }
 }
 
-/// The differences after a pool was closed but for so many, and each request opens a connection.
-fn after_a_pool_of_three(left: u64) -> Vec<Difference> {
+/// The differences after a pool was closed but for so many, and each request opens a connection. Those that are left were opened
+/// again at a time.
+fn after_a_pool_of_three(left: u64, reopened_s: u64) -> Vec<Difference> {
     let mut host = Host::new();
     let steady = requests("browser", "shop-api", 18080, 15, 1..END_S).chain(requests(
         "shop-api",
@@ -366,6 +369,21 @@ fn after_a_pool_of_three(left: u64) -> Vec<Difference> {
             .flat_map(|nth| pooled(nth, now_s.min(BASELINE_S)))
             .map(|s| super::open(s, now_s))
             .collect();
+        if now_s > reopened_s && reopened_s > BASELINE_S {
+            if now_s == reopened_s + 1 {
+                closed.extend(open.iter().map(|s| Session {
+                    state: State::Closed,
+                    reason: Reason::LocalFin,
+                    end_ns: reopened_s * 1_000_000_000,
+                    ..s.clone()
+                }));
+            }
+            open.iter_mut().for_each(|s| {
+                s.cookie += 1_000_000;
+                s.start_ns = reopened_s * 1_000_000_000;
+                s.established_ns = s.start_ns;
+            });
+        }
         if now_s <= BASELINE_S {
             open.extend(pool);
         } else if now_s == BASELINE_S + 1 {
@@ -740,12 +758,46 @@ fn baseline_port_that_others_still_use_is_not_gone_with_those_of_its_server() {
 }
 
 #[test]
+fn baseline_links_to_ports_that_others_use_are_gone_of_their_client() {
+    let mut all = unchanged();
+    for (server, port) in [("redis", 6379), ("search", 8003), ("images", 8004)] {
+        all.extend(requests("report", server, port, 4, 1..BASELINE_S));
+    }
+    let found = differences(all);
+    assert_eq!(lines(&found), ["Gone report"]);
+    assert_eq!(found[0].also.len(), 3, "{found:?}");
+}
+
+#[test]
+fn baseline_sessions_that_last_much_longer_than_their_answers_say_so() {
+    let all = requests("web", "search", 8003, 5, 1..END_S).zip(100..);
+    let sessions = all.flat_map(|(request, nth)| {
+        let is_slow = request.at_ms >= BASELINE_S * 1000;
+        let answer_ms = if is_slow { 37 } else { 2 };
+        let request = Request {
+            answer_ms,
+            ..request
+        };
+        let last_ns = if is_slow { 2_000_000_000 } else { 0 };
+        let ends = request.sessions(nth).into_iter();
+        ends.map(move |s| Session {
+            end_ns: s.end_ns + last_ns,
+            ..s
+        })
+    });
+    let found = differences_of(sessions.collect());
+    let line = "Worse(Response) web → 127.0.0.1:8003 = search +Grown(Duration)";
+    assert_eq!(lines(&found), [line]);
+}
+
+#[test]
 fn baseline_client_that_never_reads_has_its_answers_from_its_server() {
     // its server closes at once, or after a while
     for served_s in [0, 10] {
         let found = of_a_client_that_never_reads(served_s);
         let link = "Worse(Response) leaky → 127.0.0.1:8081 = web";
         assert_eq!(lines(&found), [link], "{served_s}");
+        assert!(found[0].has_unread, "{served_s}");
         let [before, since] = [found[0].before, found[0].since].map(|us| us.expect("a time"));
         assert!((1_900.0..2_100.0).contains(&before), "{before}");
         assert!((36_000.0..38_000.0).contains(&since), "{since}");
