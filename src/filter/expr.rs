@@ -18,19 +18,25 @@ pub enum Expr {
 }
 
 impl Expr {
-    /// Matches if all of these do. Parts that match everything are left out. A lower and an upper bound of a number of either
-    /// end are a range of one end, `port >= 80 and port <= 90`: as two comparisons, each could be met by another end.
+    /// Matches if all of these do. Parts that match everything are left out. Lower and upper bounds of a number of either end are
+    /// a range of one end, `port >= 80 and port <= 90`: as comparisons of their own, each could be met by another end.
     pub fn all(mut parts: Vec<Expr>) -> Expr {
         parts.retain(|part| !part.is_everything());
-        let found = parts.iter().enumerate();
-        let found = found.filter_map(|(at, part)| Some((at, part.bounds_of_either()?)));
-        let found: Vec<(usize, (&'static Field, [u64; 2]))> = found.collect();
-        if let [(first, (field, one)), (second, (same, other))] = found.as_slice() {
-            let (from, to) = (one[0].max(other[0]), one[1].min(other[1]));
-            let is_range = from > 0 && to < u64::MAX && from <= to;
-            if field == same && is_range {
-                parts[*first] = Expr::equal(field, vec![Literal::Number(from, to)]);
-                parts.remove(*second);
+        let mut found = parts.iter().filter_map(Expr::bounds_of_either);
+        if let Some((field, mut range)) = found.next() {
+            let mut is_one_field = true;
+            for (other, [from, to]) in found {
+                is_one_field &= other == field;
+                range = [range[0].max(from), range[1].min(to)];
+            }
+            let [from, to] = range;
+            if is_one_field && from > 0 && to < u64::MAX && from <= to {
+                let at = parts
+                    .iter()
+                    .position(|part| part.bounds_of_either().is_some());
+                parts.retain(|part| part.bounds_of_either().is_none());
+                let range = Expr::equal(field, vec![Literal::Number(from, to)]);
+                parts.insert(at.unwrap_or(0), range);
             }
         }
         one_or(parts, Expr::All)

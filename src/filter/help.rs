@@ -118,7 +118,7 @@ misspelled word of `-f` was read. What may mean several is an error that says wh
 search for: `\"443\"`, `\"open\"`.
 
 Words of other tools work where they have one meaning: `host`, `net`, `portrange`, `tcp`, `src port`, `src or dst port`,
-`net 10.0.0.0 mask 255.0.0.0`, `port 80 or 443` (tcpdump; so `not comm curl or wget` excludes both);
+`net 10.0.0.0 mask 255.0.0.0`, `port 80 or 443` (as in tcpdump, but `not comm curl or wget` excludes both);
 `sport = :443`, `state connected` (ss); `ip.addr == 10.0.0.5`, `tcp.port eq 80`, `tcp.port in {80 443 8000..8100}`,
 `tcp.flags.reset == 1` for the reason (Wireshark); `comm in (curl, wget)`,
 `comm like '%sql%'`, `<>` (SQL); `comm =~ 'ngin.*'`, in quotes matched with

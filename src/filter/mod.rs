@@ -150,8 +150,8 @@ impl Filter {
             false => filter.source.trim().to_owned(),
         };
         let source = format!("{} and {}", bound(self), bound(&term));
-        parse::check_length(&source)?;
-        Filter::new(&source, Expr::all([mine, theirs].concat()))
+        // what was typed, read as a whole: a bound of one may be that of a range of the other
+        Filter::parse(&source)
     }
 
     /// True if the session matches when it is reported. Does not allocate.

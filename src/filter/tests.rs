@@ -399,6 +399,12 @@ fn and_source_parses_to_the_same_filter() {
             "comm curl and (port 1 or port 2)",
         ),
         ("", "port 1 or port 2", "port 1 or port 2"),
+        // a bound of one may be that of a range of the other
+        (
+            "port >= 8000 and port <= 8100",
+            "port <= 8050",
+            "port >= 8000 and port <= 8100 and port <= 8050",
+        ),
         // what is there already is not added, in whatever number of terms
         (
             "tx > 1 and rx > 1 and port 5",
