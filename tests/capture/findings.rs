@@ -228,7 +228,7 @@ fn findings_on_loopback_are_reported_and_end() {
     let netns = std::fs::metadata("/proc/self/ns/net").expect("/proc").ino();
     assert_eq!(refused["netns"], netns);
     let filter = format!(
-        "reason refused and raddr 127.0.0.1 and rport {} and netns {netns}",
+        "reason refused and raddr 127.0.0.1 and netns {netns} and rport {}",
         gone.port()
     );
     assert_eq!(refused["filter"], filter.as_str());
