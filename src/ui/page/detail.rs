@@ -342,10 +342,7 @@ fn sign_mark(signs: &SlowSigns) -> char {
 fn phases(page: &mut Page, session: &Session, high: bool) {
     let connect = match session.connect_us() {
         Some(us) => format!("{}, from our SYN to its answer", fields::micros(us)),
-        None if session.age == Age::LowerBound => match session.direction {
-            Direction::In => "begun by the peer, before tcplife started".into(),
-            Direction::Out | Direction::Unknown => "before tcplife started".into(),
-        },
+        None if session.age == Age::LowerBound => "before tcplife started".into(),
         None if session.direction == Direction::In => "begun by the peer".into(),
         None if session.age == Age::Unknown => "not known".into(),
         None => format!("{}, never established", cell("duration", session)),
