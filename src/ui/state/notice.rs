@@ -60,11 +60,12 @@ impl Notice {
         self.put(Message::new(text, false, SWITCHED_STAYS_NS));
     }
 
-    /// Asks to press the key of an action again.
+    /// Asks to press the key of an action again, until any key is pressed: a question that is forgotten meanwhile would be asked
+    /// once more instead of answered.
     pub fn ask(&mut self, action: Action, text: String) {
         self.put(Message {
             question: Some(action),
-            ..Message::new(text, false, STAYS_NS)
+            ..Message::new(text, false, u64::MAX)
         });
     }
 
@@ -161,6 +162,10 @@ mod tests {
         assert_eq!(notice.get(), Some(("done", false)));
         assert!(notice.pass(108_000_000_000));
         assert_eq!(notice.get(), None);
+        // a question waits for its answer
+        notice.ask(Action::NewBaseline, "again?".into());
+        assert!(!notice.pass(0) && !notice.pass(1_000_000_000_000));
+        assert!(notice.asks(Action::NewBaseline) && !notice.asks(Action::ClearBaseline));
         notice.complain("no".into());
         assert_eq!(notice.get(), Some(("no", true)));
         notice.clear();
