@@ -16,7 +16,11 @@ pub(super) type LineError = (Range<usize>, String);
 impl App {
     /// Opens the line, with this text in it.
     pub(super) fn ask(&mut self, asks: Asks, text: String) {
-        let line = AskedLine::new(asks, text);
+        let examples = match asks {
+            Asks::Time => self.example_times().join(", "),
+            Asks::Command | Asks::FreezeOn => String::new(),
+        };
+        let line = AskedLine::new(asks, text, examples);
         self.layers.push(Layer::Asked(Box::new(line)));
         self.adapt_to_layout();
     }

@@ -21,15 +21,18 @@ pub enum Asks {
 pub struct AskedLine {
     pub asks: Asks,
     pub line: Line,
+    /// What may be typed, as of when the line was opened: while it is read, it stays; empty: nothing is known.
+    pub examples: String,
     /// An error in the text, and its position.
     pub wrong: Option<(Range<usize>, String)>,
 }
 
 impl AskedLine {
-    pub fn new(asks: Asks, text: String) -> Self {
+    pub fn new(asks: Asks, text: String, examples: String) -> Self {
         AskedLine {
             asks,
             line: Line::new(text),
+            examples,
             wrong: None,
         }
     }

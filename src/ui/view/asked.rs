@@ -12,7 +12,7 @@ use crate::ui::view::prompt::{Below, LineStyles, below, pointed, typed};
 pub fn draw(asked: &AskedLine, app: &App, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
     let (label, hint) = match asked.asks {
         Asks::Command => (":", command::HINT.into()),
-        Asks::Time => ("go to time: ", times(app)),
+        Asks::Time => ("go to time: ", times(asked, app)),
         Asks::FreezeOn => (
             "freeze the black box on: ",
             "2 minutes after a match the past ([) is kept: `reason refused`, `… 50/s`".into(),
@@ -32,12 +32,11 @@ pub fn draw(asked: &AskedLine, app: &App, theme: &Theme, area: Rect, frame: &mut
 }
 
 /// Example times within the kept range, once there is one.
-fn times(app: &App) -> String {
-    match app.reach() {
-        None => "03:12, 03:12:40, -5m, yesterday 03:12; Enter alone: now".into(),
-        Some((first_ns, _)) => {
-            let (first, examples) = (app.time_at(first_ns), app.example_times());
-            let examples = examples.join(", ");
+fn times(asked: &AskedLine, app: &App) -> String {
+    match (app.reach(), asked.examples.as_str()) {
+        (None, _) | (_, "") => "03:12, 03:12:40, -5m, yesterday 03:12; Enter alone: now".into(),
+        (Some((first_ns, _)), examples) => {
+            let first = app.time_at(first_ns);
             format!("from {first} on: {examples}; Enter alone: now")
         }
     }
