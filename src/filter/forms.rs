@@ -228,15 +228,12 @@ pub fn between_ends<'s>(
     tokens: &[Token<'s>],
     cursor: Option<usize>,
 ) -> Result<Option<Instead<'s>>, FilterError> {
-    if let [to, addr, port, number, ..] = tokens
+    if let [to, addr, rest @ ..] = tokens
         && is_word(to, "to")
-        && is_word(port, "port")
-        && addr.text.parse::<IpAddr>().is_ok()
-        && digits::<u16>(number.text).is_some()
+        && let Some(port) = port_of(addr, rest)
     {
-        let put = |text| instead(to, Tok::Word, text);
-        let term = [put("dst"), addr.clone(), put("rport"), number.clone()];
-        return Ok(Some((grouped(term), 4)));
+        let dst = [instead(to, Tok::Word, "dst"), addr.clone()];
+        return Ok(Some((grouped(dst.into_iter().chain(port)), 4)));
     }
     if let [from, name, rest @ ..] = tokens
         && is_word(from, "from")
@@ -245,10 +242,7 @@ pub fn between_ends<'s>(
     {
         let help = format!("write `comm {} and outbound`", name.text);
         let error = FilterError::new(from.span.clone(), "`from` takes an address").help(help);
-        return Err(match is_typed(name, cursor) {
-            true => error.incomplete(),
-            false => error,
-        });
+        return Err(while_typed(error, name, cursor));
     }
     let (from, joint, to) = match tokens {
         [from, dash, sharp, to, ..] if dash.text == "-" && sharp.text == ">" => (from, 2, to),
@@ -256,17 +250,8 @@ pub fn between_ends<'s>(
         _ => return Ok(None),
     };
     let count = 2 + joint;
-    let port = match tokens.get(count..) {
-        Some([port, number, ..])
-            if is_word(port, "port")
-                && to.text.parse::<IpAddr>().is_ok()
-                && digits::<u16>(number.text).is_some() =>
-        {
-            vec![instead(port, Tok::Word, "rport"), number.clone()]
-        }
-        _ => Vec::new(),
-    };
-    let count = count + port.len();
+    let port = port_of(to, tokens.get(count..).unwrap_or_default());
+    let count = count + port.as_ref().map_or(0, |port| port.len());
     let is_of_program = is_program(from);
     if !(is_of_program || is_end(from)) || !ends_term(tokens.get(count)) {
         return Ok(None);
@@ -283,10 +268,7 @@ pub fn between_ends<'s>(
                 from.text
             );
             let error = FilterError::new(to.span.clone(), message).help(help);
-            return Err(match is_typed(to, cursor) {
-                true => error.incomplete(),
-                false => error,
-            });
+            return Err(while_typed(error, to, cursor));
         }
         _ => return Ok(None),
     };
@@ -299,12 +281,23 @@ pub fn between_ends<'s>(
     let term = side
         .into_iter()
         .chain([from.clone(), and, put(field), to.clone()])
-        .chain(port);
+        .chain(port.into_iter().flatten());
     Ok(Some((grouped(term), count)))
 }
 
+/// The field and the number of `port N` after an address.
+fn port_of<'s>(addr: &Token<'_>, rest: &[Token<'s>]) -> Option<[Token<'s>; 2]> {
+    let [port, number, ..] = rest else {
+        return None;
+    };
+    let is_it = is_word(port, "port")
+        && addr.text.parse::<IpAddr>().is_ok()
+        && digits::<u16>(number.text).is_some();
+    is_it.then(|| [instead(port, Tok::Word, "rport"), number.clone()])
+}
+
 /// Tokens in parentheses, so that `not` is about all of them.
-fn grouped<'s>(tokens: impl IntoIterator<Item = Token<'s>>) -> Vec<Token<'s>> {
+pub fn grouped<'s>(tokens: impl IntoIterator<Item = Token<'s>>) -> Vec<Token<'s>> {
     let mut all: Vec<Token<'s>> = tokens.into_iter().collect();
     if let (Some(first), Some(last)) = (all.first().cloned(), all.last().cloned()) {
         all.insert(0, instead(&first, Tok::Open, "("));
@@ -359,8 +352,8 @@ pub fn of_both_ends<'s>(tokens: &[Token<'s>]) -> Option<Instead<'s>> {
 
 /// Negated success as failure: `not success`, `success = false`. Without a negation, open sessions may be meant, too.
 pub fn unsuccessful<'s>(tokens: &[Token<'s>]) -> Option<Instead<'s>> {
-    let is_success = |t: &Token<'_>| t.kind == Tok::Word && is_one_of(SUCCESS, t.text);
     let is = |t: &Token<'_>, words: &[&str]| words.iter().any(|word| is_word(t, word));
+    let is_success = |t: &Token<'_>| is(t, SUCCESS);
     let count = match tokens {
         [not, what, rest @ ..]
             if not.kind == Tok::Not && is_success(what) && ends_term(rest.first()) =>
@@ -606,8 +599,7 @@ pub fn exists<'s>(
     let Some(field) = named.flatten() else {
         return match name.eq_ignore_ascii_case("has") && joined.is_empty() {
             true => Ok(None),
-            false if is_typed(&what, cursor) => Err(unknown_field(&what).incomplete()),
-            false => Err(unknown_field(&what)),
+            false => Err(while_typed(unknown_field(&what), &what, cursor)),
         };
     };
     let Some((op, every)) = any_value(field) else {
@@ -690,10 +682,7 @@ pub fn absent<'s>(
         let message = format!("{} is no field and no status", quoted(what.text));
         let help = format!("to exclude the word, write `not {}`", what.text);
         let error = FilterError::new(span, message).help(help);
-        return Err(match is_typed(what, cursor) {
-            true => error.incomplete(),
-            false => error,
-        });
+        return Err(while_typed(error, what, cursor));
     }
     Ok(Some((vec![put(Tok::Not, "not")], 1)))
 }
@@ -765,9 +754,12 @@ pub fn plural<'s>(tokens: &[Token<'s>]) -> Option<Instead<'s>> {
     Some((term, at + 1))
 }
 
-/// True if the token is being typed.
-fn is_typed(token: &Token<'_>, cursor: Option<usize>) -> bool {
-    token.kind == Tok::Word && cursor == Some(token.span.end)
+/// The error of a token, which is not complete while it is being typed.
+fn while_typed(error: FilterError, token: &Token<'_>, cursor: Option<usize>) -> FilterError {
+    match token.kind == Tok::Word && cursor == Some(token.span.end) {
+        true => error.incomplete(),
+        false => error,
+    }
 }
 
 /// The comparison that every value of a field meets.

@@ -194,15 +194,19 @@ pub fn read(
             _ => return Err(bad()),
         },
         FieldKind::Either(..) => return Err(bad()),
-        FieldKind::Micros if with_colons(text).is_some() => {
-            let time = with_colons(text).unwrap_or_default();
-            let message = format!("{} has no unit", quoted(text));
-            let help = format!("write `{time}`; it takes no clock times: {NO_CLOCK}");
-            return Err(Bad::new(message, help));
-        }
-        FieldKind::Micros | FieldKind::Moment if is_clock_time(text) => {
-            let message = format!("{} is a clock time", quoted(text));
-            return Err(Bad::new(message, NO_CLOCK));
+        kind @ (FieldKind::Micros | FieldKind::Moment) => {
+            if kind == FieldKind::Micros
+                && let Some(time) = with_colons(text)
+            {
+                let message = format!("{} has no unit", quoted(text));
+                let help = format!("write `{time}`; it takes no clock times: {NO_CLOCK}");
+                return Err(Bad::new(message, help));
+            }
+            if is_clock_time(text) {
+                let message = format!("{} is a clock time", quoted(text));
+                return Err(Bad::new(message, NO_CLOCK));
+            }
+            range(field, kind, text)?
         }
         kind => range(field, kind, text)?,
     };
@@ -654,10 +658,11 @@ fn abbreviated(
     // `ETIMEDOUT` is no misspelled `timeout`
     let is_phrase = || is_of_reasons(field) && phrase(text).is_some();
     match near.as_slice() {
-        [] if is_of_reasons(field) && vague(text).is_some() => {
-            Err(Bad::new(message, vague(text).unwrap_or_default()))
+        [] => {
+            let meant = vague(text).filter(|_| is_of_reasons(field));
+            let help = meant.map_or_else(|| format!("use one of {}", list(names)), str::to_owned);
+            Err(Bad::new(message, help))
         }
-        [] => Err(Bad::new(message, format!("use one of {}", list(names)))),
         [only] if !in_quotes && !is_phrase() => Ok(vec![only]),
         near => Err(Bad::new(message, did_you_mean(near))),
     }

@@ -89,10 +89,14 @@ fn counted<'t, 's>(tokens: &'t [Token<'s>]) -> Option<&'t Token<'s>> {
     (is_alone && is_number).then_some(field)
 }
 
-/// True if `or` and a number or an address continue the values of the field before it, as in tcpdump: `rport 80 or 443`.
-fn continues_values(before: &[Token<'_>], after: &[Token<'_>]) -> bool {
+/// A value after `or` that may be one more of those before it, with what is before the second of these: `rport 80,81 or 443`.
+/// `None`: it is more than a value.
+fn one_more<'t, 's>(
+    before: &'t [Token<'s>],
+    after: &'t [Token<'s>],
+) -> Option<(&'t [Token<'s>], &'t Token<'s>)> {
     let [next, rest @ ..] = after else {
-        return false;
+        return None;
     };
     let mut before = before;
     while let [start @ .., _, comma, _] = before
@@ -100,13 +104,21 @@ fn continues_values(before: &[Token<'_>], after: &[Token<'_>]) -> bool {
     {
         before = &before[..start.len() + 1];
     }
+    let is_more = ends_term(rest.first()) || rest.first().is_some_and(|t| t.kind == Tok::Comma);
+    (next.kind == Tok::Word && is_more).then_some((before, next))
+}
+
+/// True if `or` and a number or an address continue the values of the field before it, as in tcpdump: `rport 80 or 443`.
+fn continues_values(before: &[Token<'_>], after: &[Token<'_>]) -> bool {
+    let Some((before, next)) = one_more(before, after) else {
+        return false;
+    };
     let field = match before {
         [.., field, op, _] if matches!(op.kind, Tok::Op(Op::Eq | Op::Ne)) => field,
         [.., field, value] if value.kind == Tok::Word => field,
         _ => return false,
     };
     let named = any_field_named(field.text).filter(|_| field.kind == Tok::Word);
-    let is_more = ends_term(rest.first()) || rest.first().is_some_and(|t| t.kind == Tok::Comma);
     let takes = |field| {
         let is_one = matches!(
             kind_of(field),
@@ -114,21 +126,15 @@ fn continues_values(before: &[Token<'_>], after: &[Token<'_>]) -> bool {
         );
         is_one && meaning(field, next.text, false, |_| None).is_ok()
     };
-    next.kind == Tok::Word && is_more && begins_with_digit(next) && named.is_some_and(takes)
+    begins_with_digit(next) && named.is_some_and(takes)
 }
 
 /// True if `or` and a value continue those before it that `not` or `!=` excludes: `not comm curl or wget`, `not curl or wget`,
 /// `state != established or close-wait`.
 fn continues_excluded(before: &[Token<'_>], after: &[Token<'_>]) -> bool {
-    let [next, rest @ ..] = after else {
+    let Some((before, next)) = one_more(before, after) else {
         return false;
     };
-    let mut before = before;
-    while let [start @ .., _, comma, _] = before
-        && comma.kind == Tok::Comma
-    {
-        before = &before[..start.len() + 1];
-    }
     let is_name = forms::is_name(next);
     let takes = |field: &Token<'_>| {
         let named = any_field_named(field.text).filter(|_| field.kind == Tok::Word);
@@ -139,7 +145,7 @@ fn continues_excluded(before: &[Token<'_>], after: &[Token<'_>]) -> bool {
         })
     };
     let is_not = |token: &Token<'_>| token.kind == Tok::Not;
-    let is_excluded = match before {
+    match before {
         [.., field, op, _] if op.kind == Tok::Op(Op::Ne) => takes(field),
         [.., not, field, op, _] if is_not(not) && op.kind == Tok::Op(Op::Eq) => takes(field),
         [.., not, field, _] if is_not(not) && takes(field) => true,
@@ -147,9 +153,7 @@ fn continues_excluded(before: &[Token<'_>], after: &[Token<'_>]) -> bool {
             is_name && (matches!(word.kind, Tok::Quoted(_)) || forms::is_name(word))
         }
         _ => false,
-    };
-    let is_more = ends_term(rest.first()) || rest.first().is_some_and(|t| t.kind == Tok::Comma);
-    next.kind == Tok::Word && is_excluded && is_more
+    }
 }
 
 /// True for a time with its unit.
@@ -676,7 +680,6 @@ fn between<'s>(tokens: &[Token<'s>]) -> Option<(Vec<Token<'s>>, usize)> {
         return Some((term.to_vec(), 5));
     }
     let term = [
-        put(Tok::Open, "("),
         field.clone(),
         put(Tok::Op(Op::Ge), ">="),
         from.clone(),
@@ -684,9 +687,8 @@ fn between<'s>(tokens: &[Token<'s>]) -> Option<(Vec<Token<'s>>, usize)> {
         field.clone(),
         put(Tok::Op(Op::Le), "<="),
         to.clone(),
-        put(Tok::Close, ")"),
     ];
-    Some((term.to_vec(), 5))
+    Some((forms::grouped(term), 5))
 }
 
 /// `A < FIELD < B` as two comparisons, and the number of its tokens.
@@ -708,8 +710,7 @@ fn chained<'s>(tokens: &[Token<'s>]) -> Option<(Vec<Token<'s>>, usize)> {
         && operators(named).contains(&turned);
     let put = |kind: Tok, text| instead(first, kind, text);
     is_chain.then(|| {
-        let term = vec![
-            put(Tok::Open, "("),
+        let term = [
             field.clone(),
             put(Tok::Op(turned), turned.symbol()),
             low.clone(),
@@ -717,9 +718,8 @@ fn chained<'s>(tokens: &[Token<'s>]) -> Option<(Vec<Token<'s>>, usize)> {
             field.clone(),
             second.clone(),
             high.clone(),
-            put(Tok::Close, ")"),
         ];
-        (term, 5)
+        (forms::grouped(term), 5)
     })
 }
 
