@@ -3,6 +3,7 @@
 use rustc_hash::FxHashSet;
 
 use crate::model::aggregate::GroupKey;
+use crate::model::baseline::answers::AnswerSums;
 use crate::model::baseline::chance::{binomial_tail, discovery_limit, student_tail};
 use crate::model::baseline::key::BaselineKey;
 use crate::model::baseline::stats::{
@@ -88,6 +89,15 @@ impl BaselineFigure {
             BaselineFigure::Duration => "DURATION",
             BaselineFigure::New => "NEW/s",
             BaselineFigure::Bytes => "B/s",
+        }
+    }
+
+    /// The answers that it is about; `None`: it is about something else.
+    fn answers(self, side: &SideSums) -> Option<&AnswerSums> {
+        match self {
+            BaselineFigure::Response => Some(&side.answers.peer),
+            BaselineFigure::OurResponse => Some(&side.answers.ours),
+            _ => None,
         }
     }
 
@@ -353,13 +363,10 @@ pub fn figure(
         BaselineFigure::Lossy => (part(before), part(since)),
         BaselineFigure::Connect => (before.connect.typical(), since.connect.typical()),
         BaselineFigure::Rtt => (before.rtt.typical(), since.rtt.typical()),
-        BaselineFigure::Response => {
-            let [before, since] = [before, since].map(|side| &side.answers.peer);
-            (before.typical(), since.at_worst())
-        }
-        BaselineFigure::OurResponse => {
-            let [before, since] = [before, since].map(|side| &side.answers.ours);
-            (before.typical(), since.at_worst())
+        BaselineFigure::Response | BaselineFigure::OurResponse => {
+            let [before, since] = [before, since].map(|side| figure.answers(side));
+            let before = before.and_then(AnswerSums::typical);
+            (before, since.and_then(AnswerSums::at_worst))
         }
         BaselineFigure::Duration => (before.duration.typical(), since.duration.typical()),
         BaselineFigure::Bytes => {
@@ -605,6 +612,8 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
             continue;
         };
         let (old, new) = (&usual, since);
+        let answers = each.answers(old).zip(each.answers(new));
+        let answers = answers.map(|(old, new)| [old, new]);
         // so many of the events happened since, of which chance has a share by the time watched
         let rate = |old: u64, new: u64, least: u64| {
             let share = now_s / (then_s + now_s);
@@ -622,13 +631,8 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
             }
             BaselineFigure::Connect => new.connect.chance_of_longer_than(&old.connect),
             BaselineFigure::Rtt => new.rtt.chance_of_longer_than(&old.rtt),
-            BaselineFigure::Response => {
-                let answers = &new.answers.peer;
-                answers.chance_of_longer_than(&old.answers.peer)
-            }
-            BaselineFigure::OurResponse => {
-                let answers = &new.answers.ours;
-                answers.chance_of_longer_than(&old.answers.ours)
+            BaselineFigure::Response | BaselineFigure::OurResponse => {
+                answers.and_then(|[old, new]| new.chance_of_longer_than(old))
             }
             BaselineFigure::Duration => new.duration.chance_of_longer_than(&old.duration),
         };
@@ -640,13 +644,8 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
             BaselineFigure::Lossy => more && new.lossy >= LOSSY,
             BaselineFigure::Connect => new.connect.are_longer_than(&old.connect, LONGER_CONNECT_US),
             BaselineFigure::Rtt => new.rtt.are_longer_than(&old.rtt, LONGER_WORK_US),
-            BaselineFigure::Response => {
-                let answers = &new.answers.peer;
-                answers.are_longer_than(&old.answers.peer, LONGER_WORK_US)
-            }
-            BaselineFigure::OurResponse => {
-                let answers = &new.answers.ours;
-                answers.are_longer_than(&old.answers.ours, LONGER_WORK_US)
+            BaselineFigure::Response | BaselineFigure::OurResponse => {
+                answers.is_some_and(|[old, new]| new.are_longer_than(old, LONGER_WORK_US))
             }
             BaselineFigure::Duration => new.duration.are_longer_than(&old.duration, LONGER_WORK_US),
         };
@@ -655,13 +654,8 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
             && is_notable
         {
             let mut increase = difference(DifferenceKind::of_increase(each), before, Some(now));
-            let answers = match each {
-                BaselineFigure::Response => Some(&new.answers.peer),
-                BaselineFigure::OurResponse => Some(&new.answers.ours),
-                _ => None,
-            };
-            if let Some(answers) = answers {
-                (increase.answers, increase.has_unread) = (answers.all.count, answers.has_unread);
+            if let Some([_, new]) = answers {
+                (increase.answers, increase.has_unread) = (new.all.count, new.has_unread);
             }
             findings.found.push((increase, chance));
         }

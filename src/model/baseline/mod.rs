@@ -509,7 +509,6 @@ impl Baseline {
         self.servers.take(session);
         let was_long_open = self.was_long_open(session);
         let was_open = session.start_ns < self.at_ns && ended_ns > self.at_ns;
-        let stayed_ns = ended_ns.saturating_sub(session.start_ns);
         let is_counted = self.counted_by_other.remove(&session.id()) || is_late;
         let stand_in = other.filter(|_| is_counted).or(stand_in(session, other));
         let answering = AnsweringEnd::of(session, other);
@@ -517,13 +516,14 @@ impl Baseline {
             let answered = self.answered.of(answering, self.at_ns);
             answered.map(Cow::into_owned)
         };
+        let was_kept = is_kept_open(session, ended_ns);
         let closed = Closed {
             stand_in,
             is_vanished: change.now.is_none(),
             ended_ns,
             was_long_open,
-            was_kept: is_kept_open(session, ended_ns),
-            stayed_open: was_open && !was_long_open && stayed_ns >= LONG_OPEN_NS,
+            was_kept,
+            stayed_open: was_open && !was_long_open && was_kept,
             opened: session.start_ns >= self.at_ns && session.age == Age::Exact,
             is_lossy: self.is_lossy(session),
             answering,

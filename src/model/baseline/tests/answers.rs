@@ -30,21 +30,15 @@ fn differences(service: Service, connections: u64, times: Times) -> Vec<(Differe
 }
 
 fn all_differences(service: Service, connections: u64, times: Times) -> Vec<Difference> {
-    let mut host = Host::new();
     let mut all: Vec<Vec<u64>> = vec![Vec::new(); connections as usize];
-    for now_s in 1..=END_S {
+    let host = Host::watched(BASELINE_S, END_S, |now_s| {
         let sessions = all.iter_mut().zip(0..).map(|(answers, nth)| {
             answers.extend(times(now_s, nth));
             connection(service, nth, answers, now_s)
         });
-        let sessions = sessions.collect();
-        host.take_snapshot(now_s, sessions, vec![]);
-        if now_s == BASELINE_S {
-            host.set_baseline(now_s);
-        }
-    }
-    let baseline = host.baseline.as_ref().expect("a baseline");
-    baseline.differences(&host.talkers)
+        (sessions.collect(), vec![])
+    });
+    host.differences()
 }
 
 /// A connection of which each answer so far has taken so long.
@@ -290,9 +284,8 @@ fn baseline_chance_makes_no_service_slow() {
     // heavy tails: one answer in thirty takes a hundred times as long, on few connections, with few answers before
     let mut found = 0;
     for seed in 0..200_u64 {
-        let mut host = Host::new();
         let mut answers: Vec<u64> = Vec::new();
-        for now_s in 1..=END_S {
+        let host = Host::watched(BASELINE_S, END_S, |now_s| {
             let us = match scattered(now_s, seed, 3) {
                 n if n.is_multiple_of(30) => 300_000,
                 n => 2000 + n % 1000,
@@ -300,17 +293,10 @@ fn baseline_chance_makes_no_service_slow() {
             if now_s > 45 {
                 answers.push(us);
             }
-            host.take_snapshot(
-                now_s,
-                vec![connection(DATABASE, 0, &answers, now_s)],
-                vec![],
-            );
-            if now_s == BASELINE_S {
-                host.set_baseline(now_s);
-            }
-        }
-        let baseline = host.baseline.as_ref().expect("a baseline");
-        found += baseline.differences(&host.talkers).len();
+            let open = vec![connection(DATABASE, 0, &answers, now_s)];
+            (open, vec![])
+        });
+        found += host.differences().len();
     }
     assert_eq!(found, 0);
 }

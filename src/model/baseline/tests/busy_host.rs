@@ -180,8 +180,7 @@ impl Story {
                 host.set_baseline(now_s);
             }
             if at.contains(&now_s) {
-                let baseline = host.baseline.as_ref().expect("a baseline");
-                found.push(baseline.differences(&host.talkers));
+                found.push(host.differences());
             }
         }
         found

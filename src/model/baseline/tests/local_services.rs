@@ -120,17 +120,14 @@ fn differences(all: Vec<Request>) -> Vec<Difference> {
 
 /// The differences between closed sessions before and after the deploy.
 fn differences_of(sessions: Vec<Session>) -> Vec<Difference> {
-    let mut host = Host::new();
-    for now_s in 1..=END_S {
-        let is_now = |s: &&Session| s.end_ns / 1_000_000_000 == now_s - 1;
-        let closed = sessions.iter().filter(is_now).cloned().collect();
-        host.take_snapshot(now_s, vec![], closed);
-        if now_s == BASELINE_S {
-            host.set_baseline(now_s);
-        }
-    }
-    let baseline = host.baseline.as_ref().expect("a baseline");
-    baseline.differences(&host.talkers)
+    let at = |now_s| (vec![], closed_before(&sessions, now_s));
+    Host::watched(BASELINE_S, END_S, at).differences()
+}
+
+/// The sessions that have closed in the second before.
+fn closed_before(sessions: &[Session], now_s: u64) -> Vec<Session> {
+    let is_now = |s: &&Session| s.end_ns / 1_000_000_000 == now_s - 1;
+    sessions.iter().filter(is_now).cloned().collect()
 }
 
 fn lines(found: &[Difference]) -> Vec<String> {
@@ -253,7 +250,6 @@ fn baseline_mere_new_client_is_new_and_makes_nothing_worse() {
 fn baseline_after_a_service_became_slow_compares_with_its_last_minute() {
     // slow four minutes before the baseline, and slower after it or not
     let found = |after_ms| {
-        let mut host = Host::new();
         let answer_ms = |at_ms| match at_ms {
             ..160_000 => 2,
             160_000..400_000 => 36,
@@ -265,16 +261,8 @@ fn baseline_after_a_service_became_slow_compares_with_its_last_minute() {
         });
         let sessions = all.zip(100..).flat_map(|(r, nth)| r.sessions(nth));
         let sessions: Vec<Session> = sessions.collect();
-        for now_s in 1..=440 {
-            let is_now = |s: &&Session| s.end_ns / 1_000_000_000 == now_s - 1;
-            let closed = sessions.iter().filter(is_now).cloned().collect();
-            host.take_snapshot(now_s, vec![], closed);
-            if now_s == 400 {
-                host.set_baseline(now_s);
-            }
-        }
-        let baseline = host.baseline.as_ref().expect("a baseline");
-        baseline.differences(&host.talkers)
+        let at = |now_s| (vec![], closed_before(&sessions, now_s));
+        Host::watched(400, 440, at).differences()
     };
     assert_eq!(lines(&found(36)), Vec::<String>::new());
     let slower = found(90);
@@ -346,7 +334,6 @@ fn baseline_pool_that_became_a_connection_for_each_request_says_how_many_open() 
 /// The differences after a pool was closed but for so many, and each request opens a connection. Those that are left were opened
 /// again at a time.
 fn after_a_pool_of_three(left: u64, reopened_s: u64) -> Vec<Difference> {
-    let mut host = Host::new();
     let steady = requests("browser", "shop-api", 18080, 15, 1..END_S).chain(requests(
         "shop-api",
         "redis",
@@ -358,13 +345,9 @@ fn after_a_pool_of_three(left: u64, reopened_s: u64) -> Vec<Difference> {
     let after = after.map(|r| Request { answer_ms: 33, ..r });
     let all = steady.chain(after).zip(100..);
     let sessions: Vec<Session> = all.flat_map(|(r, nth)| r.sessions(nth)).collect();
-    for now_s in 1..=END_S {
+    let host = Host::watched(BASELINE_S, END_S, |now_s| {
         let pool = (1..=3).flat_map(|nth| pooled(nth, now_s.min(BASELINE_S)));
-        let mut closed: Vec<Session> = sessions
-            .iter()
-            .filter(|s| s.end_ns / 1_000_000_000 == now_s - 1)
-            .cloned()
-            .collect();
+        let mut closed = closed_before(&sessions, now_s);
         let mut open: Vec<Session> = (4..4 + left)
             .flat_map(|nth| pooled(nth, now_s.min(BASELINE_S)))
             .map(|s| super::open(s, now_s))
@@ -393,21 +376,16 @@ fn after_a_pool_of_three(left: u64, reopened_s: u64) -> Vec<Difference> {
                 ..s
             }));
         }
-        host.take_snapshot(now_s, open, closed);
-        if now_s == BASELINE_S {
-            host.set_baseline(now_s);
-        }
-    }
-    let baseline = host.baseline.as_ref().expect("a baseline");
-    baseline.differences(&host.talkers)
+        (open, closed)
+    });
+    host.differences()
 }
 
 #[test]
 fn baseline_clients_that_stay_behind_count_once_with_what_their_server_closed() {
-    let mut host = Host::new();
     let all = requests("leaky", "web", 8081, 2, 1..END_S).zip(100..);
     let ends: Vec<_> = all.map(|(request, nth)| request.sessions(nth)).collect();
-    for now_s in 1..=END_S {
+    let host = Host::watched(BASELINE_S, END_S, |now_s| {
         let (mut left, mut closed) = (Vec::new(), Vec::new());
         for ends in &ends {
             let [accepted, connected] = ends.as_slice() else {
@@ -422,14 +400,10 @@ fn baseline_clients_that_stay_behind_count_once_with_what_their_server_closed() 
                 closed.push(accepted.clone());
             }
         }
-        host.take_snapshot(now_s, left, closed);
-        if now_s == BASELINE_S {
-            host.set_baseline(now_s);
-        }
-    }
+        (left, closed)
+    });
+    assert_eq!(lines(&host.differences()), Vec::<String>::new());
     let baseline = host.baseline.as_ref().expect("a baseline");
-    let found = baseline.differences(&host.talkers);
-    assert_eq!(lines(&found), Vec::<String>::new());
     let (before, since) = baseline.overall(BaselineFigure::New, &host.talkers);
     let [before, since] = [before, since].map(|per_s| per_s.expect("sessions opened"));
     assert!((1.9..2.1).contains(&before), "{before}");
@@ -617,8 +591,7 @@ fn baseline_bursts_before_it_make_no_later_pause_fewer_sessions() {
 
 #[test]
 fn baseline_large_pool_of_which_one_is_left_has_a_line() {
-    let mut host = Host::new();
-    for now_s in 1..=END_S {
+    let host = Host::watched(BASELINE_S, END_S, |now_s| {
         let kept = if now_s <= BASELINE_S { 12 } else { 1 };
         let pool = |nths: std::ops::RangeInclusive<u64>, now_s| {
             nths.flat_map(move |nth| pooled(nth, now_s))
@@ -632,13 +605,9 @@ fn baseline_large_pool_of_which_one_is_left_has_a_line() {
             true => closed.collect(),
             false => vec![],
         };
-        host.take_snapshot(now_s, pool(1..=kept, now_s).collect(), closed);
-        if now_s == BASELINE_S {
-            host.set_baseline(now_s);
-        }
-    }
-    let baseline = host.baseline.as_ref().expect("a baseline");
-    let found = baseline.differences(&host.talkers);
+        (pool(1..=kept, now_s).collect(), closed)
+    });
+    let found = host.differences();
     assert_eq!(
         lines(&found),
         ["FewerOpen shop-api → 127.0.0.1:15432 = postgres"]
@@ -649,8 +618,7 @@ fn baseline_large_pool_of_which_one_is_left_has_a_line() {
 #[test]
 fn baseline_new_connections_that_stay_open_have_no_rate_once_no_more_come() {
     let found = |until_s| {
-        let mut host = Host::new();
-        for now_s in 1..=until_s {
+        let host = Host::watched(BASELINE_S, until_s, |now_s| {
             let pool = (1..=12).flat_map(|nth| {
                 let ends = pooled(nth, now_s).into_iter();
                 let opened_ns = (BASELINE_S + 2) * 1_000_000_000 + nth * 1_000_000;
@@ -664,13 +632,9 @@ fn baseline_new_connections_that_stay_open_have_no_rate_once_no_more_come() {
                 true => pool.collect(),
                 false => vec![],
             };
-            host.take_snapshot(now_s, open, vec![]);
-            if now_s == BASELINE_S {
-                host.set_baseline(now_s);
-            }
-        }
-        let baseline = host.baseline.as_ref().expect("a baseline");
-        let mut found = baseline.differences(&host.talkers);
+            (open, vec![])
+        });
+        let mut found = host.differences();
         assert_eq!(lines(&found), ["New shop-api → 127.0.0.1:15432 = postgres"]);
         found.remove(0)
     };
@@ -806,7 +770,6 @@ fn baseline_client_that_never_reads_has_its_answers_from_its_server() {
 
 /// The differences of a server that becomes slow, and closes its end after so many seconds, while the client leaves it open.
 fn of_a_client_that_never_reads(served_s: u64) -> Vec<Difference> {
-    let mut host = Host::new();
     let all = requests("leaky", "web", 8081, 2, 1..END_S).zip(100..);
     let ends = all.map(|(request, nth)| {
         let is_slow = request.at_ms >= BASELINE_S * 1000;
@@ -820,7 +783,7 @@ fn of_a_client_that_never_reads(served_s: u64) -> Vec<Difference> {
         ends
     });
     let ends: Vec<_> = ends.collect();
-    for now_s in 1..=END_S {
+    let host = Host::watched(BASELINE_S, END_S, |now_s| {
         let (mut left, mut closed) = (Vec::new(), Vec::new());
         for ends in &ends {
             let [accepted, connected] = ends.as_slice() else {
@@ -841,11 +804,7 @@ fn of_a_client_that_never_reads(served_s: u64) -> Vec<Difference> {
             }
             left.push(super::open(connected.clone(), now_s));
         }
-        host.take_snapshot(now_s, left, closed);
-        if now_s == BASELINE_S {
-            host.set_baseline(now_s);
-        }
-    }
-    let baseline = host.baseline.as_ref().expect("a baseline");
-    baseline.differences(&host.talkers)
+        (left, closed)
+    });
+    host.differences()
 }

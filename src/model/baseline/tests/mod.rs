@@ -67,6 +67,29 @@ impl Host {
         }
     }
 
+    /// Takes a snapshot each second until the end: the open sessions, and those that have closed since the one before. The baseline
+    /// is set on the way.
+    fn watched(
+        baseline_s: u64,
+        end_s: u64,
+        mut at: impl FnMut(u64) -> (Vec<Session>, Vec<Session>),
+    ) -> Self {
+        let mut host = Host::new();
+        for now_s in 1..=end_s {
+            let (open, closed) = at(now_s);
+            host.take_snapshot(now_s, open, closed);
+            if now_s == baseline_s {
+                host.set_baseline(now_s);
+            }
+        }
+        host
+    }
+
+    fn differences(&self) -> Vec<Difference> {
+        let baseline = self.baseline.as_ref().expect("a baseline");
+        baseline.differences(&self.talkers)
+    }
+
     fn set_baseline(&mut self, at_s: u64) {
         let mut baseline = Baseline::new(S, at_s * S, &self.talkers, &self.store);
         count(&mut baseline, &self.store);
@@ -74,8 +97,7 @@ impl Host {
     }
 
     fn peer_differences(&self) -> Vec<String> {
-        let baseline = self.baseline.as_ref().expect("a baseline");
-        let found = baseline.differences(&self.talkers).into_iter();
+        let found = self.differences().into_iter();
         let peer = |key: &BaselineKey| match key {
             BaselineKey::Link(link) => Some(link.peer),
             BaselineKey::Group(GroupKey::Peer(peer)) => Some(*peer),
@@ -420,8 +442,7 @@ fn lines_after(since: Vec<Session>) -> Vec<String> {
     host.set_baseline(40);
     let since = before(40, 60).chain(since).collect();
     host.take_snapshot(60, vec![], since);
-    let baseline = host.baseline.as_ref().expect("a baseline");
-    let found = baseline.differences(&host.talkers).into_iter();
+    let found = host.differences().into_iter();
     let mut lines: Vec<String> = found
         .map(|mut d| {
             d.also.sort();
