@@ -171,12 +171,12 @@ impl App {
         // that of now, which a moment of the past before it does not show
         let hidden = self.is_past() && live.baseline.is_some();
         let hidden = hidden.then_some(live.baseline_set);
-        let (what, lost) = match action {
-            Action::ClearBaseline => ("clears", [shown, None]),
-            Action::Baseline if shown.is_none() => ("replaces", [hidden, None]),
+        let lost = match action {
+            Action::ClearBaseline => [shown, None],
+            Action::Baseline if shown.is_none() => [hidden, None],
             Action::NewBaseline if !self.is_at_end() => {
                 let other = hidden.filter(|hidden| Some(*hidden) != shown);
-                ("replaces", [shown, other])
+                [shown, other]
             }
             _ => return false,
         };
@@ -186,11 +186,11 @@ impl App {
             return false;
         }
         let key = self.keymap.of(self.layers.mode(), action);
-        let text = match action {
-            Action::ClearBaseline => "the baseline for good".to_owned(),
-            _ => format!("the baseline of {lost}"),
+        let does = match action {
+            Action::ClearBaseline => "clears the baseline for good".to_owned(),
+            _ => format!("replaces the baseline of {lost}"),
         };
-        let text = format!("{key} again {what} {text}; any other key keeps it");
+        let text = format!("{key} again {does}; any other key keeps it");
         self.notice.ask(action, text);
         true
     }

@@ -21,7 +21,8 @@ pub enum Asks {
 pub struct AskedLine {
     pub asks: Asks,
     pub line: Line,
-    /// What may be typed, as of when the line was opened: while it is read, it stays; empty: nothing is known.
+    /// Examples of what may be typed. They are those of the moment at which the line was opened, so that they do not change while
+    /// they are read. Empty: there are none.
     pub examples: String,
     /// An error in the text, and its position.
     pub wrong: Option<(Range<usize>, String)>,

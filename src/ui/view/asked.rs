@@ -33,11 +33,11 @@ pub fn draw(asked: &AskedLine, app: &App, theme: &Theme, area: Rect, frame: &mut
 
 /// Example times within the kept range, once there is one.
 fn times(asked: &AskedLine, app: &App) -> String {
-    match (app.reach(), asked.examples.as_str()) {
-        (None, _) | (_, "") => "03:12, 03:12:40, -5m, yesterday 03:12; Enter alone: now".into(),
-        (Some((first_ns, _)), examples) => {
-            let first = app.time_at(first_ns);
+    match app.reach() {
+        Some((first_ns, _)) if !asked.examples.is_empty() => {
+            let (first, examples) = (app.time_at(first_ns), &asked.examples);
             format!("from {first} on: {examples}; Enter alone: now")
         }
+        _ => "03:12, 03:12:40, -5m, yesterday 03:12; Enter alone: now".into(),
     }
 }
