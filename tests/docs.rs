@@ -64,7 +64,8 @@ fn docs_generated_sections_match_the_program_tables() {
     for place in HELP_SECTIONS {
         let mut keys = String::from("| key | action |\n|---|---|\n");
         for key in KEYS.iter().filter(|k| place.lists(k)) {
-            keys += &format!("| `{}` | {} |\n", key.names().replace('|', "\\|"), key.help);
+            let (names, help) = (key.names().replace('|', "\\|"), place.help_of(key));
+            keys += &format!("| `{names}` | {help} |\n");
         }
         assert_section(place.section, &keys);
     }

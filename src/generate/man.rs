@@ -202,7 +202,7 @@ impl Page {
         for section in HELP_SECTIONS {
             self.subsection(section.heading);
             for key in KEYS.iter().filter(|key| section.lists(key)) {
-                self.entry(&key.names(), key.help);
+                self.entry(&key.names(), &section.help_of(key));
             }
         }
         self.section("STATES");

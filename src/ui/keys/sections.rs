@@ -1,8 +1,11 @@
 //! Sections of keys in the help and in the documentation.
 
+use std::borrow::Cow;
+
 use crate::ui::action::Mode;
 use crate::ui::keys::KeyBinding;
 use crate::ui::keys::table::SCREENS;
+use crate::ui::keys::titles::TITLES;
 
 /// One row of [`HELP_SECTIONS`].
 #[derive(Debug)]
@@ -22,6 +25,17 @@ impl HelpSection {
     pub fn lists(&self, key: &KeyBinding) -> bool {
         let elsewhere = self.besides.iter().any(|m| key.is_in(*m));
         !elsewhere && self.modes.iter().any(|m| key.is_in(*m))
+    }
+
+    /// Returns what the key does, after the names of its screens where it works only on some of those that the section is about.
+    pub fn help_of(&self, key: &KeyBinding) -> Cow<'static, str> {
+        let screens = TITLES.iter().filter(|t| self.modes.contains(&t.mode));
+        let (there, elsewhere): (Vec<_>, Vec<_>) = screens.partition(|t| key.is_in(t.mode));
+        if there.is_empty() || elsewhere.is_empty() {
+            return Cow::Borrowed(key.help);
+        }
+        let names: Vec<&str> = there.iter().map(|t| t.name).collect();
+        Cow::Owned(format!("{}: {}", names.join(", "), key.help))
     }
 }
 

@@ -279,7 +279,7 @@ fn keys(sources: &Sources<'_>, section: &str) -> Vec<HelpLine> {
         lines.push(heading(section.heading));
         let rows = sources.keymap.rows(section.modes);
         let rows = rows.filter(|r| section.lists(r.key));
-        lines.extend(rows.map(|r| entry(&r.names(), r.key.help)));
+        lines.extend(rows.map(|r| entry(&r.names(), &section.help_of(r.key))));
     }
     lines
 }
