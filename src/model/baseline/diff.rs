@@ -208,7 +208,8 @@ pub struct Difference {
     pub with: Vec<(DifferenceKind, f64)>,
     /// Sessions opened per second, before the baseline and since, if they are new, or have grown besides.
     pub opened: Option<[f64; 2]>,
-    /// Time since the last failure, or since the last session of what is new, ns, if there have been no more for long enough.
+    /// Time since the last failure, or since the last session of what is new or silent, ns, if there have been no more for
+    /// long enough.
     pub ended_ns: Option<u64>,
 }
 
@@ -236,12 +237,17 @@ impl Difference {
     /// Order in which one of several differences of the same sessions keeps its line: the worst first, of what goes on.
     pub(super) fn precedence(&self) -> (bool, bool, DifferenceKind, BaselineKey) {
         let is_worse = matches!(self.finding, DifferenceKind::Worse(_));
-        (!is_worse, self.ended_ns.is_some(), self.finding, self.key)
+        (!is_worse, self.has_ended(), self.finding, self.key)
+    }
+
+    /// True if it is about failures, or something new, that have ended.
+    pub fn has_ended(&self) -> bool {
+        self.ended_ns.is_some() && !self.finding.is_silent()
     }
 
     /// Takes the sessions opened per second from a difference of the same keys.
     pub(super) fn note_opened(&mut self, other: &Difference) {
-        let goes_on = other.ended_ns.is_none() || self.ended_ns.is_some();
+        let goes_on = !other.has_ended() || self.has_ended();
         if let DifferenceKind::Grown(BaselineFigure::New) = other.finding {
             self.opened = other
                 .since
@@ -510,7 +516,7 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
         DifferenceKind::Grown(BaselineFigure::New) if entry.before.opened == 0 => {
             watched.ended_ns(since.opened_in, since.opened)
         }
-        _ => None,
+        finding => finding.is_silent().then_some(compared.pause_ns),
     };
     let comes = compared.open == 0 || watched.ended_ns(since.opened_in, since.opened).is_none();
     let difference = |finding, before, now| Difference {

@@ -312,6 +312,11 @@ impl Baseline {
         self.evicted > 0 && self.before_ns() < EARLY_NS
     }
 
+    /// True if what comes now and then may not have come in the time before the baseline that is known.
+    pub fn is_before_short(&self) -> bool {
+        self.before_ns() < RATES_S * S
+    }
+
     /// Time that rates were watched before the baseline, ns.
     pub fn before_ns(&self) -> u64 {
         self.at_ns - self.rates_ns

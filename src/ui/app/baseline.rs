@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use crate::model::baseline::Baseline;
+use crate::model::fields;
 use crate::ui::ComparedRecording;
 use crate::ui::action::{Action, Mode};
 use crate::ui::app::App;
@@ -29,11 +30,14 @@ impl App {
             return None;
         }
         self.set_baseline();
+        let short = self.baseline.as_ref().filter(|b| b.is_before_short());
+        let short = short.map(|b| format!(", with {} before it", fields::seconds(b.before_ns())));
+        let set = format!("baseline set{}", short.unwrap_or_default());
         let text = match self.layers.mode() {
-            Mode::Baseline => "baseline set".to_owned(),
+            Mode::Baseline => set,
             mode => {
                 let key = self.keymap.of(mode, Action::Baseline);
-                format!("baseline set; press {key} again to compare")
+                format!("{set}; press {key} again to compare")
             }
         };
         self.notice.say(text);

@@ -89,7 +89,7 @@ impl Comparison {
         found.retain(|difference| {
             let kind = kind(difference.finding);
             self.counts[kind] += 1;
-            self.ended[kind] += usize::from(difference.ended_ns.is_some());
+            self.ended[kind] += usize::from(difference.has_ended());
             lines[kind] += 1;
             kind == 0 || lines[kind] <= MOST
         });
@@ -133,7 +133,7 @@ fn kind(finding: DifferenceKind) -> usize {
 /// Sort order: failures, then slower or more lossy, then failures that have ended, then gone, then quiet, then fewer, then new,
 /// then what was new and has ended, then grown.
 fn urgency(difference: &Difference) -> u8 {
-    let has_ended = difference.ended_ns.is_some();
+    let has_ended = difference.has_ended();
     match difference.finding {
         DifferenceKind::Worse(BaselineFigure::Failed) if !has_ended => 0,
         DifferenceKind::Worse(_) if !has_ended => 1,

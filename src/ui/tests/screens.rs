@@ -92,7 +92,8 @@ fn baseline_set_shows_how_to_compare() {
     for script in ["m", "Tab m", "d m", "f m"] {
         let mut app = web_server(SIZE, 100);
         press_and_settle(&mut app, script);
-        let said = |app: &App| screen(app, SIZE).contains("baseline set; press m again to compare");
+        let text = "baseline set, with 39s before it; press m again to compare";
+        let said = |app: &App| screen(app, SIZE).contains(text);
         assert!(said(&app), "{script}");
         press_and_settle(&mut app, "m");
         assert!(

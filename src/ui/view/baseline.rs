@@ -26,8 +26,8 @@ use crate::ui::view::table::shorten;
 /// Cells of a row label and of a figure in the sums.
 const LABEL: usize = 11;
 const CELL: usize = 9;
-/// Time before a baseline in which much of what comes now and then has not come, ns.
-const SHORT_BEFORE_NS: u64 = 60 * S;
+/// Maximum number of other keys, or of ports, that a line names.
+const MOST_NAMED: usize = 8;
 /// Figures of the sums, in screen order.
 const OVERALL: [BaselineFigure; 9] = [
     BaselineFigure::New,
@@ -85,7 +85,7 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
     for (difference, selected) in rows() {
         let style = match (selected, difference.finding) {
             (true, _) => theme.selected,
-            (false, _) if difference.ended_ns.is_some() => theme.quiet,
+            (false, _) if difference.has_ended() => theme.quiet,
             (false, DifferenceKind::Worse(BaselineFigure::Failed)) => theme.alarm_text,
             (false, DifferenceKind::Worse(_)) => theme.warning,
             (false, DifferenceKind::Quiet) => theme.quiet,
@@ -116,7 +116,7 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
             let text = shorten(text, width, FieldKind::Text);
             buffer.set_stringn(area.x, y, text, width, theme.base);
         }
-        if let Some(text) = meaning_of_since(shown, baseline.before_ns())
+        if let Some(text) = meaning_of_since(shown, baseline)
             && shown.rows().count() < places.count(area)
         {
             buffer.set_stringn(area.x, y - 1, text, width, theme.quiet);
@@ -137,7 +137,7 @@ pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &m
 
 /// Says what the figures since the baseline are means of, where one may be taken for that of now, or that what is new may only be
 /// rare.
-fn meaning_of_since(shown: &Comparison, before_ns: u64) -> Option<String> {
+fn meaning_of_since(shown: &Comparison, baseline: &Baseline) -> Option<String> {
     let has = |figures: &[BaselineFigure]| {
         let mut rows = shown.rows();
         rows.any(|(line, _)| {
@@ -151,10 +151,10 @@ fn meaning_of_since(shown: &Comparison, before_ns: u64) -> Option<String> {
     let has_new = shown
         .rows()
         .any(|(line, _)| line.finding == DifferenceKind::New);
-    if has_new && before_ns < SHORT_BEFORE_NS {
+    if has_new && baseline.is_before_short() {
         return Some(format!(
             "Only {} before the baseline are known: what comes less often looks new.",
-            fields::seconds(before_ns)
+            fields::seconds(baseline.before_ns())
         ));
     }
     let has_failures = has(&[BaselineFigure::Failed]);
@@ -313,16 +313,18 @@ fn remark(difference: &Difference, is_deserted: bool) -> String {
             format!("{} kept open before, none now", count(difference.before))
         }
         (None, kind) => {
-            let now = match (kind, difference.since) {
-                (DifferenceKind::Quiet, _) => "none for now".to_owned(),
-                (_, None) => "none now".to_owned(),
-                (_, Some(n)) => format!("{} now", fields::bytes(n as u64)),
+            let now = match difference.since {
+                None if kind.is_silent() => "none".to_owned(),
+                None => "none now".to_owned(),
+                Some(n) => format!("{} now", fields::bytes(n as u64)),
             };
             format!("{} open before, {now}", count(difference.before))
         }
     };
     let also = match also(difference, is_deserted, all).as_str() {
         "" => String::new(),
+        // for how long
+        also if difference.finding.is_silent() => format!(" {also}"),
         also => format!("; {also}"),
     };
     format!("{name}: {change}{also}")
@@ -448,7 +450,11 @@ fn with_ended(
     ns: u64,
     finding: DifferenceKind,
 ) -> (Option<String>, Vec<String>) {
-    let ended = format!("ended {} ago", fields::seconds(ns));
+    let time = fields::seconds(ns);
+    if finding.is_silent() {
+        return (Some(format!("for {time}")), Vec::new());
+    }
+    let ended = format!("ended {time} ago");
     let whole = remark.iter().chain(Some(&ended)).cloned();
     let whole = whole.collect::<Vec<_>>().join(", ");
     // the reason still matters, a rate does not
@@ -460,10 +466,8 @@ fn with_ended(
 
 /// The key, and what else differs for the same sessions: as much as fits.
 fn name(difference: &Difference, width: usize) -> String {
-    /// Maximum number of other keys that are named.
-    const MOST_NAMED: usize = 8;
     let key = key_text(difference);
-    let also = also_named(difference);
+    let also = also_named(difference, width == usize::MAX);
     let is_link = |key: &BaselineKey| matches!(key, BaselineKey::Link(_));
     let is_client =
         matches!(difference.key, BaselineKey::Several(_)) && difference.also.iter().all(is_link);
@@ -526,8 +530,9 @@ fn group_text(key: &GroupKey) -> String {
     }
 }
 
-/// Texts of the other keys, without what the key itself says: programs, then ports, then peers.
-fn also_named(difference: &Difference) -> Vec<String> {
+/// Texts of the other keys, without what the key itself says: programs, then ports, then peers. Several ports are named if all
+/// of the text has room, else they are a range.
+fn also_named(difference: &Difference, is_whole: bool) -> Vec<String> {
     let parts = difference.link_parts();
     let server = difference.server.map(BaselineKey::Group);
     let own_port = match difference.key {
@@ -560,6 +565,10 @@ fn also_named(difference: &Difference) -> Vec<String> {
     ports.retain(|port| Some(*port) != own_port);
     let ports = match (ports.first(), ports.last(), ports.len()) {
         (Some(port), _, 1) => Some(format!("port {port}")),
+        (_, _, 2..=MOST_NAMED) if is_whole => {
+            let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+            Some(format!("ports {}", ports.join(", ")))
+        }
         (Some(first), Some(last), count) => Some(format!("ports {first}–{last} ({count})")),
         _ => None,
     };
@@ -723,6 +732,11 @@ mod tests {
         };
         assert_eq!(also(&several_ended, false, 21), "12/s, ended 1m40s ago");
         assert_eq!(also(&several_ended, false, 15), "ended 1m40s ago");
+        let silent = Difference {
+            ended_ns: Some(40 * S),
+            ..Difference::new(BaselineKey::Group(GroupKey::Port(80)), gone.0)
+        };
+        assert_eq!(also(&silent, false, 12), "for 40s");
         let other = |with: &[_], width| text(None, 0, with, false, width);
         assert_eq!(other(&[], 12), "");
         assert_eq!(other(&[slow(2.0), new], 14), "RESP ×2.0, new");
@@ -732,11 +746,12 @@ mod tests {
     #[test]
     fn baseline_line_is_below_the_list_uncut() {
         let port = BaselineKey::Group(GroupKey::Port(80));
-        let text = |finding, before, since, with: &[(DifferenceKind, f64)]| {
+        let text = |finding: DifferenceKind, before, since, with: &[(DifferenceKind, f64)]| {
             let difference = Difference {
                 before,
                 since,
                 with: with.to_vec(),
+                ended_ns: finding.is_silent().then_some(13 * S),
                 ..Difference::new(port, finding)
             };
             remark(&difference, false)
@@ -753,7 +768,7 @@ mod tests {
         );
         assert_eq!(
             text(DifferenceKind::Gone, Some(1.0), None, &[]),
-            "port 80: 1 session open before, none now"
+            "port 80: 1 session open before, none for 13s"
         );
         assert_eq!(
             text(DifferenceKind::NoneKept, Some(3.0), Some(0.0), &[]),
@@ -761,11 +776,30 @@ mod tests {
         );
         assert_eq!(
             text(DifferenceKind::Gone, Some(8.0), Some(0.0), &[]),
-            "port 80: NEW/s 8.0 → 0"
+            "port 80: NEW/s 8.0 → 0 for 13s"
         );
         assert_eq!(
             text(DifferenceKind::New, None, Some(7.0), &[]),
             "port 80: 7 sessions, none before"
         );
+        let ports = |ports: std::ops::Range<u16>| {
+            let also = ports.map(|port| BaselineKey::Group(GroupKey::Port(port)));
+            let program = BaselineKey::Several(GroupKey::Program("api".into()));
+            let difference = Difference {
+                also: also.collect(),
+                before: Some(4.0),
+                ended_ns: Some(13 * S),
+                ..Difference::new(program, DifferenceKind::Gone)
+            };
+            (name(&difference, 40), remark(&difference, false))
+        };
+        let (short, whole) = ports(80..83);
+        assert_eq!(short, "api ports 80–82 (3)");
+        assert_eq!(
+            whole,
+            "api ports 80, 81, 82: 4 sessions open before, none for 13s"
+        );
+        let many = ports(80..120).1;
+        assert!(many.starts_with("api ports 80–119 (40):"), "{many}");
     }
 }
