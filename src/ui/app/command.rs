@@ -31,7 +31,7 @@ impl App {
             }
             Command::Sort(field) => {
                 let effect = self.go_to(Mode::Table);
-                self.set_sort(Sort {
+                self.choose_sort(Sort {
                     field,
                     inverted: false,
                 });

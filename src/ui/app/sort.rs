@@ -22,10 +22,15 @@ impl App {
     /// Sorts by a field; if the table is sorted by it already, reverses the order.
     pub(super) fn sort_by(&mut self, field: &'static Field) {
         let is_again = self.before_following.is_none() && self.sort.field == field;
-        self.set_sort(Sort {
+        self.choose_sort(Sort {
             field,
             inverted: is_again && !self.sort.inverted,
         });
+    }
+
+    /// Sorts, and says what would be taken for an order and is none.
+    pub(super) fn choose_sort(&mut self, sort: Sort) {
+        self.set_sort(sort);
         self.say_if_bounds_are_sorted();
     }
 
@@ -39,10 +44,7 @@ impl App {
         let is_sorted = self.before_following.is_none() && self.sort == usual;
         match self.is_order_chosen {
             true => self.sort_by(field),
-            false => {
-                self.set_sort(usual);
-                self.say_if_bounds_are_sorted();
-            }
+            false => self.choose_sort(usual),
         }
         if is_sorted && self.sort == usual {
             let key = self.keymap.of(Mode::Table, action);

@@ -90,6 +90,11 @@ fn sort_by_age_says_that_lower_bounds_have_no_order() {
     press(&mut app, "s");
     letter(&mut app, 'a');
     assert!(screen(&app, SIZE).contains(text), "{}", screen(&app, SIZE));
+    let mut app = self::app(SIZE);
+    press(&mut app, ":");
+    "sort duration".chars().for_each(|c| letter(&mut app, c));
+    press(&mut app, "Enter");
+    assert!(screen(&app, SIZE).contains(text), "{}", screen(&app, SIZE));
 }
 
 #[test]
