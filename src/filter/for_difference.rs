@@ -31,8 +31,9 @@ pub fn filter_for_difference(difference: &Difference) -> String {
         | DifferenceKind::FewerNew
         | DifferenceKind::New => None,
     };
-    let condition = condition.map_or_else(String::new, |c| format!(" and {c}"));
-    format!("{sessions}{condition}")
+    // the port is last: of a long filter the screen shows the beginning and the end
+    let condition = condition.map_or_else(String::new, |c| format!("{c} and "));
+    format!("{condition}{sessions}")
 }
 
 /// The sessions that have a figure; `None`: all of them.
@@ -54,7 +55,7 @@ fn filter_for_link(link: &Link) -> String {
     format!("{program} and {}", end_of(link))
 }
 
-/// Selects the peer's end of a link. The port is last: of a long filter the screen shows the beginning and the end.
+/// Selects the peer's end of a link.
 fn end_of(link: &Link) -> String {
     let peer = filter_for_peer(link.peer);
     let netns = link.local_in.map_or_else(String::new, and_netns);

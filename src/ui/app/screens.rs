@@ -213,7 +213,7 @@ impl App {
                 if let Some(order) = &line.order {
                     self.sort_as_before(order);
                 }
-                if selected.is_some() {
+                if let Some(selected) = selected {
                     self.select_again(selected);
                 }
             }

@@ -176,11 +176,11 @@ impl ViewFilter {
         self.scope == choice.scope && self.family == choice.family && self.filter == choice.filter
     }
 
-    /// Shows what was shown before. Returns what was selected then, if that was the previous choice.
-    pub fn return_to(&mut self, before: Choice) -> Selected {
+    /// Shows what was shown before. Returns what was selected then; `None`: that was not the previous choice.
+    pub fn return_to(&mut self, before: Choice) -> Option<Selected> {
         let is_last = self.trail.last().is_some_and(|(c, _)| *c == before);
         let selected = match is_last && !self.is_choice(&before) {
-            true => self.trail.pop().and_then(|(_, selected)| selected),
+            true => self.trail.pop().map(|(_, selected)| selected),
             false => None,
         };
         self.set(before);

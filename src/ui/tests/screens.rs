@@ -484,7 +484,7 @@ fn baseline_enter_on_a_difference_filters_to_its_aggregate() {
     assert_eq!(app.layers.mode(), Mode::Table);
     assert_eq!(
         app.view_filter.filter.source(),
-        "comm app-server and raddr 10.0.0.9 and rport 5432 and failed"
+        "failed and comm app-server and raddr 10.0.0.9 and rport 5432"
     );
     assert!(app.row_count() > 0);
     // the filter changes nothing on the screen
@@ -618,6 +618,18 @@ fn esc_after_enter_on_a_difference_goes_back_to_the_baseline() {
         "{}",
         screen(&app, SIZE)
     );
+}
+
+#[test]
+fn esc_after_the_sessions_of_a_line_leads_to_the_first_line_if_that_was_selected() {
+    for script in ["d G Enter Enter Esc Esc Esc", "d Enter j j Enter Esc Esc Esc"] {
+        let mut app = web_server(SIZE, 1000);
+        let first = selected_line(&app);
+        press_and_settle(&mut app, script);
+        assert_eq!(app.layers.mode(), Mode::Table);
+        assert!(app.view_filter.filter.is_everything(), "{script}");
+        assert_eq!((app.selected, selected_line(&app)), (0, first), "{script}");
+    }
 }
 
 #[test]
