@@ -209,6 +209,8 @@ pub struct Answered {
     samples: TimeStats,
     /// Mean of its own answers before the baseline, or the last one if that took longer, µs.
     usual_us: Option<u64>,
+    /// Its last answer before the baseline, µs, if it had opened before the times that are compared.
+    last_before_us: Option<u64>,
 }
 
 impl Answered {
@@ -224,12 +226,14 @@ impl Answered {
 pub struct Followed(Sharded<SessionId, Answered>);
 
 impl Followed {
-    /// Notes a session that was open at the baseline, as it was then.
-    pub fn note(&mut self, session: &Session) {
+    /// Notes a session that was open at the baseline, as it was then. `began` is true if it had opened in the last minute before.
+    pub fn note(&mut self, session: &Session, began: bool) {
         if let Some(before) = Answers::of(session) {
             // a connection that is old and has been slow for a minute is so by its last answer only
             let last_us = answer_us(session);
-            self.0.entry(session.id()).usual_us = before.mean_us().max(last_us);
+            let answered = self.0.entry(session.id());
+            answered.usual_us = before.mean_us().max(last_us);
+            answered.last_before_us = last_us.filter(|_| !began);
         }
     }
 
@@ -269,6 +273,28 @@ impl Followed {
     }
 }
 
+/// The last answer of each of some sessions.
+#[derive(Clone, Copy, Debug, Default)]
+struct LastAnswers {
+    times: TimeStats,
+    sum_us: u64,
+    longest_us: u64,
+}
+
+impl LastAnswers {
+    fn add(&mut self, us: u64) {
+        self.times.add(us);
+        self.sum_us = self.sum_us.saturating_add(us);
+        self.longest_us = self.longest_us.max(us);
+    }
+
+    fn merge(&mut self, other: &LastAnswers) {
+        self.times.merge(&other.times);
+        self.sum_us = self.sum_us.saturating_add(other.sum_us);
+        self.longest_us = self.longest_us.max(other.longest_us);
+    }
+}
+
 /// Sums of answers on one side of the baseline.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AnswerSums {
@@ -280,8 +306,8 @@ pub struct AnswerSums {
     recent: Recent,
     /// Answers of sessions that are about as fast as they were before the baseline.
     unchanged: u64,
-    /// Answers that are only the last ones of their sessions.
-    last: u64,
+    /// The last answers before the baseline of sessions that were open then and have answered since.
+    last_before: LastAnswers,
     /// Some are known only to the server of a client that does not read them.
     pub has_unread: bool,
 }
@@ -294,7 +320,7 @@ impl AnswerSums {
         self.samples.merge(&other.samples);
         self.recent.merge(&other.recent);
         self.unchanged += other.unchanged;
-        self.last += other.last;
+        self.last_before.merge(&other.last_before);
         self.has_unread |= other.has_unread;
     }
 
@@ -304,6 +330,19 @@ impl AnswerSums {
             self.sessions.add(mean_us);
             self.logs += answers.timed as f64 * (mean_us.max(1) as f64).ln();
         }
+    }
+
+    /// Adds one answer of each of some sessions.
+    fn add_last(&mut self, last: &LastAnswers) {
+        let count = last.times.count() as u64;
+        self.all.add(&Answers {
+            count,
+            timed: count,
+            sum_us: last.sum_us,
+            longest_us: last.longest_us,
+        });
+        self.sessions.merge(&last.times);
+        self.logs += last.times.sum();
     }
 
     /// Geometric mean, by the means of the sessions, µs.
@@ -412,38 +451,27 @@ impl BothAnswers {
         }
     }
 
-    /// Adds a session before the baseline.
-    pub fn add_before(&mut self, answering: AnsweringEnd<'_>, end: CountedEnd) {
-        if let Some(answers) = Answers::of(answering.session) {
+    /// Adds a session before the baseline, unless all of its answers are from before this time, ns.
+    pub fn add_before(&mut self, answering: AnsweringEnd<'_>, from_ns: u64, end: CountedEnd) {
+        let session = answering.session;
+        let closing_ns = u64::from(session.close_us) * 1000;
+        let is_old = closing_ns > 0 && session.end_ns.saturating_sub(closing_ns) < from_ns;
+        if let Some(answers) = Answers::of(session).filter(|_| !is_old) {
             self.end(answering, end).add(&answers);
         }
     }
 
-    /// Adds the last answer of a session before the baseline.
-    pub fn add_last(&mut self, answering: AnsweringEnd<'_>, end: CountedEnd) {
-        let session = answering.session;
-        if let Some(us) = answer_us(session).filter(|_| Answers::of(session).is_some()) {
-            let last = Answers {
-                count: 1,
-                timed: 1,
-                sum_us: us,
-                longest_us: us,
-            };
-            let sums = self.end(answering, end);
-            sums.add(&last);
-            sums.last += 1;
-        }
-    }
-
-    /// Takes those of a shorter time where sessions that began in it have enough.
-    pub fn take_enough(&mut self, latest: &BothAnswers) {
+    /// Takes those of the last minute before the baseline where sessions that began in it have enough. Of those that are older, and
+    /// have answered `since`, the last answer belongs to them: else many sessions of another kind would look slower.
+    pub fn take_enough(&mut self, latest: &BothAnswers, since: &BothAnswers) {
         let ends = [
-            (&mut self.peer, &latest.peer),
-            (&mut self.ours, &latest.ours),
+            (&mut self.peer, &latest.peer, &since.peer),
+            (&mut self.ours, &latest.ours, &since.ours),
         ];
-        for (all, latest) in ends {
-            if latest.all.timed - latest.last >= ENOUGH {
+        for (all, latest, since) in ends {
+            if latest.all.timed >= ENOUGH {
                 *all = *latest;
+                all.add_last(&since.last_before);
             }
         }
     }
@@ -455,6 +483,11 @@ impl BothAnswers {
         sums.add(&answered.all);
         sums.samples.merge(&answered.samples);
         sums.recent.merge(&answered.recent);
+        if let Some(us) = answered.last_before_us
+            && answered.all.count > 0
+        {
+            sums.last_before.add(us);
+        }
         if let (Some(now), Some(usual)) = (answered.all.mean_us(), answered.usual_us)
             && (now as f64) < usual as f64 * LONGER
         {

@@ -350,7 +350,7 @@ pub fn figure(
     bytes: u64,
     watched: WatchedTime,
 ) -> (Option<f64>, Option<f64>) {
-    let before = &compared.usual();
+    let before = &compared.usual(since);
     let (then_s, now_s) = (watched.before_s, watched.since_s);
     let rate = |n: u64, s: f64| (s >= SHORT).then(|| n as f64 / s);
     let part = |side: &SideSums| (side.seen > 0).then(|| side.lossy as f64 / side.seen as f64);
@@ -609,7 +609,7 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
         let none = difference(DifferenceKind::NoneKept, Some(before), Some(0.0));
         findings.none_kept.push(none);
     }
-    let usual = entry.usual();
+    let usual = entry.usual(since);
     // its other figures are those of its end
     let compared_figures = BaselineFigure::ALL.into_iter();
     for each in compared_figures.filter(|f| !is_silent || *f == BaselineFigure::Failed) {

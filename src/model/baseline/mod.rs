@@ -266,8 +266,11 @@ impl Baseline {
         for (_, session) in store.open() {
             placed.note(session);
         }
+        // which of the sessions that are open here have answered there in the last minute is not known
+        placed.all.latest.without_answers();
         placed.all.bytes = talkers.bytes();
         for (key, entry) in placed.kinds.iter_mut().flat_map(BoundedMap::iter_mut) {
+            entry.latest.without_answers();
             let talker = match key {
                 BaselineKey::Group(key) => group_by(&key).and_then(|by| talkers.get(by, key)),
                 BaselineKey::Link(_) | BaselineKey::Several(_) => None,
@@ -382,7 +385,12 @@ impl Baseline {
         if session.retransmits > 0 {
             *self.retransmits.entry(session.id()) = session.retransmits;
         }
-        self.answered.note(session);
+        self.answered.note(session, self.began(session));
+    }
+
+    /// True if the session opened in the last minute before the baseline.
+    fn began(&self, session: &Session) -> bool {
+        session.age == Age::Exact && session.start_ns >= self.rates_ns
     }
 
     /// Counts a session that was open at the baseline, as it was then.
@@ -574,7 +582,7 @@ impl Baseline {
         let failed = session.reason.is_failure() && session.end_ns >= rates;
         let connects = session.start_ns >= times;
         let is_latest = session.is_open() || session.end_ns >= rates;
-        let began = is_new && session.start_ns >= rates;
+        let began = self.began(session);
         let is_long_open = session.is_open() && self.was_long_open(session);
         let from_ns = match session.age != Age::Exact {
             true => times,
@@ -600,7 +608,7 @@ impl Baseline {
             side.opened += u64::from(opened);
             side.failed += u64::from(failed);
             side.see(session, connects, session.retransmits > 0);
-            side.answers.add_before(answering, end);
+            side.answers.add_before(answering, times, end);
             side.add_duration(session);
             if is_latest {
                 compared.latest.add(session, answering, began, end);

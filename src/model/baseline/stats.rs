@@ -38,6 +38,16 @@ impl TimeStats {
         self.squares += other.squares;
     }
 
+    /// Number of times.
+    pub fn count(&self) -> f64 {
+        self.count
+    }
+
+    /// Sum of the logarithms.
+    pub fn sum(&self) -> f64 {
+        self.sum
+    }
+
     pub fn mean(&self) -> f64 {
         self.sum / self.count
     }
@@ -209,23 +219,27 @@ impl Times {
         self.answers.merge(&other.answers);
     }
 
-    /// Counts a session that was open in that minute. Of one that had opened before it, only the last answer counts.
+    /// Forgets the answers.
+    pub fn without_answers(&mut self) {
+        self.answers = BothAnswers::default();
+    }
+
+    /// Counts a session that was open in that minute. Its answers are known to be of that minute only if it `began` in it.
     pub fn add(
         &mut self,
         session: &Session,
         answering: AnsweringEnd<'_>,
-        opened: bool,
+        began: bool,
         end: CountedEnd,
     ) {
         let mut side = SideSums::default();
-        side.see(session, opened, false);
+        side.see(session, began, false);
         side.add_duration(session);
         self.rtt.merge(&side.rtt);
         self.connect.merge(&side.connect);
         self.duration.merge(&side.duration);
-        match opened {
-            true => self.answers.add_before(answering, end),
-            false => self.answers.add_last(answering, end),
+        if began {
+            self.answers.add_before(answering, session.start_ns, end);
         }
     }
 }
@@ -374,7 +388,7 @@ pub const SEVERAL: u64 = 3;
 impl BaselineEntry {
     /// Sums before the baseline: times are those of its last minute where it has enough of them, as what had changed by then is no
     /// change since.
-    pub fn usual(&self) -> SideSums {
+    pub fn usual(&self, since: &SideSums) -> SideSums {
         let latest = &self.latest;
         let mut sums = self.before;
         let times = [
@@ -387,7 +401,7 @@ impl BaselineEntry {
                 *all = *latest;
             }
         }
-        sums.answers.take_enough(&latest.answers);
+        sums.answers.take_enough(&latest.answers, &since.answers);
         sums
     }
 

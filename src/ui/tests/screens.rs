@@ -622,7 +622,10 @@ fn esc_after_enter_on_a_difference_goes_back_to_the_baseline() {
 
 #[test]
 fn esc_after_the_sessions_of_a_line_leads_to_the_first_line_if_that_was_selected() {
-    for script in ["d G Enter Enter Esc Esc Esc", "d Enter j j Enter Esc Esc Esc"] {
+    for script in [
+        "d G Enter Enter Esc Esc Esc",
+        "d Enter j j Enter Esc Esc Esc",
+    ] {
         let mut app = web_server(SIZE, 1000);
         let first = selected_line(&app);
         press_and_settle(&mut app, script);

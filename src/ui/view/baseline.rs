@@ -28,17 +28,15 @@ const LABEL: usize = 11;
 const CELL: usize = 9;
 /// Maximum number of other keys, or of ports, that a line names.
 const MOST_NAMED: usize = 8;
-/// Figures of the sums, in screen order.
-const OVERALL: [BaselineFigure; 9] = [
+/// Figures of the sums, in screen order. Not those of answers: a mean of all services tells the share of each, not how fast they are.
+const OVERALL: [BaselineFigure; 7] = [
     BaselineFigure::New,
     BaselineFigure::Bytes,
     BaselineFigure::Failed,
     BaselineFigure::Connect,
     BaselineFigure::Rtt,
-    BaselineFigure::Response,
     BaselineFigure::Lossy,
     BaselineFigure::Duration,
-    BaselineFigure::OurResponse,
 ];
 
 pub fn draw(shown: &Comparison, app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
@@ -174,13 +172,13 @@ fn meaning_of_since(shown: &Comparison, baseline: &Baseline) -> Option<String> {
             "SINCE: FAILED/s is the mean since the first failure, not since the baseline."
         }
         (true, true, false) => {
-            "SINCE: RESP is that of now, or the mean if greater; other times are means."
+            "SINCE: RESP of now, or on average if that is more; other times are means."
         }
         (true, false, true) => {
             "SINCE: FAILED/s is the mean since the first failure, times since the baseline."
         }
         (_, true, true) => {
-            "SINCE: RESP is that of now, or the mean if greater; FAILED/s from the first on."
+            "SINCE: RESP of now, or on average if that is more; FAILED/s from the first on."
         }
     };
     Some(text.to_owned())

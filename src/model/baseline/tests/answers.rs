@@ -4,6 +4,7 @@ use super::{Host, open, sample};
 use crate::model::baseline::{BaselineFigure, Difference, DifferenceKind};
 use crate::model::session::{Comm, Direction, Session};
 use crate::model::turns::{ResponseTimes, ShortTime, Turns};
+use crate::text::units::S;
 
 const BASELINE_S: u64 = 60;
 const END_S: u64 = 100;
@@ -132,6 +133,55 @@ fn baseline_service_that_becomes_slow_later_is_as_slow_as_it_is_now() {
         since.iter().all(|us| (10_000.0..100_000.0).contains(us)) && !since.is_empty(),
         "{found:?}"
     );
+}
+
+/// The differences at the end of a service that answers once on each connection, which then stays open. A connection opens
+/// `every_s`; the service is slow from 160 s on, and after the baseline takes so many µs.
+fn of_idle_connections(
+    every_s: u64,
+    baseline_s: u64,
+    is_closing: bool,
+    us: u64,
+) -> Vec<Difference> {
+    let host = Host::watched(baseline_s, baseline_s + 40, |now_s| {
+        let began = (1..now_s).step_by(every_s as usize).zip(0..);
+        let sessions = began.map(|(began_s, nth)| {
+            let us = match began_s {
+                ..160 => 2000,
+                _ if began_s < baseline_s => 36_000,
+                _ => us,
+            };
+            let start_ns = began_s * S + nth % 7;
+            Session {
+                start_ns,
+                established_ns: start_ns + 100_000,
+                close_us: match is_closing {
+                    true => ((now_s - began_s) * 1_000_000 - 100_000) as u32,
+                    false => 0,
+                },
+                ..connection(DATABASE, nth, &[us + nth % 11], now_s)
+            }
+        });
+        (sessions.collect(), vec![])
+    });
+    host.differences()
+}
+
+#[test]
+fn baseline_after_a_service_became_slow_leaves_out_what_idle_connections_were_told_before() {
+    for (every_s, baseline_s, is_closing) in [(2, 400, true), (2, 400, false), (12, 1000, true)] {
+        let found = |us| of_idle_connections(every_s, baseline_s, is_closing, us);
+        let unchanged = found(36_000);
+        assert!(unchanged.is_empty(), "{every_s}: {unchanged:?}");
+        if every_s == 2 {
+            let slower = found(90_000);
+            let [line] = &slower[..] else {
+                panic!("{slower:?}")
+            };
+            let before = line.before.expect("a time before");
+            assert!((35_900.0..36_100.0).contains(&before), "{before}");
+        }
+    }
 }
 
 #[test]
