@@ -241,7 +241,7 @@ fn baseline_of_local_services_has_a_line_for_each_cause_and_enter_shows_its_sess
     seen.press("\r");
     seen.wait_for("its failures", |s| {
         s.heading().is_some()
-            && s.shows("filter: comm session-api")
+            && s.shows("filter: failed and comm session-api")
             && s.rows().len() > 10
             && s.is_whole()
     });

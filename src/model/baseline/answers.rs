@@ -22,7 +22,11 @@ const MOST_RARE: u64 = 10;
 /// Parts of a sum that its rounding may be: the kernel's mean is a whole number of µs.
 const ROUNDING: u64 = 16;
 /// Time after which an answer counts half for how long answers take at present, s.
-const HALF_LIFE_S: f64 = 5.0;
+const HALF_LIFE_S: f64 = 2.0;
+/// Number of usual answers that those at present are taken together with, as few of them may differ by chance.
+const USUAL: f64 = 2.0;
+/// Maximum share of sessions that are as fast as before among the answers at present, for these to be slower.
+const FEW_UNCHANGED: f64 = 0.05;
 
 /// Answers of the end of a session that serves: of the peer if we have connected to it, else ours. What the other end
 /// takes is the time that people and programs think.
@@ -167,6 +171,8 @@ struct Recent {
     /// Sums at a time, ns: of the weights, and of the logarithms of the times, µs, by their weights.
     weight: f64,
     logs: f64,
+    /// The part of the weights that is of sessions about as fast as they were before the baseline.
+    unchanged: f64,
     at_ns: u64,
 }
 
@@ -178,6 +184,7 @@ impl Recent {
         Recent {
             weight,
             logs,
+            unchanged: 0.0,
             at_ns,
         }
     }
@@ -191,12 +198,21 @@ impl Recent {
         let (mine, theirs) = (part(self), part(other));
         self.weight = self.weight * mine + other.weight * theirs;
         self.logs = self.logs * mine + other.logs * theirs;
+        self.unchanged = self.unchanged * mine + other.unchanged * theirs;
         self.at_ns = at_ns;
     }
 
-    /// Geometric mean, µs.
-    fn typical(&self) -> Option<f64> {
-        (self.weight > 0.0).then(|| (self.logs / self.weight).exp())
+    /// Geometric mean, µs, with some that take as long as all do.
+    fn typical_beside(&self, all_us: f64) -> f64 {
+        let logs = self.logs + USUAL * all_us.max(1.0).ln();
+        (logs / (self.weight + USUAL)).exp()
+    }
+
+    /// Geometric mean, µs; `None`: there are too few, or some are of sessions that are as fast as before.
+    fn typical_of_changed(&self) -> Option<f64> {
+        let is_changed = self.unchanged <= self.weight * FEW_UNCHANGED;
+        let is_enough = self.weight >= ENOUGH as f64;
+        (is_changed && is_enough).then(|| (self.logs / self.weight).exp())
     }
 }
 
@@ -306,6 +322,8 @@ pub struct AnswerSums {
     recent: Recent,
     /// Answers of sessions that are about as fast as they were before the baseline.
     unchanged: u64,
+    /// Answers of sessions that have none from before the baseline.
+    of_new: Answers,
     /// The last answers before the baseline of sessions that were open then and have answered since.
     last_before: LastAnswers,
     /// Some are known only to the server of a client that does not read them.
@@ -320,6 +338,7 @@ impl AnswerSums {
         self.samples.merge(&other.samples);
         self.recent.merge(&other.recent);
         self.unchanged += other.unchanged;
+        self.of_new.add(&other.of_new);
         self.last_before.merge(&other.last_before);
         self.has_unread |= other.has_unread;
     }
@@ -353,28 +372,41 @@ impl AnswerSums {
     /// Geometric mean at present if it is longer than that of all, else that of all, µs: what became slow on the way is as slow as it
     /// is now.
     pub fn at_worst(&self) -> Option<f64> {
-        let present = self.recent.typical().unwrap_or(0.0);
-        self.typical().map(|all| all.max(present))
+        let all = self.typical();
+        all.map(|all| all.max(self.recent.typical_beside(all)))
     }
 
-    /// True if answers take noticeably longer, by so many µs or more, and not only because sessions answer more that
-    /// have always been slow, or wait for events.
+    /// True if answers take noticeably longer, by so many µs or more, all since the baseline or those at present, and not only because
+    /// sessions answer more that have always been slow, or wait for events.
     pub fn are_longer_than(&self, before: &AnswerSums, least_us: f64) -> bool {
-        let (Some(now), Some(then)) = (self.typical(), before.typical()) else {
+        let (Some(all), Some(then)) = (self.typical(), before.typical()) else {
             return false;
         };
-        let is_wait = now >= WAIT_US as f64 && self.samples.deviation() > SCATTER;
+        let is_longer = |us: f64| {
+            let is_wait = us >= WAIT_US as f64 && self.samples.deviation() > SCATTER;
+            us >= then * LONGER && us - then >= least_us && !is_wait
+        };
         // a moment at which all connections stall makes few answers long, which a geometric mean hardly shows
-        let usually = self.samples.typical().unwrap_or(now);
-        let is_longer = now.min(usually) >= then * LONGER && now - then >= least_us;
-        is_longer && !is_wait && self.unchanged * 2 < self.all.timed
+        let usually = self.samples.typical().unwrap_or(all);
+        let are_all = is_longer(all) && usually >= then * LONGER;
+        are_all && self.unchanged * 2 < self.all.timed
+            || self.recent.typical_of_changed().is_some_and(is_longer)
     }
 
     /// Probability that answers of the same kind differ so much by chance; `None`: too few to tell. Answers of one session
     /// have something in common, so sessions are compared if there are enough.
     pub fn chance_of_longer_than(&self, before: &AnswerSums) -> Option<f64> {
         let of_sessions = self.sessions.chance_of_longer_than(&before.sessions);
-        of_sessions.or_else(|| self.all.chance_of_longer_than(&before.all))
+        of_sessions.or_else(|| {
+            let chance = |answers: &Answers| answers.chance_of_longer_than(&before.all);
+            // those of a pool that was given up a moment ago outnumber the others for long
+            match (chance(&self.all), chance(&self.of_new)) {
+                (Some(all), Some(new)) if self.of_new.count < self.all.count => {
+                    Some((2.0 * all.min(new)).min(1.0))
+                }
+                (all, _) => all,
+            }
+        })
     }
 }
 
@@ -482,16 +514,21 @@ impl BothAnswers {
         sums.has_unread |= answering.stands_in;
         sums.add(&answered.all);
         sums.samples.merge(&answered.samples);
-        sums.recent.merge(&answered.recent);
+        let mut recent = answered.recent;
         if let Some(us) = answered.last_before_us
             && answered.all.count > 0
         {
             sums.last_before.add(us);
         }
+        if answered.usual_us.is_none() {
+            sums.of_new.add(&answered.all);
+        }
         if let (Some(now), Some(usual)) = (answered.all.mean_us(), answered.usual_us)
             && (now as f64) < usual as f64 * LONGER
         {
             sums.unchanged += answered.all.timed;
+            recent.unchanged = recent.weight;
         }
+        sums.recent.merge(&recent);
     }
 }

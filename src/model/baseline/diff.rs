@@ -271,6 +271,21 @@ impl Difference {
         }
     }
 
+    /// True if it is about a time of sessions, which one that fails at once has not.
+    pub(super) fn is_of_times(&self) -> bool {
+        match self.finding {
+            DifferenceKind::Worse(figure) | DifferenceKind::Grown(figure) => matches!(
+                figure,
+                BaselineFigure::Connect
+                    | BaselineFigure::Rtt
+                    | BaselineFigure::Response
+                    | BaselineFigure::OurResponse
+                    | BaselineFigure::Duration
+            ),
+            _ => false,
+        }
+    }
+
     /// All keys that its line stands for, and the program that accepts its sessions.
     pub(super) fn names(&self) -> Vec<BaselineKey> {
         let also = self.also.iter().copied();

@@ -583,6 +583,11 @@ fn is_same_cause(difference: &Difference, worse: &Difference) -> bool {
     let mine: Vec<BaselineKey> = std::iter::once(difference.key)
         .chain(difference.also.iter().copied())
         .collect();
+    // connections that fail take no part in the times of others
+    let fails = worse.finding == DifferenceKind::Worse(BaselineFigure::Failed);
+    if is_link && fails && difference.is_of_times() && !mine.contains(&worse.key) {
+        return false;
+    }
     if is_its_server {
         // both ends of the same connections
         let port = worse.link_parts()[1];

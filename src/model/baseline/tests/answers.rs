@@ -2,7 +2,7 @@
 
 use super::{Host, open, sample};
 use crate::model::baseline::{BaselineFigure, Difference, DifferenceKind};
-use crate::model::session::{Comm, Direction, Session};
+use crate::model::session::{Comm, Direction, Reason, Session, State};
 use crate::model::turns::{ResponseTimes, ShortTime, Turns};
 use crate::text::units::S;
 
@@ -133,6 +133,51 @@ fn baseline_service_that_becomes_slow_later_is_as_slow_as_it_is_now() {
         since.iter().all(|us| (10_000.0..100_000.0).contains(us)) && !since.is_empty(),
         "{found:?}"
     );
+}
+
+#[test]
+fn baseline_set_long_before_a_pool_is_given_up_shows_what_each_connection_takes_soon_after() {
+    // three connections for five minutes, then one for each question, and a slow service
+    const GIVEN_UP_S: u64 = 360;
+    const END_S: u64 = GIVEN_UP_S + 12;
+    let pooled = |nth: u64, now_s: u64| {
+        let answers: Vec<u64> = (1..now_s.min(GIVEN_UP_S))
+            .flat_map(|s| (0..4).map(move |i| 2000 + scattered(s, nth, i) % 400))
+            .collect();
+        connection(DATABASE, nth, &answers, now_s)
+    };
+    let host = Host::watched(BASELINE_S, END_S, |now_s| match now_s {
+        ..GIVEN_UP_S => ((0..3).map(|nth| pooled(nth, now_s)).collect(), vec![]),
+        _ => {
+            let pool = (0..3).filter(|_| now_s == GIVEN_UP_S);
+            let pool = pool.map(|nth| pooled(nth, now_s));
+            let each = (0..13).map(|i| {
+                let nth = 100 + now_s * 13 + i;
+                let start_ns = (now_s - 1) * S + i;
+                Session {
+                    start_ns,
+                    established_ns: start_ns + 100_000,
+                    ..connection(
+                        DATABASE,
+                        nth,
+                        &[33_000 + scattered(now_s, nth, i) % 900],
+                        now_s,
+                    )
+                }
+            });
+            let close = |s: Session| Session {
+                state: State::Closed,
+                reason: Reason::LocalFin,
+                ..s
+            };
+            (vec![], pool.chain(each).map(close).collect())
+        }
+    });
+    let found = host.differences();
+    let slower = DifferenceKind::Worse(BaselineFigure::Response);
+    let line = found.iter().find(|d| d.finding == slower);
+    let since = line.and_then(|d| d.since).expect("a slower service");
+    assert!((28_000.0..34_000.0).contains(&since), "{since}: {found:?}");
 }
 
 /// The differences at the end of a service that answers once on each connection, which then stays open. A connection opens

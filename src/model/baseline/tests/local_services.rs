@@ -2,7 +2,7 @@
 
 use super::{Host, sample};
 use crate::model::aggregate::GroupKey;
-use crate::model::baseline::{BaselineFigure, Difference};
+use crate::model::baseline::{BaselineFigure, Difference, DifferenceKind};
 use crate::model::session::{Comm, Direction, Reason, Session, State};
 use crate::model::turns::{ResponseTimes, ShortTime, Turns};
 
@@ -244,6 +244,32 @@ fn baseline_mere_new_client_is_new_and_makes_nothing_worse() {
     );
     let redis = GroupKey::Program(Comm::from("redis"));
     assert_eq!(found[0].server, Some(redis));
+}
+
+#[test]
+fn baseline_line_of_refused_connects_has_no_times_of_other_services() {
+    let mut all = Vec::new();
+    all.extend(requests("shop-api", "postgres", 15432, 5, 1..END_S));
+    let slow = requests("shop-api", "search", 19200, 10, BASELINE_S..END_S);
+    all.extend(slow.map(|r| Request { answer_ms: 40, ..r }));
+    let refused = requests("shop-api", "", 19300, 10, BASELINE_S..END_S);
+    all.extend(refused.map(|r| Request {
+        outcome: Outcome::Refused,
+        ..r
+    }));
+    let found = differences(all);
+    let failed = DifferenceKind::Worse(BaselineFigure::Failed);
+    let slower = DifferenceKind::Worse(BaselineFigure::Response);
+    let refused = found.iter().find(|d| d.finding == failed);
+    let with = &refused.expect("what is refused").with;
+    assert!(
+        with.iter().all(|(kind, _)| *kind != slower),
+        "{:?}",
+        lines(&found)
+    );
+    let of_program = found.iter().find(|d| d.finding == slower);
+    let key = of_program.map(|d| d.key.to_string());
+    assert_eq!(key.as_deref(), Some("shop-api"), "{:?}", lines(&found));
 }
 
 #[test]
