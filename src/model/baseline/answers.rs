@@ -22,22 +22,22 @@ const MOST_RARE: u64 = 10;
 /// Parts of a sum that its rounding may be: the kernel's mean is a whole number of µs.
 const ROUNDING: u64 = 16;
 /// Time after which an answer counts half for how long answers take at present, s.
-const HALF_LIFE_S: f64 = 2.0;
+const HALF_LIFE_S: f32 = 2.0;
 /// Number of usual answers that those at present are taken together with, as few of them may differ by chance.
-const USUAL: f64 = 2.0;
+const USUAL: f32 = 2.0;
 /// Maximum share of sessions that are as fast as before among the answers at present, for these to be slower.
-const FEW_UNCHANGED: f64 = 0.05;
+const FEW_UNCHANGED: f32 = 0.05;
 
 /// Answers of the end of a session that serves: of the peer if we have connected to it, else ours. What the other end
 /// takes is the time that people and programs think.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Answers {
     /// All answers, except for waits for events.
-    pub count: u64,
+    pub count: u32,
     /// Answers whose time is known, the sum of their times, µs, and an upper limit of the longest.
-    timed: u64,
+    timed: u32,
     sum_us: u64,
-    longest_us: u64,
+    longest_us: u32,
 }
 
 impl Answers {
@@ -51,12 +51,12 @@ impl Answers {
         };
         let mean_us = times.mean_us()?;
         // what we have answered before the first turn, and after the last one, is none
-        let count = u64::from(turns.count.max(1));
+        let count = turns.count.max(1);
         Some(Answers {
             count,
             timed: count,
-            sum_us: mean_us.saturating_mul(count),
-            longest_us: times.max_us().unwrap_or(mean_us),
+            sum_us: mean_us.saturating_mul(count.into()),
+            longest_us: short(times.max_us().unwrap_or(mean_us)),
         })
     }
 
@@ -72,17 +72,20 @@ impl Answers {
             return None;
         }
         // that of the last one is exact, while the sums of a long life are not
-        if count == 1 || all.count > sum_us / ROUNDING {
+        if count == 1 || u64::from(all.count) > sum_us / ROUNDING {
             let last_us = answer_us(now)?;
             return Some(Answers {
                 count,
                 timed: 1,
                 sum_us: last_us,
-                longest_us: last_us,
+                longest_us: short(last_us),
             });
         }
         let is_new = all.longest_us > earlier.longest_us;
-        let limit_us = if is_new { u64::MAX } else { sum_us + all.count };
+        let limit_us = match is_new {
+            true => u32::MAX,
+            false => short(sum_us.saturating_add(all.count.into())),
+        };
         Some(Answers {
             count,
             timed: count,
@@ -92,46 +95,49 @@ impl Answers {
     }
 
     fn add(&mut self, other: &Answers) {
-        self.count += other.count;
-        self.timed += other.timed;
+        self.count = self.count.saturating_add(other.count);
+        self.timed = self.timed.saturating_add(other.timed);
         self.sum_us = self.sum_us.saturating_add(other.sum_us);
         self.longest_us = self.longest_us.max(other.longest_us);
     }
 
     /// Mean, µs; `None`: no time is known.
     fn mean_us(&self) -> Option<u64> {
-        self.sum_us.checked_div(self.timed)
+        self.sum_us.checked_div(self.timed.into())
     }
 
     /// Maximum number of answers that took longer than this, by their sum and their longest.
     fn at_most_longer(&self, us: u64) -> u64 {
-        match us >= self.longest_us {
+        match us >= u64::from(self.longest_us) {
             true => 0,
-            false => (self.sum_us / us.max(1)).min(self.timed),
+            false => (self.sum_us / us.max(1)).min(self.timed.into()),
         }
     }
 
     /// Minimum number of answers that took longer than this, by their sum and their longest.
     fn at_least_longer(&self, us: u64) -> u64 {
-        let beyond_us = self.sum_us.saturating_sub(us.saturating_mul(self.timed));
-        let each_us = self.longest_us.saturating_sub(us).max(1);
-        beyond_us.div_ceil(each_us).min(self.timed)
+        let beyond_us = self
+            .sum_us
+            .saturating_sub(us.saturating_mul(self.timed.into()));
+        let each_us = u64::from(self.longest_us).saturating_sub(us).max(1);
+        beyond_us.div_ceil(each_us).min(self.timed.into())
     }
 
     /// Probability that so many more of these answers are long by chance; `None`: too few to tell. Of each side only the
     /// sum and the longest are known, which limit how many answers are longer than some time.
     fn chance_of_longer_than(&self, before: &Answers) -> Option<f64> {
-        if self.timed.min(before.timed) < ENOUGH {
+        let [since, earlier] = [self.timed, before.timed].map(u64::from);
+        if since.min(earlier) < ENOUGH {
             return None;
         }
         let chance = |us: u64| {
             let (then, now) = (before.at_most_longer(us), self.at_least_longer(us));
-            if now * MOST_RARE < self.timed {
+            if now * MOST_RARE < since {
                 return 1.0;
             }
-            hypergeometric_tail(now, then + now, self.timed, self.timed + before.timed)
+            hypergeometric_tail(now, then + now, since, since + earlier)
         };
-        let limits = [self.mean_us()? / 2, before.longest_us];
+        let limits = [self.mean_us()? / 2, before.longest_us.into()];
         let [half, longest] = limits.map(chance);
         Some((2.0 * half.min(longest)).min(1.0))
     }
@@ -145,6 +151,11 @@ fn new_answers(before: Option<&Session>, now: &Session) -> Option<(Answers, u64)
     let before_us = before.and_then(answer_us);
     let is_wait = us >= WAIT_US && is_poll(now.is_open(), before_us, us, pause_us(now));
     (!is_wait).then_some((new, us))
+}
+
+/// A time in 32 bits, µs: more than an hour counts as an hour.
+fn short(us: u64) -> u32 {
+    u32::try_from(us).unwrap_or(u32::MAX)
 }
 
 /// Time of the last answer of the end that serves, µs.
@@ -165,22 +176,22 @@ fn pause_us(session: &Session) -> Option<u64> {
     }
 }
 
-/// Answers at present: the older they are, the less they count.
+/// Answers at present: the older they are, the less they count. Hundreds of thousands of keys have them, so the sums are short.
 #[derive(Clone, Copy, Debug, Default)]
 struct Recent {
     /// Sums at a time, ns: of the weights, and of the logarithms of the times, µs, by their weights.
-    weight: f64,
-    logs: f64,
+    weight: f32,
+    logs: f32,
     /// The part of the weights that is of sessions about as fast as they were before the baseline.
-    unchanged: f64,
+    unchanged: f32,
     at_ns: u64,
 }
 
 impl Recent {
     fn new(answers: &Answers, at_ns: u64) -> Self {
         let us = answers.mean_us().unwrap_or(0).max(1);
-        let weight = answers.timed as f64;
-        let logs = weight * (us as f64).ln();
+        let weight = answers.timed as f32;
+        let logs = weight * (us as f32).ln();
         Recent {
             weight,
             logs,
@@ -192,7 +203,7 @@ impl Recent {
     fn merge(&mut self, other: &Recent) {
         let at_ns = self.at_ns.max(other.at_ns);
         let part = |sums: &Recent| {
-            let age_s = (at_ns - sums.at_ns) as f64 / S as f64;
+            let age_s = (at_ns - sums.at_ns) as f32 / S as f32;
             (-age_s / HALF_LIFE_S).exp2()
         };
         let (mine, theirs) = (part(self), part(other));
@@ -204,15 +215,15 @@ impl Recent {
 
     /// Geometric mean, µs, with some that take as long as all do.
     fn typical_beside(&self, all_us: f64) -> f64 {
-        let logs = self.logs + USUAL * all_us.max(1.0).ln();
-        (logs / (self.weight + USUAL)).exp()
+        let logs = self.logs + USUAL * all_us.max(1.0).ln() as f32;
+        f64::from(logs / (self.weight + USUAL)).exp()
     }
 
     /// Geometric mean, µs; `None`: there are too few, or some are of sessions that are as fast as before.
     fn typical_of_changed(&self) -> Option<f64> {
         let is_changed = self.unchanged <= self.weight * FEW_UNCHANGED;
-        let is_enough = self.weight >= ENOUGH as f64;
-        (is_changed && is_enough).then(|| (self.logs / self.weight).exp())
+        let is_enough = self.weight >= ENOUGH as f32;
+        (is_changed && is_enough).then(|| f64::from(self.logs / self.weight).exp())
     }
 }
 
@@ -224,9 +235,9 @@ pub struct Answered {
     /// The last answer of each reading.
     samples: TimeStats,
     /// Mean of its own answers before the baseline, or the last one if that took longer, µs.
-    usual_us: Option<u64>,
+    usual_us: Option<u32>,
     /// Its last answer before the baseline, µs, if it had opened before the times that are compared.
-    last_before_us: Option<u64>,
+    last_before_us: Option<u32>,
 }
 
 impl Answered {
@@ -248,8 +259,8 @@ impl Followed {
             // a connection that is old and has been slow for a minute is so by its last answer only
             let last_us = answer_us(session);
             let answered = self.0.entry(session.id());
-            answered.usual_us = before.mean_us().max(last_us);
-            answered.last_before_us = last_us.filter(|_| !began);
+            answered.usual_us = before.mean_us().max(last_us).map(short);
+            answered.last_before_us = last_us.filter(|_| !began).map(short);
         }
     }
 
@@ -294,13 +305,13 @@ impl Followed {
 struct LastAnswers {
     times: TimeStats,
     sum_us: u64,
-    longest_us: u64,
+    longest_us: u32,
 }
 
 impl LastAnswers {
-    fn add(&mut self, us: u64) {
-        self.times.add(us);
-        self.sum_us = self.sum_us.saturating_add(us);
+    fn add(&mut self, us: u32) {
+        self.times.add(us.into());
+        self.sum_us = self.sum_us.saturating_add(us.into());
         self.longest_us = self.longest_us.max(us);
     }
 
@@ -321,7 +332,7 @@ pub struct AnswerSums {
     samples: TimeStats,
     recent: Recent,
     /// Answers of sessions that are about as fast as they were before the baseline.
-    unchanged: u64,
+    unchanged: u32,
     /// Answers of sessions that have none from before the baseline.
     of_new: Answers,
     /// The last answers before the baseline of sessions that were open then and have answered since.
@@ -337,7 +348,7 @@ impl AnswerSums {
         self.logs += other.logs;
         self.samples.merge(&other.samples);
         self.recent.merge(&other.recent);
-        self.unchanged += other.unchanged;
+        self.unchanged = self.unchanged.saturating_add(other.unchanged);
         self.of_new.add(&other.of_new);
         self.last_before.merge(&other.last_before);
         self.has_unread |= other.has_unread;
@@ -347,13 +358,13 @@ impl AnswerSums {
         self.all.add(answers);
         if let Some(mean_us) = answers.mean_us() {
             self.sessions.add(mean_us);
-            self.logs += answers.timed as f64 * (mean_us.max(1) as f64).ln();
+            self.logs += f64::from(answers.timed) * (mean_us.max(1) as f64).ln();
         }
     }
 
     /// Adds one answer of each of some sessions.
     fn add_last(&mut self, last: &LastAnswers) {
-        let count = last.times.count() as u64;
+        let count = last.times.count() as u32;
         self.all.add(&Answers {
             count,
             timed: count,
@@ -366,7 +377,7 @@ impl AnswerSums {
 
     /// Geometric mean, by the means of the sessions, µs.
     pub fn typical(&self) -> Option<f64> {
-        (self.all.timed > 0).then(|| (self.logs / self.all.timed as f64).exp())
+        (self.all.timed > 0).then(|| (self.logs / f64::from(self.all.timed)).exp())
     }
 
     /// Geometric mean at present if it is longer than that of all, else that of all, µs: what became slow on the way is as slow as it
@@ -389,7 +400,7 @@ impl AnswerSums {
         // a moment at which all connections stall makes few answers long, which a geometric mean hardly shows
         let usually = self.samples.typical().unwrap_or(all);
         let are_all = is_longer(all) && usually >= then * LONGER;
-        are_all && self.unchanged * 2 < self.all.timed
+        are_all && u64::from(self.unchanged) * 2 < u64::from(self.all.timed)
             || self.recent.typical_of_changed().is_some_and(is_longer)
     }
 
@@ -501,7 +512,7 @@ impl BothAnswers {
             (&mut self.ours, &latest.ours, &since.ours),
         ];
         for (all, latest, since) in ends {
-            if latest.all.timed >= ENOUGH {
+            if u64::from(latest.all.timed) >= ENOUGH {
                 *all = *latest;
                 all.add_last(&since.last_before);
             }
@@ -524,9 +535,9 @@ impl BothAnswers {
             sums.of_new.add(&answered.all);
         }
         if let (Some(now), Some(usual)) = (answered.all.mean_us(), answered.usual_us)
-            && (now as f64) < usual as f64 * LONGER
+            && (now as f64) < f64::from(usual) * LONGER
         {
-            sums.unchanged += answered.all.timed;
+            sums.unchanged = sums.unchanged.saturating_add(answered.all.timed);
             recent.unchanged = recent.weight;
         }
         sums.recent.merge(&recent);

@@ -676,7 +676,8 @@ pub fn compare(compared: &Compared<'_>, watched: WatchedTime, findings: &mut Fin
         {
             let mut increase = difference(DifferenceKind::of_increase(each), before, Some(now));
             if let Some([_, new]) = answers {
-                (increase.answers, increase.has_unread) = (new.all.count, new.has_unread);
+                increase.answers = new.all.count.into();
+                increase.has_unread = new.has_unread;
             }
             findings.found.push((increase, chance));
         }

@@ -364,7 +364,7 @@ const COUNTED: [(&str, &str); 10] = [
     ),
     (
         "baseline",
-        "all sessions except self traffic, regardless of the filter. Rates are compared with the minute before the baseline, times (geometric means) too where that minute has 10 of them, else with the ten minutes before it, as losses are, as far as sessions are kept. SINCE has means from the baseline on; those of failures, and of sessions where none were opened before, begin with the first one after it, and answers that became slower are as they are now",
+        "all sessions except self traffic, regardless of the filter. Rates are compared with the minute before the baseline, times (geometric means) too where that minute has 10 of them, else with the ten minutes before it, as losses are, as far as sessions are kept. SINCE has means from the baseline on; those of failures, and of sessions where none were opened before, begin with the first one after it, and answers that became slower are those of the last seconds",
     ),
     (
         "worse",

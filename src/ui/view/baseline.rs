@@ -163,7 +163,7 @@ fn meaning_of_since(shown: &Comparison, baseline: &Baseline) -> Option<String> {
             "SINCE is the mean since the baseline; what became slow later is slower now."
         }
         (false, true, false) => {
-            "SINCE: RESP is how long answers take now, or took on average if that is more."
+            "SINCE: RESP is that of the last seconds, or the mean since if that is more."
         }
         (false, false, true) if has_ended => {
             "SINCE: FAILED/s is the mean from the first failure on, to the last if ended."
@@ -172,13 +172,13 @@ fn meaning_of_since(shown: &Comparison, baseline: &Baseline) -> Option<String> {
             "SINCE: FAILED/s is the mean since the first failure, not since the baseline."
         }
         (true, true, false) => {
-            "SINCE: RESP of now, or on average if that is more; other times are means."
+            "SINCE: RESP of the last seconds, or the mean if more; other times are means."
         }
         (true, false, true) => {
             "SINCE: FAILED/s is the mean since the first failure, times since the baseline."
         }
         (_, true, true) => {
-            "SINCE: RESP of now, or on average if that is more; FAILED/s from the first on."
+            "SINCE: RESP of the last seconds, or mean if more; FAILED/s from the first on."
         }
     };
     Some(text.to_owned())
