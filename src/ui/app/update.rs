@@ -362,9 +362,14 @@ impl App {
                     &self.names,
                     area,
                 );
-                let before = detail.top;
-                detail.top = scrolled(detail.top, motion, lines.len(), area);
-                if detail.top == before {
+                let last = lines.len().saturating_sub(area.height.into());
+                let top = scrolled(detail.top, motion, lines.len(), area);
+                let is_still = top == detail.top.min(last);
+                detail.top = match motion {
+                    Motion::Bottom => usize::MAX,
+                    _ => top,
+                };
+                if is_still {
                     self.say_why_still(motion, lines.len(), area);
                 }
             }

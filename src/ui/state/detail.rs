@@ -38,7 +38,7 @@ pub struct Detail {
     candidates: Candidates,
     /// The session as it closed during a pause.
     later: Option<Session>,
-    /// First visible line.
+    /// First visible line; `usize::MAX`: that of the last page, also if the session gets more lines.
     pub top: usize,
     asked: u32,
     /// Slots of open sessions from this one on are still to be searched for the other end; `None`: none are.

@@ -95,6 +95,14 @@ fn detail_can_be_scrolled_to_its_last_line() {
     assert!(line(&app, SIZE, 23).contains("this is the bottom; g goes to the top"));
     app.notice.clear();
     assert_eq!(screen(&app, SIZE), end, "there is nothing below the end");
+    // and it stays the end where more lines do not fit
+    let last = line(&app, SIZE, 22);
+    press(&mut app, "G");
+    let low = Size { height: 20, ..SIZE };
+    app.resize(low);
+    app.notice.clear();
+    assert_eq!(line(&app, low, 18), last);
+    app.resize(SIZE);
     press(&mut app, "k");
     assert_ne!(screen(&app, SIZE), end);
     press(&mut app, "g");

@@ -54,7 +54,7 @@ fn style<'a>(line: &'a DetailLine, theme: &Theme) -> Line<'a> {
         DetailLine::Heading(text) => Line::styled(text, theme.title),
         DetailLine::Command(text) => Line::raw(text),
         DetailLine::Entry(name, text, tone) => {
-            let name = format!("  {name:<0$}", NAME - 2);
+            let name = format!("  {name:<0$} ", NAME - 3);
             Line::from(vec![
                 Span::styled(name, theme.key),
                 Span::styled(text, toned(tone)),
