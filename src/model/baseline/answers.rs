@@ -153,7 +153,7 @@ fn new_answers(before: Option<&Session>, now: &Session) -> Option<(Answers, u64)
     (!is_wait).then_some((new, us))
 }
 
-/// A time in 32 bits, µs: more than an hour counts as an hour.
+/// A time in 32 bits, µs: more than 71 minutes count as 71.
 fn short(us: u64) -> u32 {
     u32::try_from(us).unwrap_or(u32::MAX)
 }
